@@ -1,0 +1,75 @@
+/**
+ * The oracle: folds a history through the model and the invariants.
+ *
+ * It needs no IUT: a live run, a stored history and a recording of a real kernel are judged by
+ * the same code. Judging stops at the first deviation, because nothing is known after it.
+ */
+import { Model } from "../model/model";
+import type { Call, Outcome } from "../spec/calls";
+import type { Coverage } from "../spec/coverage";
+import { malformed } from "../spec/outcome";
+import type { Platform } from "../spec/platform";
+import { Resolver } from "../spec/resolve";
+import type { History } from "../spec/trace";
+import type { Deviation, Profile } from "../spec/verdict";
+import { type InvariantTally, InvariantWatch } from "./invariants/watch";
+
+/** The first deviation of a history and the step that shows it. */
+export interface Finding {
+  readonly step: number;
+  readonly deviation: Deviation;
+}
+
+/** Judges one machine's life, call by call. */
+export class Oracle {
+  readonly #model: Model;
+  readonly #watch: InvariantWatch;
+
+  constructor(platform: Platform, profile: Profile, coverage: Coverage, tally: InvariantTally) {
+    this.#model = new Model(platform, profile, coverage);
+    this.#watch = new InvariantWatch(platform, tally);
+  }
+
+  /** undefined: conformant so far. */
+  judge(call: Call, outcome: Outcome): Deviation | undefined {
+    const wrong = malformed(call, outcome);
+    if (wrong !== undefined) {
+      return {
+        clauses: ["LIV-02"],
+        kind: "output",
+        expected: wrong.expected,
+        actual: wrong.actual,
+      };
+    }
+    return this.#model.judge(call, outcome) ?? this.#watch.step(call, outcome);
+  }
+}
+
+/** Judges a history from its first call; undefined: conformant. */
+export const judgeHistory = (
+  history: History,
+  profile: Profile,
+  coverage: Coverage,
+  tally: InvariantTally,
+): Finding | undefined => {
+  const { trace, outcomes, ending } = history;
+  const oracle = new Oracle(trace.platform, profile, coverage, tally);
+  const resolver = new Resolver(trace.platform);
+  for (const [i, outcome] of outcomes.entries()) {
+    const step = trace.steps[i];
+    if (step === undefined) throw new Error(`history has more outcomes than steps`);
+    const deviation = oracle.judge(resolver.resolve(step), outcome);
+    if (deviation !== undefined) return { step: i, deviation };
+    resolver.note(step, outcome);
+  }
+  if (ending?.kind !== "crash") return undefined;
+  return {
+    step: outcomes.length,
+    deviation: {
+      clauses: ["LIV-01"],
+      kind: "crash",
+      expected: "an outcome",
+      actual: ending.reason,
+    },
+  };
+};

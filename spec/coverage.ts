@@ -1,0 +1,23 @@
+import { CLAUSES, type ClauseId, clauseIndex } from "./clauses/registry";
+
+/**
+ * How often each clause was exercised, counted by the judge from histories. By success: a call
+ * kept it. By violation: it was the only clause broken, or the one that decided the errno.
+ * Counters are dense arrays: this is incremented several times for every judged call.
+ */
+export class Coverage {
+  readonly success = new Uint32Array(CLAUSES.length);
+  readonly violation = new Uint32Array(CLAUSES.length);
+
+  add(other: Coverage): void {
+    for (let i = 0; i < this.success.length; i++) {
+      this.success[i] = (this.success[i] ?? 0) + (other.success[i] ?? 0);
+      this.violation[i] = (this.violation[i] ?? 0) + (other.violation[i] ?? 0);
+    }
+  }
+
+  of(id: ClauseId): { readonly success: number; readonly violation: number } {
+    const index = clauseIndex(id);
+    return { success: this.success[index] ?? 0, violation: this.violation[index] ?? 0 };
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * The port: the one door between the harness and an implementation under test.
+ *
+ * An IUT runs whole traces. It may be in this process, behind a pipe or in a VM, so `run` may
+ * return a promise; an in-process IUT returns a plain array and pays for no promise at all.
+ * A uAPI failure is a value (`errno`); whatever an IUT throws counts as a crash of the call it
+ * was in.
+ */
+import type { Call, Outcome } from "./calls";
+import type { Need } from "./needs";
+import type { Platform } from "./platform";
+import { Resolver } from "./resolve";
+import type { Ending, Trace } from "./trace";
+
+/** What a run of one trace gave; see History. */
+export interface Run {
+  readonly outcomes: readonly Outcome[];
+  readonly ending?: Ending;
+}
+
+/** What an IUT says about itself. Capabilities are declared, not guessed. */
+export interface IutInfo {
+  /** For people and reports: "radix". */
+  readonly name: string;
+  readonly version: string;
+  /** What it can do beyond the plain calls; clauses that need more are `unsupported`. */
+  readonly capabilities: readonly Need[];
+}
+
+export interface Iut {
+  readonly info: IutInfo;
+  /** Runs a trace on a fresh machine. Never throws for what the IUT does wrong: see `ending`. */
+  run(trace: Trace): Run | Promise<Run>;
+  /** Lets go of processes and memory. */
+  close?(): void | Promise<void>;
+}
+
+/** A machine inside this process: one platform, calls in order, then thrown away. */
+export interface Machine {
+  /** Carries out one call, synchronously. A uAPI failure is `{errno}`, never an exception. */
+  call(call: Call): Outcome;
+  /** Called once after the last call. */
+  end?(): void;
+}
+
+/** Makes an IUT of anything that can boot a `Machine`; this is what a `ts:` module exports. */
+export const inProcess = (info: IutInfo, boot: (platform: Platform) => Machine): Iut => ({
+  info,
+  run: (trace) => {
+    const outcomes: Outcome[] = [];
+    try {
+      const resolver = new Resolver(trace.platform);
+      const machine = boot(trace.platform);
+      for (const step of trace.steps) {
+        const outcome = machine.call(resolver.resolve(step));
+        resolver.note(step, outcome);
+        outcomes.push(outcome);
+      }
+      machine.end?.();
+    } catch (error) {
+      return { outcomes, ending: { kind: "crash", reason: reasonOf(error) } };
+    }
+    return { outcomes };
+  },
+});
+
+const reasonOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  const at = error.stack?.split("\n")[1]?.trim() ?? "";
+  return at === "" ? String(error) : `${String(error)} (${at})`;
+};

@@ -1,0 +1,33 @@
+/**
+ * What a clause or a call may need from the implementation under test and from the platform.
+ * A closed list: an IUT declares which of these it has (`Iut.capabilities`), a platform offers
+ * those that follow from its shape, and whatever is missing makes a clause `unsupported`.
+ */
+export const NEEDS = {
+  mock: "the kernel's selftest mock driver or an equal (TEST_CMD)",
+  vfio: "VFIO device cdevs: bind, attach, detach",
+  "multi-device-group": "two devices in one IOMMU group",
+  "mixed-iommus": "two IOMMUs whose domains cannot serve each other's devices",
+  "unfit-device": "a device that must be refused: incoherent, groupless, without MSI isolation",
+  dma: "a device that really reads and writes memory through its IOMMU",
+  translate: "a probe that walks the page table of one domain",
+  "page-refs": "a probe that counts the pins of a page",
+  "proc-status": "a probe that reports pinned and locked memory of a process",
+  "raw-bytes": "calls passed as raw bytes",
+  "fault-injection": "allocation failures on demand",
+  concurrency: "calls that run at the same time",
+  "second-process": "a second process sharing the iommufd",
+  privilege: "a process that lacks capabilities",
+  memlimit: "a process with a finite RLIMIT_MEMLOCK",
+  "large-iommu-page": "an IOMMU page larger than the system page",
+  access: "in-kernel users of an IOAS (iommufd_access)",
+  hwpt: "manually allocated HW page tables",
+  dirty: "dirty tracking",
+  nesting: "nested HW page tables",
+  "fault-queue": "page faults delivered to user space",
+  compat: "the VFIO container ioctls on an iommufd",
+} as const;
+
+export type Need = keyof typeof NEEDS;
+
+export const isNeed = (name: string): name is Need => Object.hasOwn(NEEDS, name);

@@ -1,0 +1,115 @@
+/** Checks that an answer is an outcome at all, before anything is concluded from it. */
+import { type Call, type Outcome, shapeOf } from "./calls";
+import { isErrno } from "./errno";
+import { ABSENT, type FieldType } from "./fields";
+import { U64_MAX } from "./units";
+
+export interface Malformed {
+  readonly expected: string;
+  readonly actual: string;
+}
+
+const UNSIGNED_MAX: { readonly [K in FieldType]?: number } = {
+  u8: 0xff,
+  u16: 0xffff,
+  u32: 0xffff_ffff,
+  id: 0xffff_ffff,
+};
+
+/** What is wrong with the form of an answer; undefined: nothing. The IUT may be hostile. */
+export const malformed = (call: Call, outcome: Outcome): Malformed | undefined => {
+  const answer: unknown = outcome;
+  if (typeof answer !== "object" || answer === null) {
+    return { expected: "an outcome {errno, out}", actual: show(answer) };
+  }
+  const { errno, out } = answer as { errno?: unknown; out?: unknown };
+  if (errno !== 0 && (typeof errno !== "string" || !isErrno(errno))) {
+    return { expected: "errno 0 or the name of an errno", actual: `errno ${show(errno)}` };
+  }
+  if (out === undefined) return errno === 0 ? missing(call, {}) : undefined;
+  if (typeof out !== "object" || out === null) {
+    return { expected: "outputs by name", actual: `out ${show(out)}` };
+  }
+  return (errno === 0 ? missing(call, out) : undefined) ?? mistyped(call, out);
+};
+
+/** Outputs an IUT may be unable to see, and so may leave out. */
+const OPTIONAL = new Set(["DMA", "VFIO_IOAS"]);
+
+const missing = (call: Call, out: object): Malformed | undefined => {
+  if (OPTIONAL.has(call.call)) return undefined;
+  for (const name in shapeOf(call.call).out) {
+    if (!Object.hasOwn(out, name)) {
+      return { expected: `output ${name} of a successful ${call.call}`, actual: "no such output" };
+    }
+  }
+  return undefined;
+};
+
+const mistyped = (call: Call, out: object): Malformed | undefined => {
+  const types = shapeOf(call.call).out;
+  for (const [name, value] of Object.entries(out)) {
+    const type = Object.hasOwn(types, name) ? types[name] : undefined;
+    if (type === undefined) {
+      return { expected: `only outputs of ${call.call}`, actual: `output ${show(name)}` };
+    }
+    if (!isOfType(type, value)) {
+      return { expected: `${name} of type ${type}`, actual: `${name} = ${show(value)}` };
+    }
+  }
+  return undefined;
+};
+
+const isOfType = (type: FieldType, value: unknown): boolean => {
+  switch (type) {
+    case "hex":
+      return typeof value === "string" && /^(?:[0-9a-f]{2})*$/.test(value);
+    case "ranges":
+      return Array.isArray(value) && value.every((pair) => isU64Pair(pair));
+    case "pins":
+      return Array.isArray(value) && value.every((run) => isPinRun(run));
+    case "translations":
+      return Array.isArray(value) && value.every((run) => isTranslation(run));
+    case "fd":
+    case "s32":
+      return typeof value === "number" && (value | 0) === value;
+    default:
+      if (typeof ABSENT[type] === "bigint") return isU64(value);
+      return (
+        typeof value === "number" &&
+        Number.isInteger(value) &&
+        value >= 0 &&
+        value <= (UNSIGNED_MAX[type] ?? -1)
+      );
+  }
+};
+
+const isU64 = (value: unknown): boolean =>
+  typeof value === "bigint" && value >= 0n && value <= U64_MAX;
+const isU64Pair = (value: unknown): boolean =>
+  Array.isArray(value) && value.length === 2 && isU64(value[0]) && isU64(value[1]);
+const isPinRun = (value: unknown): boolean =>
+  Array.isArray(value) &&
+  value.length === 2 &&
+  (value[0] === "EFAULT" || (Number.isSafeInteger(value[0]) && value[0] >= 0)) &&
+  Number.isSafeInteger(value[1]) &&
+  value[1] > 0;
+const isTranslation = (value: unknown): boolean => {
+  if (typeof value !== "object" || value === null) return false;
+  const { iova, length, perm, pa } = value as Record<string, unknown>;
+  const wide = isU64(iova) && isU64(length) && isU64(pa);
+  return wide && (perm === 0 || perm === 1 || perm === 2 || perm === 3);
+};
+
+/** A short, inert rendering of whatever an IUT sent: no control characters, no endless text. */
+const show = (value: unknown): string => {
+  let text: string;
+  try {
+    text = typeof value === "bigint" ? `${value}n` : (JSON.stringify(value) ?? String(value));
+  } catch {
+    text = `a value of type ${typeof value}`;
+  }
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the purpose.
+  const inert = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "\ufffd");
+  return inert.length > 80 ? `${inert.slice(0, 77)}…` : inert;
+};

@@ -1,0 +1,194 @@
+import type { Backing, Prot } from "./fields";
+import type { Need } from "./needs";
+import type { Bytes, Iova, IovaRange, UserVa } from "./units";
+
+/**
+ * The machine a trace runs on. Plain data: an IUT builds the machine from it, the model judges
+ * by it, the generator makes calls that fit it.
+ */
+export interface Platform {
+  /** Short name for people: "mock", "vfio". */
+  readonly name: string;
+  /** Bytes of a CPU page; a power of two. */
+  readonly pageSize: number;
+  /** Cap of the alignment that automatic IOVAs are given (AUT-06): the size of a huge page. */
+  readonly thpSize: Bytes;
+  /**
+   * `mock`: devices are made by MOCK_DOMAIN, each in a group of its own, all behind iommus[0].
+   * `vfio`: devices exist from the start and are reached through their cdevs.
+   */
+  readonly frontEnd: "mock" | "vfio";
+  readonly iommus: readonly Iommu[];
+  /** Empty for the mock front end. */
+  readonly devices: readonly Device[];
+  /** The process that runs the trace, and others if there are any. */
+  readonly processes: readonly Process[];
+}
+
+/** One IOMMU: domains made for it serve its own devices only. */
+export interface Iommu {
+  /** Smallest page of its page tables in bytes; a power of two. */
+  readonly ioPageSize: number;
+  /** IOVAs it can translate. Everything else is reserved while a domain of it is in the IOAS. */
+  readonly aperture: IovaRange;
+}
+
+export interface Device {
+  /** Index into platform.iommus. */
+  readonly iommu: number;
+  /** Devices with the same number share a group; null: the device has none (DEV-02). */
+  readonly group: number | null;
+  /** Regions that no mapping may touch while the device is attached. */
+  readonly reserved: readonly IovaRange[];
+  /** False: DMA of the device is not coherent with CPU caches (DEV-01). */
+  readonly coherent: boolean;
+  /** False: its interrupts are not isolated, and unsafe ones are not allowed (DEV-03). */
+  readonly msiIsolated: boolean;
+  /** True: a kernel driver that uses the DMA API holds a device of its group (DEV-05). */
+  readonly kernelDriverInGroup: boolean;
+}
+
+export interface Process {
+  readonly uid: number;
+  /** Capabilities that matter: without IPC_LOCK pins are charged, SYS_RESOURCE sets RLIMIT_MODE. */
+  readonly capabilities: readonly Capability[];
+  /** RLIMIT_MEMLOCK in bytes; null: unlimited. */
+  readonly memlock: Bytes | null;
+  /** What is mapped before the first call; the memory is zero. */
+  readonly memory: readonly MemoryRegion[];
+}
+
+export type Capability = "IPC_LOCK" | "SYS_RESOURCE";
+
+export interface MemoryRegion {
+  /** Name for handles: "buf1 + 0x800". */
+  readonly name: string;
+  readonly va: UserVa;
+  readonly length: Bytes;
+  readonly prot: Prot;
+  readonly kind: Backing;
+  /** For memfd: regions with the same number show the same file. */
+  readonly memfd?: number;
+  /** Offset into the memfd, a multiple of the page size. */
+  readonly offset?: Bytes;
+}
+
+/**
+ * User memory that exists in every process beside `memory` and is never mapped for DMA: arrays
+ * that calls read or write live here. Its contents are set before each call, so it has no state.
+ */
+export const SCRATCH: { readonly va: UserVa; readonly length: Bytes } = {
+  va: 0x1_0000_0000n as UserVa,
+  length: 0x1_0000n as Bytes,
+};
+
+/** What a platform offers to clauses and calls. */
+export const offersOf = (platform: Platform): ReadonlySet<Need> => {
+  const offers = new Set<Need>(["translate", "page-refs", "proc-status", "raw-bytes"]);
+  offers.add(platform.frontEnd);
+  if (platform.frontEnd === "vfio") offers.add("dma");
+  const groups = platform.devices.map((device) => device.group);
+  if (groups.some((group, i) => group !== null && groups.indexOf(group) !== i)) {
+    offers.add("multi-device-group");
+  }
+  if (new Set(platform.devices.map((device) => device.iommu)).size > 1) offers.add("mixed-iommus");
+  if (platform.devices.some((device) => !fits(device))) offers.add("unfit-device");
+  if (platform.iommus.some((iommu) => iommu.ioPageSize > platform.pageSize)) {
+    offers.add("large-iommu-page");
+  }
+  if (platform.processes.length > 1) offers.add("second-process");
+  if (platform.processes.some((p) => p.memlock !== null)) offers.add("memlimit");
+  if (platform.processes.some((p) => p.capabilities.length < 2)) offers.add("privilege");
+  return offers;
+};
+
+const fits = (device: Device): boolean =>
+  device.group !== null && device.coherent && device.msiIsolated && !device.kernelDriverInGroup;
+
+const range = (start: bigint, last: bigint): IovaRange => [start as Iova, last as Iova];
+
+const region = (
+  index: number,
+  length: bigint,
+  prot: Prot,
+  kind: Backing,
+  memfd?: { readonly memfd: number; readonly offset: Bytes },
+): MemoryRegion => ({
+  name: `buf${index}`,
+  va: (0x2000_0000_0000n + BigInt(index) * 0x10_0000n) as UserVa,
+  length: length as Bytes,
+  prot,
+  kind,
+  ...memfd,
+});
+
+/** The memory of the recordings (shared/kernel/README.md), so that traces can travel. */
+const MEMORY: readonly MemoryRegion[] = [
+  region(0, 0x2_0000n, "rw", "anon-shared"),
+  region(1, 0x1_0000n, "rw", "anon-private"),
+  region(2, 0x8000n, "r", "anon-shared"),
+  region(3, 0x4000n, "none", "anon-shared"),
+  region(4, 0x1_0000n, "rw", "memfd", { memfd: 0, offset: 0n as Bytes }),
+  region(5, 0x8000n, "rw", "memfd", { memfd: 0, offset: 0x4000n as Bytes }),
+];
+
+const ROOT: Process = {
+  uid: 0,
+  capabilities: ["IPC_LOCK", "SYS_RESOURCE"],
+  memlock: null,
+  memory: MEMORY,
+};
+
+/** The kernel's selftest mock driver: half-page IOMMU pages, one device per group. */
+export const MOCK_PLATFORM: Platform = {
+  name: "mock",
+  pageSize: 4096,
+  thpSize: 0x20_0000n as Bytes,
+  frontEnd: "mock",
+  iommus: [{ ioPageSize: 2048, aperture: range(0x100_0000n, 0x7fff_ffffn) }],
+  devices: [],
+  processes: [ROOT],
+};
+
+const MSI = range(0xfee0_0000n, 0xfeef_ffffn);
+const device = (iommu: number, group: number | null, rest: Partial<Device> = {}): Device => ({
+  iommu,
+  group,
+  reserved: [MSI],
+  coherent: true,
+  msiIsolated: true,
+  kernelDriverInGroup: false,
+  ...rest,
+});
+
+/**
+ * A VT-d-like machine: 48-bit IOMMU with four fit devices (two of them in one group, with
+ * different reserved regions), a second, narrower IOMMU with one device, an IOMMU whose pages
+ * are larger than the CPU's, and one device for each reason to refuse a bind.
+ */
+export const VFIO_PLATFORM: Platform = {
+  name: "vfio",
+  pageSize: 4096,
+  thpSize: 0x20_0000n as Bytes,
+  frontEnd: "vfio",
+  iommus: [
+    { ioPageSize: 4096, aperture: range(0n, 0xffff_ffff_ffffn) },
+    { ioPageSize: 4096, aperture: range(0x1000n, 0x7f_ffff_ffffn) },
+    { ioPageSize: 65536, aperture: range(0n, 0xffff_ffff_ffffn) },
+  ],
+  devices: [
+    device(0, 2),
+    device(0, 3),
+    device(0, 6),
+    device(0, 6, { reserved: [MSI, range(0x200_0000n, 0x200_ffffn)] }),
+    device(1, 7, { reserved: [] }),
+    device(2, 8, { reserved: [] }),
+    device(0, 9, { coherent: false }),
+    device(0, null),
+    device(0, 10, { msiIsolated: false }),
+    device(0, 11, { kernelDriverInGroup: true }),
+  ],
+  processes: [ROOT],
+};
+
+export const PLATFORMS: readonly Platform[] = [MOCK_PLATFORM, VFIO_PLATFORM];

@@ -1,0 +1,45 @@
+import type { CallName, In, Outcome } from "./calls";
+import type { Arg } from "./handle";
+import type { Platform } from "./platform";
+
+/** One step of a trace: a call whose arguments may be handles. Absent arguments are 0. */
+export interface StepOf<K extends CallName> {
+  readonly call: K;
+  /** The handle this call creates, `map3`. */
+  readonly as?: string;
+  /** Process and thread that make the call; absent: 0. */
+  readonly proc?: number;
+  readonly thread?: number;
+  /** The iommufd, for calls that are made on one. */
+  readonly fd?: Arg<number>;
+  readonly in: { readonly [F in keyof In<K>]?: Arg<In<K>[F]> };
+}
+export type Step = { [K in CallName]: StepOf<K> }[CallName];
+
+/** platform + list of calls: plain data, no code in it. */
+export interface Trace {
+  readonly platform: Platform;
+  readonly steps: readonly Step[];
+}
+
+/** Why a history stops before the end of its trace. */
+export type Ending =
+  /** The IUT threw, died or hung in the call that follows the last outcome. */
+  | { readonly kind: "crash"; readonly reason: string }
+  /** The run could not go on, and nothing is known about the IUT. */
+  | { readonly kind: "inconclusive"; readonly reason: string };
+
+/**
+ * A trace and what the IUT answered: outcomes[i] belongs to trace.steps[i]. There are fewer
+ * outcomes than steps exactly when `ending` is there.
+ */
+export interface History {
+  readonly trace: Trace;
+  readonly outcomes: readonly Outcome[];
+  readonly ending?: Ending;
+  /**
+   * For concurrent histories: the order of events. invoked[i] and returned[i] are positions in
+   * one sequence. Absent: each call returned before the next one was made.
+   */
+  readonly order?: { readonly invoked: readonly number[]; readonly returned: readonly number[] };
+}
