@@ -1,0 +1,66 @@
+/**
+ * Command words: which ioctl carries which call (GEN-01, GEN-02).
+ *
+ * A further command of the uAPI is one entry here and one in layouts.ts.
+ */
+import type { Call, CallName, CallOf } from "../calls";
+
+/** The type byte of iommufd and of VFIO alike: ";". */
+export const IOCTL_TYPE = 0x3b;
+
+/**
+ * The command word of `nr`, as the macro of that name makes it. These uAPIs leave the direction
+ * and size bits at zero, because structs grow from version to version.
+ * @param type the type byte, 0..255
+ * @param nr the number within the type, 0..255
+ */
+export const _IO = (type: number, nr: number): number => type * 0x100 + nr;
+
+const IOMMUFD_CMD_BASE = 0x80;
+const VFIO_BASE = 100;
+const native = (offset: number): number => _IO(IOCTL_TYPE, IOMMUFD_CMD_BASE + offset);
+const vfio = (offset: number): number => _IO(IOCTL_TYPE, VFIO_BASE + offset);
+
+/** The one command of the mock driver; its `op` field says which operation is meant. */
+export const TEST_CMD = native(0x20);
+
+export interface Ioctl {
+  readonly command: number;
+  /** What the struct's `op` field must hold, where that field chooses the call. */
+  readonly op?: number;
+}
+
+const testOp = (op: number): Ioctl => ({ command: TEST_CMD, op });
+
+/** Every call that is an ioctl; all other calls are syscalls of another kind, or probes. */
+export const IOCTLS = {
+  DESTROY: { command: native(0) },
+  IOAS_ALLOC: { command: native(1) },
+  IOAS_ALLOW_IOVAS: { command: native(2) },
+  IOAS_COPY: { command: native(3) },
+  IOAS_IOVA_RANGES: { command: native(4) },
+  IOAS_MAP: { command: native(5) },
+  IOAS_UNMAP: { command: native(6) },
+  OPTION: { command: native(7) },
+  VFIO_IOAS: { command: native(8) },
+
+  // On the file of a device (include/uapi/linux/vfio.h).
+  VFIO_BIND: { command: vfio(18) },
+  VFIO_ATTACH: { command: vfio(19) },
+  VFIO_DETACH: { command: vfio(20) },
+
+  // The mock driver (drivers/iommu/iommufd/iommufd_test.h). Missing numbers are operations that
+  // no call of a trace stands for.
+  ADD_RESERVED: testOp(1),
+  MOCK_DOMAIN: testOp(2),
+  MD_CHECK_MAP: testOp(3),
+  MD_CHECK_REFS: testOp(4),
+  MOCK_DOMAIN_REPLACE: testOp(10),
+  MOCK_DOMAIN_FLAGS: testOp(12),
+} as const satisfies { readonly [K in CallName]?: Ioctl };
+
+export type IoctlName = keyof typeof IOCTLS;
+export type IoctlCall = { [K in IoctlName]: CallOf<K> }[IoctlName];
+
+/** True when `call` is an ioctl, and so has a struct. */
+export const isIoctlCall = (call: Call): call is IoctlCall => Object.hasOwn(IOCTLS, call.call);
