@@ -187,7 +187,10 @@ export const validate = (json: unknown, file: string): FormatName => {
     throw new DataError(file, "format", `${got}; expected one of ${FORMATS.join(", ")}`);
   }
   let check = validators.get(name);
-  if (check === undefined) validators.set(name, (check = ajv.compile(SCHEMAS[name])));
+  if (check === undefined) {
+    check = ajv.compile(SCHEMAS[name]);
+    validators.set(name, check);
+  }
   if (check(json)) return name;
   // The deepest error is the telling one: the others only say that an alternative did not fit.
   const errors = [...(check.errors ?? [])].filter((e) => e.keyword !== "if");

@@ -1,0 +1,238 @@
+/**
+ * The random campaign: fast-check draws traces, the IUT runs them, the oracle judges them.
+ *
+ * The property records verdicts and never throws, so that one `fc.check` covers the whole
+ * budget and finds many bugs in one run. A failure is shrunk and saved at once; later failures
+ * with the same signature are only counted.
+ */
+import fc from "fast-check";
+import type { Capsule } from "../spec/capsule";
+import { Coverage } from "../spec/coverage";
+import type { Iut } from "../spec/iut";
+import type { Platform } from "../spec/platform";
+import type { Failure, Results } from "../spec/results";
+import type { History, Trace } from "../spec/trace";
+import { type Profile, type Signature, signatureOf } from "../spec/verdict";
+import { traceArbitrary } from "./arbitrary/trace-arbitrary";
+import { concludeRun, statementOf } from "./conclude";
+import { covers, type Expectation } from "./expectation";
+import { Health } from "./health";
+import { fingerprint, HistoryHash } from "./history-hash";
+import { InvariantTally } from "./invariants/watch";
+import { type Finding, judgeHistory } from "./oracle";
+import { replayTrace, runTrace, stepRows } from "./replay";
+import { shrink } from "./shrink";
+
+export interface CampaignOptions {
+  readonly iut: Iut;
+  /** How the IUT was named on the command line. */
+  readonly iutSpec: string;
+  readonly profile: Profile;
+  readonly version: string;
+  readonly seed: number;
+  readonly sequences: number;
+  /** Calls per sequence, probes not counted. */
+  readonly length: readonly [min: number, max: number];
+  readonly platforms: readonly Platform[];
+  /** Selected clauses and invariants, by id. */
+  readonly clauses: ReadonlySet<string>;
+  /** This run's share of the sequences, from 1: [1, 1] is all of them. */
+  readonly shard: readonly [index: number, of: number];
+  /** Failures of earlier runs, replayed first. */
+  readonly corpus: readonly { readonly name: string; readonly capsule: Capsule }[];
+  readonly knownFailing: readonly Expectation[];
+  readonly onProgress: (done: number, total: number, failures: number) => void;
+  /** Writes a capsule at once; answers the name of its file. */
+  readonly saveCapsule: (capsule: Capsule) => string;
+  /**
+   * Stops the run after the present sequence. The reason is a `Stop`: the harness has no clock,
+   * so a time cap comes in here too.
+   */
+  readonly signal: AbortSignal;
+}
+
+/** Why a run was stopped before its budget was used up. */
+export type Stop = "interrupted" | "time";
+
+/** The default budget of `conform run`. */
+export const QUICK = { sequences: 3000, length: [30, 60] } as const;
+
+/** Traces the shrinker may try for one failure. */
+const SHRINK_TRIES = 4000;
+/** Failures of different signatures that are shrunk; further ones are only counted. */
+const MAX_FAILURES = 12;
+/** Every so many sequences one is run twice, to see that the IUT answers the same again. */
+const REPEAT_EVERY = 50;
+
+interface Found {
+  readonly failure: Omit<Failure, "occurrences">;
+  occurrences: number;
+}
+
+export const runCampaign = async (options: CampaignOptions): Promise<Results> => {
+  const campaign = new Campaign(options);
+  await campaign.replayCorpus();
+  await campaign.explore();
+  return campaign.results();
+};
+
+class Campaign {
+  readonly #options: CampaignOptions;
+  readonly #coverage = new Coverage();
+  readonly #tally = new InvariantTally();
+  readonly #health = new Health();
+  readonly #hash = new HistoryHash();
+  readonly #found = new Map<string, Found>();
+  readonly #sequences = new Map<string, number>();
+  readonly #held = new Set<Expectation>();
+  readonly #inconclusive: string[] = [];
+  #unshrunk = 0;
+  #done = 0;
+  #stopped: Stop | undefined;
+  #nondeterministic: string | undefined;
+
+  constructor(options: CampaignOptions) {
+    this.#options = options;
+  }
+
+  /** Failures of earlier runs first: they are the most likely to fail again. */
+  async replayCorpus(): Promise<void> {
+    const { iut, profile, corpus } = this.#options;
+    for (const { name, capsule } of corpus) {
+      if (this.#mustStop()) return;
+      const { history, finding } = await replayTrace(iut, capsule.history.trace, profile);
+      if (finding === undefined) continue;
+      const { seed, path } = capsule.found;
+      this.#keep(history, finding, `${seed}:${path}`, () => name);
+    }
+  }
+
+  async explore(): Promise<void> {
+    const { seed, sequences, shard } = this.#options;
+    const [index, of] = shard;
+    let drawn = 0;
+    const property = fc.asyncProperty(arbitraryOf(this.#options), async (trace) => {
+      const path = drawn++;
+      if (path % of !== index - 1) return;
+      // Timers and signals get their turn only between macrotasks.
+      if (path % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
+      if (this.#mustStop()) throw STOP;
+      await this.#sequence(trace, path);
+    });
+    const details = await fc.check(property, { seed, numRuns: sequences, endOnFailure: true });
+    const error: unknown = details.errorInstance;
+    if (details.failed && error !== STOP) throw error;
+  }
+
+  #mustStop(): boolean {
+    const { signal } = this.#options;
+    if (signal.aborted) this.#stopped = signal.reason === "time" ? "time" : "interrupted";
+    return signal.aborted || this.#nondeterministic !== undefined;
+  }
+
+  async #sequence(trace: Trace, path: number): Promise<void> {
+    const { iut, profile, sequences, onProgress } = this.#options;
+    const history = await runTrace(iut, trace);
+    const finding = judgeHistory(history, profile, this.#coverage, this.#tally);
+    const print = fingerprint(trace, history);
+    this.#hash.add(print);
+    this.#health.add(history);
+    if (history.ending?.kind === "inconclusive") this.#inconclusive.push(history.ending.reason);
+    const { name } = trace.platform;
+    this.#sequences.set(name, (this.#sequences.get(name) ?? 0) + 1);
+    this.#done++;
+    if (finding !== undefined || path % REPEAT_EVERY === 0) {
+      const again = fingerprint(trace, await runTrace(iut, trace));
+      if (again !== print) this.#nondeterministic = `${this.#options.seed}:${path}`;
+    }
+    if (finding !== undefined) await this.#fail(history, finding, path);
+    onProgress(this.#done, sequences, this.#found.size);
+  }
+
+  /** Shrinks a failure and saves it at once, unless one like it is there already. */
+  async #fail(history: History, finding: Finding, path: number): Promise<void> {
+    const { iut, iutSpec, profile, version, seed, clauses, saveCapsule } = this.#options;
+    if (!finding.deviation.clauses.some((id) => clauses.has(id))) return;
+    const signature = signatureOf(finding.deviation);
+    const known = this.#found.get(keyOf(signature));
+    if (known !== undefined) {
+      known.occurrences++;
+      return;
+    }
+    if (this.#found.size >= MAX_FAILURES) {
+      this.#unshrunk++;
+      return;
+    }
+    const stillFails = async (trace: Trace): Promise<boolean> => {
+      const again = await runTrace(iut, trace);
+      const found = judgeHistory(again, profile, new Coverage(), new InvariantTally());
+      return found !== undefined && keyOf(signatureOf(found.deviation)) === keyOf(signature);
+    };
+    const upToFailure = { ...history.trace, steps: history.trace.steps.slice(0, finding.step + 1) };
+    const shrunk = await shrink(upToFailure, stillFails, SHRINK_TRIES);
+    const minimal = await replayTrace(iut, shrunk.trace, profile);
+    // An IUT that fails only now and then may fail to fail here: then the original is the best.
+    const [best, at] =
+      minimal.finding === undefined ? [history, finding] : [minimal.history, minimal.finding];
+    const found = { version, seed, path: String(path) };
+    const { step, deviation } = at;
+    this.#keep(best, at, `${seed}:${path}`, () =>
+      saveCapsule({ iut: iutSpec, profile, deviation, step, history: best, found }),
+    );
+  }
+
+  #keep(history: History, at: Finding, seedPath: string, save: () => string): void {
+    const { deviation } = at;
+    const [clause] = deviation.clauses;
+    const expectation = this.#options.knownFailing.find((e) => covers(e, deviation));
+    if (expectation !== undefined) this.#held.add(expectation);
+    const key = keyOf(signatureOf(deviation));
+    if (this.#found.has(key)) return;
+    const failure = {
+      clause,
+      statement: statementOf(clause),
+      clauses: deviation.clauses,
+      kind: deviation.kind,
+      expected: deviation.expected,
+      actual: deviation.actual,
+      platform: history.trace.platform.name,
+      steps: stepRows(history, at),
+      known: expectation !== undefined,
+      capsule: save(),
+      seedPath,
+    };
+    this.#found.set(key, { failure, occurrences: 1 });
+  }
+
+  results(): Results {
+    const found = [...this.#found.values()];
+    return concludeRun(this.#options, {
+      coverage: this.#coverage,
+      tally: this.#tally,
+      health: this.#health,
+      historyHash: this.#hash.digest(),
+      done: this.#done,
+      sequences: this.#sequences,
+      failures: found.map(({ failure, occurrences }) => ({ ...failure, occurrences })),
+      unshrunk: this.#unshrunk,
+      held: this.#held,
+      stopped: this.#stopped,
+      nondeterministic: this.#nondeterministic,
+      inconclusive: this.#inconclusive,
+    });
+  }
+}
+
+/** Thrown by the property to make fast-check stop; never seen outside this file. */
+const STOP = new Error("stop");
+
+const keyOf = (signature: Signature): string => `${signature.clause} ${signature.kind}`;
+
+type Space = Pick<CampaignOptions, "iut" | "platforms" | "length">;
+
+const arbitraryOf = ({ iut, platforms, length }: Space): fc.Arbitrary<Trace> =>
+  traceArbitrary({ platforms, capabilities: iut.info.capabilities, length });
+
+/** The unshrunk trace that SEED:PATH names; good for one version and the same options only. */
+export const traceOfPath = (space: Space, seed: number, path: string): Trace | undefined =>
+  fc.sample(arbitraryOf(space), { seed, path, numRuns: 1 })[0];

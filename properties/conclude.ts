@@ -1,0 +1,217 @@
+/** From counters to verdicts: what a run as a whole has shown, and its exit code. */
+import type { Clause } from "../spec/clauses/clause";
+import { BASIS_NAMES } from "../spec/clauses/clause";
+import { CLAUSES, type ClauseId } from "../spec/clauses/registry";
+import type { Coverage } from "../spec/coverage";
+import type { Need } from "../spec/needs";
+import { offersOf } from "../spec/platform";
+import type {
+  ClauseResult,
+  Failure,
+  InvariantResult,
+  Quota,
+  Results,
+  Verdict,
+} from "../spec/results";
+import type { CampaignOptions, Stop } from "./campaign";
+import type { Expectation } from "./expectation";
+import type { Health } from "./health";
+import { INVARIANTS } from "./invariants/catalogue";
+import type { InvariantTally } from "./invariants/watch";
+
+/** What a campaign counted. */
+export interface Tallies {
+  readonly coverage: Coverage;
+  readonly tally: InvariantTally;
+  readonly health: Health;
+  readonly historyHash: string;
+  readonly done: number;
+  /** Sequences per platform. */
+  readonly sequences: ReadonlyMap<string, number>;
+  readonly failures: readonly Failure[];
+  /** Failing sequences beyond the number of signatures that is shrunk. */
+  readonly unshrunk: number;
+  /** Expectations that did fail. */
+  readonly held: ReadonlySet<Expectation>;
+  readonly stopped: Stop | undefined;
+  /** SEED:PATH of a sequence that gave two different histories. */
+  readonly nondeterministic: string | undefined;
+  /** Reasons of sequences that could not be run to their end. */
+  readonly inconclusive: readonly string[];
+}
+
+export const statementOf = (id: string): string =>
+  CLAUSES.find((clause) => clause.id === id)?.statement ??
+  INVARIANTS.find((invariant) => invariant.id === id)?.statement ??
+  "";
+
+const percent = (part: number, whole: number): number =>
+  whole === 0 ? 0 : Math.round((1000 * part) / whole) / 10;
+
+export const concludeRun = (options: CampaignOptions, tallies: Tallies): Results => {
+  const { iut, iutSpec, profile, version, seed, platforms, knownFailing, clauses } = options;
+  const available = availableNeeds(options);
+  const failing = new Set(tallies.failures.map((failure) => failure.clause));
+  const clauseResults = CLAUSES.filter((clause) => clauses.has(clause.id)).map((clause) =>
+    clauseResult(clause, tallies.coverage, available, failing),
+  );
+  const invariants = INVARIANTS.filter(({ id }) => clauses.has(id)).map(
+    ({ id, statement, needs }): InvariantResult => {
+      const checked = tallies.tally.of(id);
+      return { id, statement, checked, ...verdictOf(id, needs, checked > 0, available, failing) };
+    },
+  );
+  const quotas = quotasOf(tallies.health, clauseResults);
+  const stale = knownFailing.filter((expectation) => !tallies.held.has(expectation));
+  const missed = [
+    ...clauseResults.filter(isInconclusive).map(({ id, reason }) => `${id}: ${reason}`),
+    ...invariants.filter(isInconclusive).map(({ id, reason }) => `${id}: ${reason}`),
+    ...quotas.filter((q) => !q.met).map((q) => `${q.name}: ${q.actual}, needs ${q.required}`),
+    ...tallies.inconclusive.slice(0, 1),
+  ];
+  const { health } = tallies;
+  return {
+    format: "iommufd-results/1",
+    version,
+    iut: { spec: iutSpec, ...iut.info },
+    profile,
+    campaign: "random",
+    seed,
+    sequences: tallies.done,
+    calls: health.calls,
+    probes: health.probes,
+    platforms: platforms.map(({ name }) => ({
+      name,
+      sequences: tallies.sequences.get(name) ?? 0,
+    })),
+    ...exitOf(tallies, stale, missed),
+    clauses: clauseResults,
+    invariants,
+    callResults: health.callResults(),
+    health: {
+      meaningfulPercent: meaningfulPercent(health),
+      violatingPercent: percent(health.calls - health.succeeded, health.calls),
+      quotas,
+    },
+    failures: tallies.failures,
+    staleExpectations: stale.map(({ clause, kind }) => `${clause} ${kind}`),
+    historyHash: tallies.historyHash,
+  };
+};
+
+const meaningfulPercent = (health: Health): number => {
+  const all = health.calls + health.probes;
+  return percent(all - health.lost, all);
+};
+
+/** Needs that the IUT has and at least one platform of the run offers. */
+const availableNeeds = ({ iut, platforms }: CampaignOptions): ReadonlySet<Need> => {
+  const offered = new Set(platforms.flatMap((platform) => [...offersOf(platform)]));
+  return new Set(iut.info.capabilities.filter((need) => offered.has(need)));
+};
+
+const clauseResult = (
+  clause: Clause & { readonly id: ClauseId },
+  coverage: Coverage,
+  available: ReadonlySet<Need>,
+  failing: ReadonlySet<string>,
+): ClauseResult => {
+  const counts = coverage.of(clause.id);
+  const missing = clause.sides.filter((side) => counts[side] === 0);
+  const { id, statement, errno, basis, source, sides } = clause;
+  const judged = verdictOf(id, clause.needs, missing.length === 0, available, failing);
+  return {
+    id,
+    statement,
+    ...(errno !== undefined && { errno }),
+    basis: [...basis.rule].map((letter) => BASIS_NAMES[letter as keyof typeof BASIS_NAMES]),
+    source,
+    sides,
+    ...judged,
+    ...(judged.verdict === "inconclusive" && { reason: `never by ${missing.join(", by ")}` }),
+    ...counts,
+  };
+};
+
+const verdictOf = (
+  id: string,
+  needs: readonly Need[],
+  exercised: boolean,
+  available: ReadonlySet<Need>,
+  failing: ReadonlySet<string>,
+): { readonly verdict: Verdict; readonly reason: string } => {
+  if (failing.has(id)) return { verdict: "fail", reason: "" };
+  const lacking = needs.filter((need) => !available.has(need));
+  if (lacking.length > 0) return { verdict: "unsupported", reason: `needs ${lacking.join(", ")}` };
+  return exercised
+    ? { verdict: "pass", reason: "" }
+    : { verdict: "inconclusive", reason: "never compared" };
+};
+
+const isInconclusive = ({ verdict }: { readonly verdict: Verdict }): boolean =>
+  verdict === "inconclusive";
+
+/** Lower bounds that a useless IUT (always ENOMEM, always success) cannot reach. */
+const quotasOf = (health: Health, clauses: readonly ClauseResult[]): Quota[] => {
+  const reachable = clauses.filter(({ verdict }) => verdict !== "unsupported");
+  const exercised = (side: "success" | "violation"): number => {
+    const having = reachable.filter(({ sides }) => sides.includes(side));
+    return percent(having.filter((clause) => clause[side] > 0).length, having.length || 1);
+  };
+  const atLeast = (name: string, required: number, actual: number): Quota => ({
+    name,
+    required,
+    actual,
+    met: actual >= required,
+  });
+  const has = (side: "success" | "violation"): boolean =>
+    reachable.some(({ sides }) => sides.includes(side));
+  return [
+    atLeast("calls that succeed, %", 45, percent(health.succeeded, health.calls)),
+    atLeast(
+      "calls that break a rule, %",
+      30,
+      percent(health.calls - health.succeeded, health.calls),
+    ),
+    atLeast("meaningful calls, %", 95, meaningfulPercent(health)),
+    ...(has("success")
+      ? [atLeast("reachable clauses exercised by success, %", 100, exercised("success"))]
+      : []),
+    ...(has("violation")
+      ? [atLeast("reachable clauses exercised by violation, %", 100, exercised("violation"))]
+      : []),
+  ];
+};
+
+/** DESIGN §6: a failure beats nondeterminism, that beats doubt. */
+const exitOf = (
+  tallies: Tallies,
+  stale: readonly Expectation[],
+  missed: readonly string[],
+): Pick<Results, "verdict" | "exitCode" | "reason"> => {
+  const unexpected = tallies.failures.filter((failure) => !failure.known);
+  if (unexpected.length > 0) {
+    const names = unexpected.map((failure) => failure.clause).join(", ");
+    return { verdict: "fail", exitCode: 1, reason: `not conformant: ${names}` };
+  }
+  if (stale.length > 0) {
+    const names = stale.map(({ clause }) => clause).join(", ");
+    return { verdict: "fail", exitCode: 1, reason: `known failures that no longer fail: ${names}` };
+  }
+  if (tallies.nondeterministic !== undefined) {
+    const reason = `${tallies.nondeterministic} run twice gave two different histories`;
+    return { verdict: "fail", exitCode: 3, reason };
+  }
+  if (tallies.stopped === "interrupted") {
+    return { verdict: "inconclusive", exitCode: 130, reason: "interrupted" };
+  }
+  if (tallies.stopped === "time") {
+    return { verdict: "inconclusive", exitCode: 2, reason: "the time cap ended the run" };
+  }
+  const [first] = missed;
+  if (first !== undefined) {
+    const more = missed.length > 1 ? ` (and ${missed.length - 1} more)` : "";
+    return { verdict: "inconclusive", exitCode: 2, reason: `${first}${more}` };
+  }
+  return { verdict: "pass", exitCode: 0, reason: "" };
+};

@@ -1,0 +1,52 @@
+/** Handles of a trace as the shrinker sees them: who makes them, renaming, merging. */
+import { Handle } from "../spec/handle";
+import type { Step } from "../spec/trace";
+
+/** Handles in the order in which they are made. */
+export const handlesIn = (steps: readonly Step[]): string[] =>
+  steps.flatMap((step) => (step.as === undefined ? [] : [step.as]));
+
+const prefixOf = (handle: string): string => handle.replace(/\d+$/, "");
+
+const mapHandles = (step: Step, rename: (name: string) => string): Step => {
+  const arg = (value: unknown): unknown => {
+    if (!(value instanceof Handle)) return value;
+    const name = rename(value.name);
+    return name === value.name ? value : new Handle(name, value.output, value.add);
+  };
+  const args = Object.fromEntries(Object.entries(step.in).map(([k, v]) => [k, arg(v)]));
+  return {
+    ...step,
+    ...(step.as !== undefined && { as: rename(step.as) }),
+    ...(step.fd !== undefined && { fd: arg(step.fd) }),
+    in: args,
+  } as Step;
+};
+
+/**
+ * The trace in which `to` stands for `from`, whose own call is dropped; undefined when they are
+ * of different kinds.
+ */
+export const mergeHandle = (
+  steps: readonly Step[],
+  from: string,
+  to: string,
+): readonly Step[] | undefined => {
+  if (prefixOf(from) !== prefixOf(to)) return undefined;
+  return steps
+    .filter((step) => step.as !== from)
+    .map((step) => mapHandles(step, (name) => (name === from ? to : name)));
+};
+
+/** Numbers handles 0, 1, 2… per kind in the order in which they are made. */
+export const renumber = (steps: readonly Step[]): readonly Step[] => {
+  const names = new Map<string, string>();
+  const next = new Map<string, number>();
+  for (const handle of handlesIn(steps)) {
+    const prefix = prefixOf(handle);
+    const n = next.get(prefix) ?? 0;
+    next.set(prefix, n + 1);
+    names.set(handle, `${prefix}${n}`);
+  }
+  return steps.map((step) => mapHandles(step, (name) => names.get(name) ?? name));
+};
