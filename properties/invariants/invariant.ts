@@ -1,0 +1,36 @@
+/** The shape of one invariant: what it says, and how it looks at an answer. */
+import type { CallName, CallOf, OutcomeOf } from "../../spec/calls";
+import type { ClauseId } from "../../spec/clauses/registry";
+import type { Need } from "../../spec/needs";
+import type { InvariantId } from "../../spec/verdict";
+import type { Ledger } from "./ledger";
+
+/** Two answers that cannot both be right: what the earlier ones imply, and what came. */
+export interface Contradiction {
+  readonly expected: string;
+  readonly actual: string;
+}
+
+/** The answer was compared with something and fits. */
+export const HELD = "held";
+
+/** undefined: the ledger knows too little, so there was nothing to compare the answer with. */
+export type Finding = Contradiction | typeof HELD | undefined;
+
+/** Looks at one answer, before the ledger has taken note of it. Never changes the ledger. */
+export type Check<K extends CallName> = (
+  call: CallOf<K>,
+  outcome: OutcomeOf<K>,
+  ledger: Ledger,
+) => Finding;
+
+export type Checks = { readonly [K in CallName]?: Check<K> };
+
+export interface Invariant {
+  readonly id: InvariantId;
+  readonly statement: string;
+  readonly needs: readonly Need[];
+  /** Clauses that say so, for the report of a contradiction. */
+  readonly clauses: readonly ClauseId[];
+  readonly on: Checks;
+}

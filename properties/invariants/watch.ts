@@ -1,0 +1,68 @@
+/**
+ * Watches one machine's life, call by call, and reports answers that contradict one another.
+ *
+ * The watch knows nothing but the calls and the IUT's own answers: an invariant that only looks
+ * at a model's state proves nothing about the IUT.
+ */
+import { CALL_NAMES, type Call, type CallName, type Outcome } from "../../spec/calls";
+import type { Platform } from "../../spec/platform";
+import type { Deviation, InvariantId } from "../../spec/verdict";
+import { WATCHED } from "./catalogue";
+import { type Contradiction, type Finding, HELD, type Invariant } from "./invariant";
+import { Ledger } from "./ledger";
+
+/** How often each invariant was really compared with something; shared by all watches of a run. */
+export class InvariantTally {
+  readonly checked = new Uint32Array(WATCHED.length);
+
+  add(other: InvariantTally): void {
+    for (let i = 0; i < this.checked.length; i++) {
+      this.checked[i] = (this.checked[i] ?? 0) + (other.checked[i] ?? 0);
+    }
+  }
+
+  of(id: InvariantId): number {
+    return this.checked[WATCHED.findIndex((invariant) => invariant.id === id)] ?? 0;
+  }
+}
+
+interface Entry {
+  readonly index: number;
+  readonly check: (call: Call, outcome: Outcome, ledger: Ledger) => Finding;
+}
+
+/** The invariants interested in each call, so that a call pays for no others. */
+const TABLE = Object.fromEntries(
+  CALL_NAMES.map((name) => [
+    name,
+    WATCHED.flatMap(({ on }, index) => (on[name] ? [{ index, check: on[name] } as Entry] : [])),
+  ]),
+) as unknown as Readonly<Record<CallName, readonly Entry[]>>;
+
+export class InvariantWatch {
+  readonly #ledger: Ledger;
+  readonly #tally: InvariantTally;
+
+  constructor(platform: Platform, tally: InvariantTally) {
+    this.#ledger = new Ledger(platform);
+    this.#tally = tally;
+  }
+
+  /** undefined: nothing contradicts anything so far. */
+  step(call: Call, outcome: Outcome): Deviation | undefined {
+    const { checked } = this.#tally;
+    for (const { index, check } of TABLE[call.call]) {
+      const finding = check(call, outcome, this.#ledger);
+      if (finding === undefined) continue;
+      checked[index] = (checked[index] ?? 0) + 1;
+      if (finding !== HELD) return deviation(index, finding);
+    }
+    this.#ledger.note(call, outcome);
+    return undefined;
+  }
+}
+
+const deviation = (index: number, { expected, actual }: Contradiction): Deviation => {
+  const { id, clauses } = WATCHED[index] as Invariant;
+  return { clauses: [id, ...clauses], kind: "invariant", expected, actual };
+};
