@@ -1,0 +1,46 @@
+import type { CallName } from "../../spec/calls";
+import type { StepOf } from "../../spec/trace";
+import type { Composer, Made } from "./composer";
+import type { SceneView } from "./view";
+
+/** One kind of call the generator can make, or a short sequence that has a purpose together. */
+export interface Aim {
+  readonly name: string;
+  /** How often it is wanted, relative to the others. */
+  readonly weight: number;
+  /** Calls it needs; an aim whose calls the IUT or the platform lacks is left out. */
+  readonly calls: readonly [CallName, ...CallName[]];
+  /** Appends steps. False when the present state has no place for it. */
+  make(c: Composer, scene: SceneView): boolean;
+}
+
+/**
+ * A way to break one rule on purpose, named by its clause. It changes the arguments of a call
+ * that would have worked; undefined when the present state does not permit it.
+ */
+export type Twist<K extends CallName, S> = readonly [
+  clause: string,
+  change: (step: StepOf<K>, c: Composer, subject: S) => StepOf<K>["in"] | undefined,
+];
+
+/** Share of calls that are twisted; calls that fail by themselves come on top. */
+const TWISTED = 34;
+
+/**
+ * Makes a call, sometimes twisted, rarely twice: calls that break several rules at once are
+ * what shows the precedence of the rules.
+ */
+export const makeTwisted = <K extends CallName, S>(
+  c: Composer,
+  step: StepOf<K>,
+  subject: S,
+  twists: readonly Twist<K, S>[],
+): Made => {
+  let twisted = step;
+  const times = c.draw.chance(TWISTED) ? (c.draw.chance(12) ? 2 : 1) : 0;
+  for (let i = 0; i < times; i++) {
+    const args = c.draw.pick(twists)?.[1](twisted, c, subject);
+    if (args !== undefined) twisted = { ...twisted, in: args };
+  }
+  return c.make(twisted);
+};

@@ -1,0 +1,23 @@
+import type { Arg } from "../../spec/handle";
+import type { Composer } from "./composer";
+import { sceneOf } from "./scene";
+import { BOGUS_IDS } from "./values";
+
+/**
+ * An id that is not what the call wants: one that names nothing, one of another context, or an
+ * object of another type (OBJ-04).
+ */
+export const otherIds = (c: Composer, fd: number): Arg<number> => {
+  const { draw } = c;
+  const scene = sceneOf(c.model);
+  const mock = draw.pick(scene.mocks.filter((m) => m.fd === fd));
+  const cdev = draw.pick(scene.cdevs.filter((d) => d.fd === fd));
+  const foreign = draw.pick(scene.ioases.filter((ioas) => ioas.fd !== fd));
+  const others: Arg<number>[] = [
+    ...(mock === undefined ? [] : [mock.idev, mock.hwpt, mock.stdev].map((id) => c.object(fd, id))),
+    ...(cdev === undefined ? [] : [c.object(fd, cdev.devid)]),
+    ...(foreign === undefined ? [] : [c.object(foreign.fd, foreign.id)]),
+  ];
+  if (others.length > 0 && draw.chance(50)) return draw.pick(others) ?? 0;
+  return draw.pick(BOGUS_IDS) ?? 0;
+};

@@ -1,0 +1,106 @@
+/**
+ * The trace arbitrary (DESIGN §7): command sequences that know the state they meet.
+ *
+ * fast-check owns seeds, runs and paths; the sequence itself is drawn here. A predicted state
+ * (the model with canonical choices) runs along, so that most calls mean something and a chosen
+ * part breaks a rule on purpose. Each sequence draws its own subset and weights of calls
+ * (swarm), so that sequences differ in kind and not only in detail. Shrinking is not done by
+ * fast-check: it would need the draws, and shrink.ts needs only the data.
+ */
+import fc from "fast-check";
+import type { Need } from "../../spec/needs";
+import type { Platform } from "../../spec/platform";
+import type { Trace } from "../../spec/trace";
+import type { Aim } from "./aim";
+import { AIMS } from "./aims/all";
+import { Composer } from "./composer";
+import { Draw } from "./draw";
+import { fullScan, probeAllPins } from "./probes";
+import { sceneOf } from "./scene";
+
+export interface TraceSpace {
+  readonly platforms: readonly Platform[];
+  /** What the IUT declares; calls that need more are never drawn. */
+  readonly capabilities: readonly Need[];
+  /** Calls per trace, probes not counted. */
+  readonly length: readonly [min: number, max: number];
+}
+
+class TraceArbitrary extends fc.Arbitrary<Trace> {
+  readonly #space: TraceSpace;
+
+  constructor(space: TraceSpace) {
+    super();
+    this.#space = space;
+  }
+
+  override generate(random: fc.Random): fc.Value<Trace> {
+    return new fc.Value(drawTrace(this.#space, new Draw(random)), undefined);
+  }
+
+  override canShrinkWithoutContext(_value: unknown): _value is Trace {
+    return false;
+  }
+
+  override shrink(): fc.Stream<fc.Value<Trace>> {
+    return fc.Stream.nil();
+  }
+}
+
+export const traceArbitrary = (space: TraceSpace): fc.Arbitrary<Trace> => new TraceArbitrary(space);
+
+/** How much a swarm wants a call, in percent of its usual weight. */
+const SWARM = [0, 30, 100, 100, 100, 250] as const;
+
+const drawTrace = ({ platforms, capabilities, length }: TraceSpace, draw: Draw): Trace => {
+  const platform = draw.pick(platforms);
+  if (platform === undefined) throw new Error("a trace space needs a platform");
+  const c = new Composer(platform, capabilities, draw);
+  const aims = AIMS.filter((aim) => aim.calls.every((call) => c.can(call)));
+  const weights = aims.map((aim) => aim.weight * swarmOf(aim, draw));
+  const [min, max] = length;
+  const wanted = draw.int(min, max);
+  open(c);
+  let failures = 0;
+  while (c.calls < wanted && failures < 200) {
+    const scene = sceneOf(c.model);
+    if (scene.fds.length === 0) open(c);
+    else if (aims[draw.weighted(weights)]?.make(c, scene) !== true) failures++;
+  }
+  fullScan(c);
+  tearDown(c);
+  return { platform, steps: c.steps };
+};
+
+/** Without address spaces and mappings nothing else means much: these are never switched off. */
+const swarmOf = (aim: Aim, draw: Draw): number => {
+  const share = draw.of(...SWARM);
+  return aim.name === "map" || aim.name === "alloc" ? Math.max(share, 100) : share;
+};
+
+const open = (c: Composer): void => {
+  const { outcome } = c.make({ call: "OPEN", in: {} });
+  const { fd } = (outcome.out ?? { fd: -1 }) as { fd: number };
+  for (let n = c.draw.int(1, 2); n > 0; n--)
+    c.make({ call: "IOAS_ALLOC", fd: c.iommufd(fd), in: {} });
+};
+
+/** Closing everything, in any order, must give everything back (OBJ-07, I-32, I-54). */
+const tearDown = (c: Composer): void => {
+  if (c.draw.chance(30)) return;
+  const { fds, cdevs } = sceneOf(c.model);
+  const closing = [
+    ...fds.map((fd) => () => c.make({ call: "CLOSE", fd: c.iommufd(fd), in: {} })),
+    ...cdevs.map(
+      ({ devfd }) =>
+        () =>
+          c.make({ call: "DEVICE_CLOSE", in: { devfd: c.cdev(devfd) } }),
+    ),
+  ];
+  while (closing.length > 0) {
+    const [close] = closing.splice(c.draw.int(0, closing.length - 1), 1);
+    close?.();
+  }
+  const { outcome } = c.make({ call: "OPEN", in: {} });
+  probeAllPins(c, (outcome.out as { fd: number } | undefined)?.fd ?? -1);
+};

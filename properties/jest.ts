@@ -1,0 +1,109 @@
+/**
+ * Conformance tests for another project's jest suite: one `test` per clause family.
+ *
+ *     import { conformanceTests } from "iommufd-conformance";
+ *     import { myIut } from "./my-iut";
+ *     conformanceTests(myIut);
+ *
+ * One campaign runs before the tests; a family fails with its clauses, the minimal trace of each
+ * and the capsule as JSON, so that a red run of CI can be replayed from its log alone.
+ */
+import type { Capsule } from "../spec/capsule";
+import { CLAUSES, FAMILIES } from "../spec/clauses/registry";
+import type { Iut } from "../spec/iut";
+import { encodeCapsule } from "../spec/json/trace";
+import { PLATFORMS, type Platform } from "../spec/platform";
+import type { Failure, Results } from "../spec/results";
+import type { Profile } from "../spec/verdict";
+import { QUICK, runCampaign } from "./campaign";
+import { INVARIANTS } from "./invariants/catalogue";
+
+export interface ConformanceOptions {
+  /** Default: `documented`, which binds every implementation. */
+  readonly profile?: Profile;
+  /** Default: both simulated platforms. */
+  readonly platforms?: readonly Platform[];
+  /** Default: 1. */
+  readonly seed?: number;
+  /** Default: the quick budget of `conform run`. */
+  readonly sequences?: number;
+  /** Milliseconds jest allows for the campaign; default: two minutes. */
+  readonly timeoutMs?: number;
+}
+
+/** The globals of jest (and of runners that are like it). */
+interface JestLike {
+  readonly describe: (name: string, body: () => void) => void;
+  readonly beforeAll: (body: () => Promise<void>, timeoutMs?: number) => void;
+  readonly test: (name: string, body: () => void) => void;
+}
+
+/** Registers the tests. To be called at the top level of a test file. */
+export const conformanceTests = (iut: Iut, options: ConformanceOptions = {}): void => {
+  const { describe, beforeAll, test } = globalThis as unknown as JestLike;
+  describe(`iommufd conformance of ${iut.info.name}`, () => {
+    let results: Results | undefined;
+    const capsules = new Map<string, Capsule>();
+    beforeAll(async () => {
+      results = await runOnce(iut, options, capsules);
+    }, options.timeoutMs ?? 120_000);
+
+    for (const [family, title] of Object.entries(FAMILIES)) {
+      test(`${family}: ${title}`, () => {
+        refuse(results, capsules, ({ clause }) => clause.startsWith(`${family}-`));
+      });
+    }
+    test("invariants over all answers", () => {
+      refuse(results, capsules, ({ clause }) => clause.startsWith("I-"));
+    });
+  });
+};
+
+const runOnce = (
+  iut: Iut,
+  options: ConformanceOptions,
+  capsules: Map<string, Capsule>,
+): Promise<Results> =>
+  runCampaign({
+    iut,
+    iutSpec: iut.info.name,
+    profile: options.profile ?? "documented",
+    version: "",
+    seed: options.seed ?? 1,
+    sequences: options.sequences ?? QUICK.sequences,
+    length: QUICK.length,
+    platforms: options.platforms ?? PLATFORMS,
+    clauses: new Set([...CLAUSES, ...INVARIANTS].map(({ id }) => id)),
+    shard: [1, 1],
+    corpus: [],
+    knownFailing: [],
+    onProgress: () => {},
+    saveCapsule: (capsule) => {
+      const name = `capsule ${capsules.size + 1}`;
+      capsules.set(name, capsule);
+      return name;
+    },
+    signal: new AbortController().signal,
+  });
+
+const refuse = (
+  results: Results | undefined,
+  capsules: ReadonlyMap<string, Capsule>,
+  mine: (failure: Failure) => boolean,
+): void => {
+  if (results === undefined) throw new Error("the campaign did not run");
+  const failures = results.failures.filter(mine);
+  if (failures.length === 0) return;
+  throw new Error(failures.map((failure) => explain(failure, capsules)).join("\n\n"));
+};
+
+const explain = (failure: Failure, capsules: ReadonlyMap<string, Capsule>): string => {
+  const steps = failure.steps.map(({ step, call, expected, actual, deviates }) =>
+    deviates
+      ? `> ${step} ${call}\n    expected ${expected}\n    actual   ${actual}`
+      : `  ${step} ${call}`,
+  );
+  const capsule = capsules.get(failure.capsule);
+  const json = capsule === undefined ? "" : JSON.stringify(encodeCapsule(capsule));
+  return [`${failure.clause}: ${failure.statement}`, ...steps, `capsule: ${json}`].join("\n");
+};
