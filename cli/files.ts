@@ -1,0 +1,77 @@
+/** Files: whole or not at all, and every refusal of the system in one line. */
+import fs from "node:fs";
+import path from "node:path";
+import { EXIT, Stop } from "./exit";
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "no such file or folder",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EROFS: "the file system is read-only",
+  ENOTDIR: "a part of the path is not a folder",
+  EISDIR: "is a folder",
+  EEXIST: "is in the way",
+  ENOSPC: "the disk is full",
+};
+
+const reasonOf = (error: unknown): string => {
+  const code = (error as NodeJS.ErrnoException).code ?? "";
+  return REASONS[code] ?? `${code || String(error)}`;
+};
+
+/**
+ * Writes to a temporary name in the same folder and renames, so that a reader, and a run that
+ * is killed, never leaves half a file.
+ */
+export const writeWhole = (file: string, text: string): void => {
+  const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.tmp`);
+  try {
+    fs.writeFileSync(temporary, text);
+    fs.renameSync(temporary, file);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw new Stop(EXIT.badConfig, `cannot write ${file}: ${reasonOf(error)}`);
+  }
+};
+
+/** Makes sure, before a long run, that files can be written there afterwards. */
+export const mustBeWritable = (folder: string, flag: string): void => {
+  const probe = path.join(folder, `.probe.${process.pid}.tmp`);
+  try {
+    fs.mkdirSync(folder, { recursive: true });
+    fs.writeFileSync(probe, "");
+    fs.rmSync(probe);
+  } catch (error) {
+    const what = `cannot write into the folder ${folder}: ${reasonOf(error)}`;
+    throw new Stop(EXIT.badConfig, `${what}; choose another one with ${flag}`);
+  }
+};
+
+/** The same for a single file, which must not be a folder either. */
+export const mustBeWritableFile = (file: string, flag: string): void => {
+  mustBeWritable(path.dirname(file), flag);
+  if (fs.statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) {
+    throw new Stop(EXIT.badConfig, `cannot write ${file}: is a folder; add a file name in ${flag}`);
+  }
+};
+
+/** The text of an input file. `given` is what the user wrote, for the message. */
+export const readInput = (cwd: string, given: string): string => {
+  try {
+    return fs.readFileSync(path.resolve(cwd, given), "utf8");
+  } catch (error) {
+    throw new Stop(EXIT.noInput, `cannot read ${given}: ${reasonOf(error)} (looked in ${cwd})`);
+  }
+};
+
+/** Names of the files of a folder that end so, sorted; a folder that is not there has none. */
+export const filesIn = (folder: string, ending: string): string[] => {
+  try {
+    return fs
+      .readdirSync(folder)
+      .filter((name) => name.endsWith(ending) && !name.startsWith("."))
+      .sort();
+  } catch {
+    return [];
+  }
+};

@@ -1,0 +1,89 @@
+/** From an IUT spec of the command line to an IUT. */
+import fs from "node:fs";
+import path from "node:path";
+import { type Iut, inProcess } from "../spec/iut";
+import { isNeed, NEEDS } from "../spec/needs";
+import { EXIT, firstLine, Stop } from "./exit";
+import { guarded } from "./guard";
+import { loadMutant, mutantNames } from "./mutant";
+import { didYouMean } from "./near";
+import { packageVersion } from "./package-root";
+import { loadModule } from "./ts-loader";
+
+export const DEFAULT_IUT = "radix";
+
+/** What can stand in --iut, with what it is. */
+export const IUT_SPECS: Readonly<Record<string, string>> = {
+  radix: "the performance-focused implementation of this package",
+  model: "the reference model in the IUT seat: a self-check",
+  "mutant:NAME": "radix with one planted bug (list mutants)",
+  "ts:./file.ts": "a TypeScript or JavaScript module that exports an Iut",
+};
+
+/** @throws Stop with one line when there is no such IUT, or it does not load */
+export const loadIut = (spec: string, cwd: string): Iut => {
+  const [kind = "", rest = ""] = splitOnce(spec, ":");
+  if (spec === "radix") return loadRadix();
+  if (spec === "model") return loadModel();
+  if (kind === "mutant" && rest !== "") return loadMutant(rest);
+  if (kind === "ts" && rest !== "") return loadTs(rest, cwd);
+  const known = ["radix", "model", ...mutantNames().map((name) => `mutant:${name}`)];
+  const expected = `expected ${Object.keys(IUT_SPECS).join(", ")}`;
+  throw new Stop(
+    EXIT.usage,
+    `--iut ${JSON.stringify(spec)}: ${expected}${didYouMean(spec, known)}`,
+  );
+};
+
+const splitOnce = (text: string, at: string): [string, string] => {
+  const cut = text.indexOf(at);
+  return cut === -1 ? [text, ""] : [text.slice(0, cut), text.slice(cut + 1)];
+};
+
+const loadRadix = (): Iut =>
+  (require("../impl/radix/index") as typeof import("../impl/radix/index")).radix;
+
+const loadModel = (): Iut => {
+  const { modelMachine } = require("../model/machine") as typeof import("../model/machine");
+  // The model covers the uAPI that radix covers, so that one can be held against the other.
+  const { capabilities } = loadRadix().info;
+  return inProcess({ name: "model", version: packageVersion(), capabilities }, modelMachine);
+};
+
+const loadTs = (given: string, cwd: string): Iut => {
+  const file = path.resolve(cwd, given);
+  const refuse = (what: string): Stop =>
+    new Stop(EXIT.unavailable, `IUT ts:${given} is unavailable: ${what}`);
+  if (!fs.existsSync(file)) throw refuse(`there is no file ${file}`);
+  let exported: unknown;
+  try {
+    exported = loadModule(file);
+  } catch (error) {
+    throw refuse(`loading it failed: ${firstLine(error)}`);
+  }
+  const { default: byDefault, iut } = (exported ?? {}) as { default?: unknown; iut?: unknown };
+  const found = [byDefault, iut, exported].find(isIut);
+  if (found === undefined) {
+    throw refuse("it must export an Iut {info, run}, by default or as `iut`; see inProcess");
+  }
+  const unknown = found.info.capabilities.find((need) => !isNeed(need));
+  if (unknown !== undefined) {
+    const known = Object.keys(NEEDS);
+    throw refuse(`it declares an unknown capability ${unknown}${didYouMean(unknown, known)}`);
+  }
+  return guarded(found);
+};
+
+/** The shape of an Iut; what it does is for the oracle to judge. */
+const isIut = (value: unknown): value is Iut => {
+  if (typeof value !== "object" || value === null) return false;
+  const { info, run } = value as { info?: unknown; run?: unknown };
+  if (typeof run !== "function" || typeof info !== "object" || info === null) return false;
+  const { name, version, capabilities } = info as Record<string, unknown>;
+  return (
+    typeof name === "string" &&
+    typeof version === "string" &&
+    Array.isArray(capabilities) &&
+    capabilities.every((need) => typeof need === "string")
+  );
+};

@@ -1,0 +1,97 @@
+/** `list`: what there is to choose from. */
+import { type Column, type Row, table } from "../reports/console/text";
+import { renderJson } from "../reports/json";
+import { type Io, styleFor } from "./io";
+import type { LISTINGS } from "./program";
+
+export type Listing = (typeof LISTINGS)[number];
+
+export interface ListFlags {
+  readonly json?: true;
+}
+
+type Item = Readonly<Record<string, unknown>>;
+
+/** Each listing: its objects for --json, of which the console shows the named columns. */
+interface Source {
+  readonly columns: readonly Column[];
+  items(): readonly Item[];
+}
+
+const SOURCES: { readonly [L in Listing]: Source } = {
+  clauses: {
+    columns: [
+      { head: "id", width: 8 },
+      { head: "basis", width: 6 },
+      { head: "needs" },
+      { head: "statement" },
+    ],
+    items: () => {
+      const { CLAUSES } =
+        require("../spec/clauses/registry") as typeof import("../spec/clauses/registry");
+      return CLAUSES.map(({ basis, ...clause }) => ({
+        ...clause,
+        basis: basis.rule,
+        aspects: basis,
+      }));
+    },
+  },
+  calls: {
+    columns: [{ head: "call", width: 20 }, { head: "in" }, { head: "out" }, { head: "needs" }],
+    items: () => {
+      const { CALL_NAMES, shapeOf } = require("../spec/calls") as typeof import("../spec/calls");
+      return CALL_NAMES.map((call) => ({ call, ...shapeOf(call) }));
+    },
+  },
+  iuts: {
+    columns: [{ head: "iut", width: 14 }, { head: "about" }],
+    items: () => {
+      const { IUT_SPECS } = require("./iut") as typeof import("./iut");
+      return Object.entries(IUT_SPECS).map(([iut, about]) => ({ iut, about }));
+    },
+  },
+  mutants: {
+    columns: [{ head: "mutant" }, { head: "clauses" }, { head: "about" }],
+    items: () => {
+      const { mutantNames, readMutant } = require("./mutant") as typeof import("./mutant");
+      return mutantNames().map((mutant) => {
+        const { clauses, about, file } = readMutant(mutant);
+        return { mutant, clauses, about, file };
+      });
+    },
+  },
+  campaigns: {
+    columns: [{ head: "campaign", width: 12 }, { head: "about" }],
+    items: () => {
+      const { CAMPAIGNS } = require("./values") as typeof import("./values");
+      return Object.entries(CAMPAIGNS).map(([campaign, about]) => ({ campaign, about }));
+    },
+  },
+  invariants: {
+    columns: [{ head: "id", width: 8 }, { head: "needs" }, { head: "statement" }],
+    items: () => {
+      const { INVARIANTS } =
+        require("../properties/invariants/catalogue") as typeof import("../properties/invariants/catalogue");
+      return INVARIANTS.map((invariant) => ({ ...invariant }));
+    },
+  },
+};
+
+export const list = async (what: Listing, flags: ListFlags, io: Io): Promise<number> => {
+  const { columns, items } = SOURCES[what];
+  const all = items();
+  if (flags.json) {
+    io.stdout.write(renderJson(all));
+    return 0;
+  }
+  const rows: Row[] = all.map((item) => ({ cells: columns.map(({ head }) => cell(item[head])) }));
+  const text = rows.length === 0 ? `no ${what}` : table(columns, rows, styleFor(io.stdout, io.env));
+  io.stdout.write(`${text}\n`);
+  return 0;
+};
+
+/** A list as its items, an object as its keys. */
+const cell = (value: unknown): string => {
+  if (typeof value !== "object" || value === null) return String(value ?? "");
+  return (Array.isArray(value) ? value : Object.keys(value)).join(" ");
+};

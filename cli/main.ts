@@ -1,0 +1,95 @@
+#!/usr/bin/env node
+/** The entry: arguments in, exit code out. Everything heavy is loaded by the subcommand. */
+import { CommanderError } from "commander";
+import { inert } from "../reports/inert";
+import { EXIT, firstLine, messageOf, Stop } from "./exit";
+import { type Io, processIo } from "./io";
+import { didYouMean } from "./near";
+import { buildProgram, LISTINGS, SUBCOMMANDS, type Subcommands, seeHelp } from "./program";
+
+// `require` and not `import()`: in a CommonJS package the latter needs file extensions.
+const SUBCOMMAND: Subcommands = {
+  run: (...args) => (require("./run") as typeof import("./run")).run(...args),
+  replay: (...args) => (require("./replay") as typeof import("./replay")).replay(...args),
+  judge: (...args) => (require("./judge") as typeof import("./judge")).judge(...args),
+  list: (...args) => (require("./list") as typeof import("./list")).list(...args),
+};
+
+/** Runs one command line; answers its exit code and never throws. */
+export const main = async (argv: readonly string[], io: Io): Promise<number> => {
+  try {
+    refuseUnknownSubcommand(argv);
+    let exit: number = EXIT.conformant;
+    const program = buildProgram(SUBCOMMAND, io, (code) => {
+      exit = code;
+    });
+    await program.parseAsync(argv, { from: "user" });
+    return exit;
+  } catch (error) {
+    return fail(error, argv, io);
+  }
+};
+
+/** `run` is the default, so commander would take an unknown word for an argument of `run`. */
+const refuseUnknownSubcommand = (argv: readonly string[]): void => {
+  const first = argv.find((word) => word !== "--json");
+  if (first === undefined || first.startsWith("-")) return;
+  refuseUnknown("subcommand", first, SUBCOMMANDS);
+  if (first !== "list") return;
+  const what = argv.slice(argv.indexOf(first) + 1).find((word) => !word.startsWith("-"));
+  if (what !== undefined) refuseUnknown("listing", what, LISTINGS);
+};
+
+const refuseUnknown = (kind: string, word: string, known: readonly string[]): void => {
+  if (known.includes(word)) return;
+  const expected = `expected one of ${known.join(", ")}`;
+  throw new Stop(EXIT.usage, `unknown ${kind} ${word}: ${expected}${didYouMean(word, known)}`);
+};
+
+const fail = (error: unknown, argv: readonly string[], io: Io): number => {
+  const say = (line: string): void => io.stderr.write(`iommufd-conformance: ${inert(line)}\n`);
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.conformant;
+    say(`${usageMessage(error, argv)}; ${seeHelp(argv.find((w) => isSubcommand(w)))}`);
+    return EXIT.usage;
+  }
+  if (error instanceof Stop) {
+    say(error.message);
+    return error.exit;
+  }
+  if (error instanceof Error && error.name === "DataError") {
+    say(error.message);
+    return EXIT.badData;
+  }
+  say(
+    `internal error: ${firstLine(error)}. This is a bug of the harness and says nothing about ` +
+      "the implementation: please report it with this command line and the output of DEBUG=1",
+  );
+  if ((io.env["DEBUG"] ?? "") !== "") {
+    io.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  }
+  return EXIT.internal;
+};
+
+const isSubcommand = (word: string): boolean => SUBCOMMANDS.some((known) => known === word);
+
+/** Commander's message on one line: "unknown option '--sed' (did you mean --seed?)". */
+const usageMessage = (error: CommanderError, argv: readonly string[]): string => {
+  if (error.code === "commander.help") {
+    return `${argv.join(" ")}: say what, one of ${LISTINGS.join(", ")}`;
+  }
+  return messageOf(error)
+    .replace(/^error: /, "")
+    .replace(/\s*\n\s*/g, " ")
+    .replace(/\.$/, "");
+};
+
+/** Leaves when everything is written, even if an IUT left a timer behind. */
+const leave = (exit: number): void => {
+  process.exitCode = exit;
+  process.stdout.write("", () => process.stderr.write("", () => process.exit(exit)));
+};
+
+if (require.main === module) {
+  void main(process.argv.slice(2), processIo()).then(leave);
+}

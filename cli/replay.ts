@@ -1,0 +1,144 @@
+/** `replay`: one trace again, its step table, and whether the same failure came back. */
+import type { Replayed } from "../properties/replay";
+import { renderSteps } from "../reports/console/steps";
+import { type Style, wrap } from "../reports/console/text";
+import { inert } from "../reports/inert";
+import { renderJson } from "../reports/json";
+import type { Capsule } from "../spec/capsule";
+import type { Iut } from "../spec/iut";
+import {
+  decodeCapsule,
+  decodeHistory,
+  decodeTrace,
+  encodeHistory,
+  parseDocument,
+} from "../spec/json/trace";
+import { PLATFORMS } from "../spec/platform";
+import type { Trace } from "../spec/trace";
+import { type Deviation, type Profile, signatureOf } from "../spec/verdict";
+import { EXIT, Stop } from "./exit";
+import { readInput } from "./files";
+import { type Io, styleFor } from "./io";
+import { DEFAULT_IUT, loadIut } from "./iut";
+import { DEFAULT_PROFILE } from "./program";
+import { commandLine, runsForeignCode } from "./shell";
+
+export interface ReplayFlags {
+  readonly json?: true;
+  readonly iut?: string;
+  readonly profile?: Profile;
+  readonly length?: readonly [min: number, max: number];
+}
+
+/** What is replayed: a capsule knows more than its trace. */
+interface Subject {
+  readonly traceFor: (iut: Iut) => Trace;
+  readonly capsule?: Capsule;
+}
+
+export const replay = async (what: string, flags: ReplayFlags, io: Io): Promise<number> => {
+  const { traceFor, capsule } = drawnSubject(what, flags) ?? fileSubject(what, io);
+  const iutSpec = flags.iut ?? iutOf(capsule, what);
+  const profile = flags.profile ?? capsule?.profile ?? DEFAULT_PROFILE;
+  const iut = loadIut(iutSpec, io.cwd);
+  const { replayTrace } = require("../properties/replay") as typeof import("../properties/replay");
+  let trace: Trace;
+  let replayed: Replayed;
+  try {
+    trace = traceFor(iut);
+    replayed = await replayTrace(iut, trace, profile);
+  } finally {
+    await iut.close?.();
+  }
+  const { history, finding, rows } = replayed;
+  const came = compare(finding?.deviation, capsule?.deviation);
+  const exit = finding === undefined ? EXIT.conformant : EXIT.failed;
+  const say = flags.json ? io.stderr : io.stdout;
+  const title = `${what} on ${iutSpec}, profile ${profile}, platform ${trace.platform.name}`;
+  const again = commandLine("replay", what, ...(flags.iut ? ["--iut", flags.iut] : []));
+  say.write(render(title, came, replayed, capsule, again, styleFor(say, io.env)));
+  if (flags.json) {
+    const found = finding === undefined ? null : { step: finding.step, ...finding.deviation };
+    const run = { what, iut: iutSpec, profile, came, exitCode: exit };
+    io.stdout.write(
+      renderJson({ ...run, finding: found, steps: rows, history: encodeHistory(history) }),
+    );
+  }
+  return exit;
+};
+
+const SEED_PATH = /^(-?\d{1,10}):(\d+(?::\d+)*)$/;
+
+/** SEED:PATH, for the defaults of `run` but for --length. */
+const drawnSubject = (what: string, { length }: ReplayFlags): Subject | undefined => {
+  const [, seed, path] = SEED_PATH.exec(what) ?? [];
+  if (seed === undefined || path === undefined) return undefined;
+  const traceFor = (iut: Iut): Trace => {
+    const { traceOfPath, QUICK } =
+      require("../properties/campaign") as typeof import("../properties/campaign");
+    const space = { iut, platforms: PLATFORMS, length: length ?? QUICK.length };
+    const trace = traceOfPath(space, Number(seed), path);
+    if (trace === undefined) throw new Stop(EXIT.noInput, `${what}: there is no such run`);
+    return trace;
+  };
+  return { traceFor };
+};
+
+const fileSubject = (what: string, io: Io): Subject => {
+  const { format, json } = parseDocument(readInput(io.cwd, what), what);
+  if (format === "iommufd-capsule/1") {
+    const capsule = decodeCapsule(json, what);
+    return { capsule, traceFor: () => capsule.history.trace };
+  }
+  const trace =
+    format === "iommufd-trace/1" ? decodeTrace(json, what) : decodeHistory(json, what).trace;
+  return { traceFor: () => trace };
+};
+
+/** The IUT that a capsule names, unless that would run code that the file has chosen. */
+const iutOf = (capsule: Capsule | undefined, what: string): string => {
+  if (capsule === undefined) return DEFAULT_IUT;
+  if (!runsForeignCode(capsule.iut)) return capsule.iut;
+  const allow = commandLine("replay", what, "--iut", capsule.iut);
+  const why = `${what} was found on ${capsule.iut}, which is not started on a file's word`;
+  throw new Stop(EXIT.usage, `${why}; to allow it: ${allow}`);
+};
+
+type Came = "conformant" | "failure" | "same failure" | "another failure" | "failure gone";
+
+const compare = (now: Deviation | undefined, then: Deviation | undefined): Came => {
+  if (then === undefined) return now === undefined ? "conformant" : "failure";
+  if (now === undefined) return "failure gone";
+  const [a, b] = [signatureOf(now), signatureOf(then)];
+  return a.clause === b.clause && a.kind === b.kind ? "same failure" : "another failure";
+};
+
+const SAID: Readonly<Record<Came, string>> = {
+  conformant: "Conformant: every call answered as documented",
+  failure: "Not conformant",
+  "same failure": "The same failure came back",
+  "another failure": "Another failure came instead",
+  "failure gone": "The failure did not come back",
+};
+
+/** Ends as every failure does: clause and its text, the step table, the replay command. */
+const render = (
+  title: string,
+  came: Came,
+  { finding, rows }: Replayed,
+  capsule: Capsule | undefined,
+  again: string,
+  style: Style,
+): string => {
+  const { bold, green, red } = style.colors;
+  const was = capsule === undefined ? "" : ` (it was ${capsule.deviation.clauses.join(", ")})`;
+  const verdict = `${SAID[came]}${came === "same failure" ? "" : inert(was)}`;
+  const lines = [`${bold("replay")} ${inert(title)}`, (finding ? red : green)(bold(verdict)), ""];
+  if (finding === undefined) return [...lines, renderSteps(rows, style), ""].join("\n");
+  const { statementOf } =
+    require("../properties/conclude") as typeof import("../properties/conclude");
+  const [clause] = finding.deviation.clauses;
+  const text = wrap(inert(`${clause}  ${statementOf(clause)}`), style.width);
+  const replayLine = `replay: ${style.colors.cyan(inert(again))}`;
+  return [...lines, ...text, "", renderSteps(rows, style), "", replayLine, ""].join("\n");
+};

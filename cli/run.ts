@@ -1,0 +1,127 @@
+/** `run`: from flags to a campaign, and from its results to files, a summary and an exit code. */
+import { randomInt } from "node:crypto";
+import path from "node:path";
+import type { CampaignOptions } from "../properties/campaign";
+import { renderHeader } from "../reports/console/header";
+import { renderSummary } from "../reports/console/summary";
+import { inert } from "../reports/inert";
+import { renderResultsJson } from "../reports/json";
+import type { Reproduce } from "../reports/reproduce";
+import { PLATFORMS } from "../spec/platform";
+import type { Results } from "../spec/results";
+import type { Profile } from "../spec/verdict";
+import { readCorpus, saveCapsule } from "./capsules";
+import { EXIT } from "./exit";
+import { parseExpectations } from "./expectations";
+import { mustBeWritable, mustBeWritableFile, readInput, writeWhole } from "./files";
+import { allIds } from "./ids";
+import { type Io, styleFor } from "./io";
+import { DEFAULT_IUT, loadIut } from "./iut";
+import { packageVersion } from "./package-root";
+import { progressOn } from "./progress";
+import { selectClauses } from "./selection";
+import { reproduceOf } from "./shell";
+import type { ReportFile } from "./values";
+
+export interface RunFlags {
+  readonly json?: true;
+  readonly iut?: string;
+  readonly profile: Profile;
+  readonly campaign: string;
+  readonly seed: number | "random";
+  readonly sequences?: number;
+  readonly length?: readonly [min: number, max: number];
+  readonly time?: number;
+  readonly clause?: readonly string[];
+  readonly shard?: readonly [index: number, of: number];
+  readonly db: string;
+  readonly knownFailing?: string;
+  readonly format?: readonly ReportFile[];
+}
+
+const DEFAULT_REPORTS: readonly ReportFile[] = [
+  { format: "json", file: "reports/out/results.json" },
+  { format: "html", file: "reports/out/index.html" },
+];
+
+export const run = async (flags: RunFlags, io: Io): Promise<number> => {
+  const ids = allIds();
+  const clauseGlobs = flags.clause ?? [];
+  const clauses = selectClauses(clauseGlobs, ids);
+  const knownFailing =
+    flags.knownFailing === undefined
+      ? []
+      : parseExpectations(readInput(io.cwd, flags.knownFailing), flags.knownFailing, ids);
+  const reports = flags.format ?? DEFAULT_REPORTS;
+  const db = path.resolve(io.cwd, flags.db);
+  mustBeWritable(db, "--db");
+  for (const { file } of reports) mustBeWritableFile(path.resolve(io.cwd, file), "--format");
+
+  const { iut: iutSpec = DEFAULT_IUT, profile, shard = [1, 1], time: timeMs = null } = flags;
+  const seed = flags.seed === "random" ? randomInt(2 ** 31) : flags.seed;
+  const iut = loadIut(iutSpec, io.cwd);
+  const { runCampaign, QUICK } =
+    require("../properties/campaign") as typeof import("../properties/campaign");
+  const { sequences = QUICK.sequences, length = QUICK.length } = flags;
+  const version = packageVersion();
+  const say = flags.json ? io.stderr : io.stdout;
+  const style = styleFor(say, io.env);
+  const budget = { sequences, length, shard, clauseGlobs, seed, profile, iutSpec };
+  const platforms = PLATFORMS;
+  const plan = { ...budget, version, info: iut.info, timeMs, selected: clauses.size };
+  say.write(`${renderHeader({ ...plan, platforms: platforms.map((p) => p.name) }, style)}\n`);
+  const corpus = readCorpus(db);
+  for (const note of corpus.notes) io.stderr.write(`${inert(note)}\n`);
+
+  const stop = new AbortController();
+  const progress = progressOn(io);
+  const ignoreInterrupts = io.onInterrupt(() => {
+    stop.abort("interrupted");
+    io.stderr.write("\nstopping after this sequence; once more ends the run at once\n");
+  });
+  const start = io.now();
+  const options: CampaignOptions = {
+    ...{ iut, iutSpec, profile, version, seed, sequences, length, platforms, clauses, shard },
+    ...{ knownFailing, corpus: corpus.capsules, signal: stop.signal },
+    saveCapsule: (capsule) => saveCapsule(db, capsule),
+    onProgress: (done, total, failures) => {
+      progress.update(done, total, failures);
+      if (timeMs !== null && io.now() - start >= timeMs) stop.abort("time");
+    },
+  };
+  let results: Results;
+  try {
+    results = withExit(await runCampaign(options), stop.signal);
+  } finally {
+    progress.stop();
+    ignoreInterrupts();
+    await iut.close?.();
+  }
+  const elapsedMs = io.now() - start;
+  const reproduce = reproduceOf({ ...budget, db: flags.db });
+  const written: string[] = [];
+  try {
+    for (const report of reports) {
+      writeWhole(path.resolve(io.cwd, report.file), render(report, results, reproduce));
+      written.push(report.file);
+    }
+  } finally {
+    // Also when the disk is full: the summary may then be all that is left of the run.
+    say.write(renderSummary(results, { elapsedMs, files: written }, reproduce, style));
+  }
+  if (flags.json) io.stdout.write(renderResultsJson(results));
+  return results.exitCode;
+};
+
+/** An interrupted run is 130 whatever it had found by then; its verdict stays. */
+const withExit = (results: Results, signal: AbortSignal): Results =>
+  signal.aborted && signal.reason === "interrupted"
+    ? { ...results, exitCode: EXIT.interrupted, reason: results.reason || "interrupted" }
+    : results;
+
+const render = ({ format }: ReportFile, results: Results, reproduce: Reproduce): string => {
+  if (format === "json") return renderResultsJson(results);
+  const { renderHtml } =
+    require("../reports/html/render") as typeof import("../reports/html/render");
+  return renderHtml(results, reproduce);
+};

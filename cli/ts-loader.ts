@@ -1,0 +1,42 @@
+/** Loads a module of the user's, TypeScript or JavaScript, into this process. */
+import Module from "node:module";
+import path from "node:path";
+import { IN_CHECKOUT, PACKAGE_ROOT } from "./package-root";
+
+const PACKAGE_NAME = "iommufd-conformance";
+
+type Resolve = (request: string, ...rest: readonly unknown[]) => string;
+
+let ready = false;
+
+/**
+ * A module that imports "iommufd-conformance" gets this very harness, wherever it lies: two
+ * copies would not know each other's handles.
+ */
+const prepare = (): void => {
+  if (ready) return;
+  ready = true;
+  if (!isRegistered()) {
+    const { register } = require("ts-node") as typeof import("ts-node");
+    register({
+      swc: true,
+      skipProject: true,
+      compilerOptions: { module: "node16", moduleResolution: "node16", target: "es2022" },
+    });
+  }
+  const own = path.join(PACKAGE_ROOT, IN_CHECKOUT ? "index.ts" : "dist/index.js");
+  const loader = Module as unknown as { _resolveFilename: Resolve };
+  const resolve = loader._resolveFilename;
+  loader._resolveFilename = (request, ...rest) =>
+    request === PACKAGE_NAME ? own : resolve.call(Module, request, ...rest);
+};
+
+/** In a checkout the whole command line runs under ts-node already; under jest, jest does it. */
+const isRegistered = (): boolean =>
+  Reflect.get(process, Symbol.for("ts-node.register.instance")) !== undefined ||
+  process.env["JEST_WORKER_ID"] !== undefined;
+
+export const loadModule = (file: string): unknown => {
+  prepare();
+  return require(file) as unknown;
+};

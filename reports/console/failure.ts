@@ -1,0 +1,36 @@
+import type { Failure } from "../../spec/results";
+import { inertDeep } from "../inert";
+import { plural } from "../summary";
+import { renderSteps } from "./steps";
+import { type Style, wrap } from "./text";
+
+const KINDS: Readonly<Record<string, string>> = {
+  errno: "wrong errno",
+  output: "wrong output",
+  crash: "no answer",
+  invariant: "answers contradict one another",
+};
+
+/**
+ * One failure. Its last lines are always: clause and its text, the minimal trace as a table,
+ * and the one-line replay command.
+ */
+export const renderFailure = (given: Failure, replay: string, style: Style): string => {
+  const { colors, width } = style;
+  const failure = inertDeep(given);
+  const tag = failure.known ? colors.yellow("KNOWN FAILURE") : colors.red(colors.bold("FAILURE"));
+  const seen = `${plural(failure.occurrences, "sequence")} on ${failure.platform}`;
+  const others = failure.clauses.filter((id) => id !== failure.clause);
+  return [
+    `${tag}  ${KINDS[failure.kind] ?? failure.kind}; ${seen}, first at ${failure.seedPath}`,
+    ...(others.length > 0 ? [colors.dim(`also named: ${others.join(", ")}`)] : []),
+    "",
+    ...wrap(`${failure.clause}  ${failure.statement}`, width).map((line, i) =>
+      i === 0 ? line.replace(failure.clause, colors.bold(failure.clause)) : line,
+    ),
+    "",
+    renderSteps(failure.steps, style),
+    "",
+    `replay: ${colors.cyan(replay)}`,
+  ].join("\n");
+};
