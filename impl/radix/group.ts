@@ -1,0 +1,100 @@
+/**
+ * iommufd_group: the devices of one IOMMU group within one context.
+ *
+ * All attached devices of a group share one HWPT (DEV-15, I-61): the first one brings the group
+ * to it, the last one takes it away, and a replace moves all of them together. Every attached
+ * device is one user of the HWPT and keeps its own reserved regions out of the HWPT's IOAS
+ * (RSV-04, RSV-05). A failure leaves group, HWPTs and IOAS as they were (DEV-17, DEV-33).
+ */
+import type { Errno } from "../../spec/errno";
+import { assert } from "./assert";
+import type { IommufdHwptPaging } from "./hw-pagetable";
+import type { IoPagetable } from "./io-pagetable";
+import type { HostDevice } from "./iommu";
+
+export class IommufdGroup {
+  /** Bound devices, attached or not; the group is forgotten with the last one. */
+  bound = 0;
+  #hwpt: IommufdHwptPaging | undefined;
+  readonly #attached: HostDevice[] = [];
+
+  /** Attaches a device that is not attached (DEV-15..17). */
+  attach(device: HostDevice, hwpt: IommufdHwptPaging): 0 | Errno {
+    if (this.#hwpt !== undefined && this.#hwpt !== hwpt) return "EINVAL";
+    const { iopt } = hwpt.ioas;
+    const errno = reserveRegions(iopt, device) || device.iommu.attach(device, hwpt.domain);
+    if (errno !== 0) {
+      iopt.unreserve(device);
+      return errno;
+    }
+    this.#hwpt = hwpt;
+    this.#attached.push(device);
+    hwpt.users += 1;
+    return 0;
+  }
+
+  /** Detaches an attached device; returns the HWPT, which may have lost its last user. */
+  detach(device: HostDevice): IommufdHwptPaging {
+    const hwpt = this.#hwpt;
+    assert(hwpt !== undefined, "a group with an attached device has a HW page table");
+    this.#attached.splice(this.#attached.indexOf(device), 1);
+    device.iommu.detach(device);
+    if (this.#attached.length === 0) this.#hwpt = undefined;
+    hwpt.ioas.iopt.unreserve(device);
+    hwpt.users -= 1;
+    return hwpt;
+  }
+
+  /**
+   * Moves the whole group from its HWPT to another one (DEV-31..34). Returns the HWPT that was
+   * left, which may have lost its last user.
+   */
+  replace(hwpt: IommufdHwptPaging): IommufdHwptPaging | Errno {
+    const old = this.#hwpt;
+    if (old === undefined) return "EINVAL";
+    if (old === hwpt) return old;
+    const moves = hwpt.ioas !== old.ioas;
+    const errno = (moves ? this.#reserveAll(hwpt) : 0) || this.#switchDomains(hwpt, old);
+    if (errno !== 0) {
+      if (moves) this.#unreserveAll(hwpt);
+      return errno;
+    }
+    if (moves) this.#unreserveAll(old);
+    this.#hwpt = hwpt;
+    hwpt.users += this.#attached.length;
+    old.users -= this.#attached.length;
+    return old;
+  }
+
+  #reserveAll(hwpt: IommufdHwptPaging): 0 | Errno {
+    for (const device of this.#attached) {
+      const errno = reserveRegions(hwpt.ioas.iopt, device);
+      if (errno !== 0) return errno;
+    }
+    return 0;
+  }
+
+  #unreserveAll(hwpt: IommufdHwptPaging): void {
+    for (const device of this.#attached) hwpt.ioas.iopt.unreserve(device);
+  }
+
+  /** One domain to the other without a gap; all devices or none. */
+  #switchDomains(hwpt: IommufdHwptPaging, old: IommufdHwptPaging): 0 | Errno {
+    for (const device of this.#attached) {
+      const errno = device.iommu.attach(device, hwpt.domain);
+      if (errno === 0) continue;
+      for (const moved of this.#attached) moved.iommu.attach(moved, old.domain);
+      return errno;
+    }
+    return 0;
+  }
+}
+
+/** RSV-01; what was reserved before a conflict stays for the caller to take back (RSV-03). */
+const reserveRegions = (iopt: IoPagetable, device: HostDevice): 0 | Errno => {
+  for (const [start, last] of device.reserved) {
+    const errno = iopt.reserve(start, last, device);
+    if (errno !== 0) return errno;
+  }
+  return 0;
+};

@@ -1,0 +1,22 @@
+/** The performance-focused implementation, ready for the harness. */
+import { type Iut, inProcess } from "../../spec/iut";
+import { RadixMachine } from "./machine";
+
+export const radix: Iut = inProcess(
+  {
+    name: "radix",
+    version: "0.1.0",
+    capabilities: [
+      "mock",
+      "vfio",
+      "multi-device-group",
+      "mixed-iommus",
+      "unfit-device",
+      "dma",
+      "translate",
+      "page-refs",
+      "proc-status",
+    ],
+  },
+  (platform) => new RadixMachine(platform),
+);

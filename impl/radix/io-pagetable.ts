@@ -1,0 +1,256 @@
+/**
+ * io_pagetable: what an IOAS maps where, and the domains that mirror it.
+ *
+ * Invariants: areas are disjoint (I-01) and touch neither reserved nor, for narrowing, allowed
+ * IOVAs the wrong way (I-02, I-03); every area is aligned (I-07); every domain translates exactly
+ * the areas (DOM-01). So an area is filled exactly while there is a domain. A call that fails
+ * leaves everything as it was; only unmapping several areas can stop half way (UNM-24).
+ *
+ * Bounds are bytes, as bigint: without a domain the alignment is 1 (MAP-24). Page numbers begin
+ * where user memory or a domain is touched. Areas and spans are found in O(log n).
+ */
+import type { Errno } from "../../spec/errno";
+import { PERM_WRITE } from "../../spec/uapi/flags";
+import { U64_MAX, wraps } from "../../spec/units";
+import { AreaIndex } from "./area-index";
+import type { IommuDomain } from "./iommu-domain";
+import { IoptArea, type IoptPages } from "./iopt-pages";
+import { allocIova } from "./iova-alloc";
+import { IovaSpans, smaller } from "./iova-spans";
+
+/** Part of an iopt_pages that is to become one area. */
+export interface PagesPiece {
+  readonly pages: IoptPages;
+  readonly startByte: bigint;
+  readonly length: bigint;
+}
+
+interface Reservation {
+  readonly start: bigint;
+  readonly last: bigint;
+  /** Who can take it away again: a domain or a device; undefined: nobody (RSV-07). */
+  readonly owner: object | undefined;
+}
+
+const NOTHING = new IovaSpans();
+
+export class IoPagetable {
+  readonly pageSize: bigint;
+  readonly thpSize: bigint;
+  readonly areas = new AreaIndex();
+  /** In the order they were added; the first one is the storage of new areas. */
+  readonly #domains: IommuDomain[] = [];
+  #reservations: Reservation[] = [];
+  /** The union of all reservations; replaced, never changed. */
+  reserved = NOTHING;
+  /** Restricts automatic IOVAs only (ALW-10). Empty: no restriction. */
+  allowed = NOTHING;
+  largePages = true;
+  /** ALN-01; a power of two, at most the page size. */
+  alignment = 1n;
+
+  constructor(pageSize: bigint, thpSize: bigint) {
+    this.pageSize = pageSize;
+    this.thpSize = thpSize;
+  }
+
+  /**
+   * Makes areas of consecutive pieces, at `iova` or where there is room, and returns where.
+   * Serves MAP (one piece) and COPY (MAP-08..16, CPY-09..12).
+   */
+  map(
+    pieces: readonly PagesPiece[],
+    length: bigint,
+    iova: bigint | undefined,
+    perm: number,
+  ): bigint | Errno {
+    if (length % this.alignment !== 0n) return "EINVAL";
+    const at = iova === undefined ? this.#allocIova(pieces, length) : this.#checkIova(iova, length);
+    if (typeof at === "string") return at;
+    const areas: IoptArea[] = [];
+    let next = at;
+    for (const { pages, startByte, length: bytes } of pieces) {
+      if ((perm & PERM_WRITE) !== 0 && !pages.writable) return "EPERM";
+      const area = new IoptArea(pages, next, startByte, bytes, perm);
+      if (BigInt(area.pageOffset) % this.alignment !== 0n) return "EINVAL";
+      areas.push(area);
+      next += bytes;
+    }
+    const errno = this.#fillAll(areas);
+    if (errno !== 0) return errno;
+    for (const area of areas) this.areas.insert(area);
+    return at;
+  }
+
+  /** The pieces that [start, last] consists of; ENOENT when any of it is not mapped (CPY-07). */
+  piecesOf(start: bigint, last: bigint): PagesPiece[] | Errno {
+    const pieces: PagesPiece[] = [];
+    for (let at = start; ; ) {
+      const area = this.areas.first(at, last);
+      if (area === undefined || area.iova > at) return "ENOENT";
+      const pieceLast = smaller(area.last, last);
+      const length = pieceLast - at + 1n;
+      pieces.push({ pages: area.pages, startByte: area.startByteAt(at), length });
+      if (pieceLast === last) return pieces;
+      at = pieceLast + 1n;
+    }
+  }
+
+  /**
+   * Removes the areas inside [start, last] in ascending order, up to the first one that sticks
+   * out; what came before it stays removed (UNM-24).
+   */
+  unmap(start: bigint, last: bigint): { readonly errno: 0 | Errno; readonly unmapped: bigint } {
+    let unmapped = 0n;
+    for (let area = this.areas.first(start, last); area; area = this.areas.first(start, last)) {
+      if (area.iova < start || area.last > last) return { errno: "ENOENT", unmapped };
+      area.pages.unfill(area, this.#domains);
+      this.areas.remove(area);
+      unmapped += area.length;
+    }
+    return { errno: 0, unmapped };
+  }
+
+  /** Keeps mappings out of [start, last] (RSV-01, RSV-02). */
+  reserve(start: bigint, last: bigint, owner: object | undefined): 0 | Errno {
+    if (this.areas.first(start, last) !== undefined || this.allowed.intersects(start, last)) {
+      return "EADDRINUSE";
+    }
+    this.#reservations.push({ start, last, owner });
+    this.#uniteReservations();
+    return 0;
+  }
+
+  unreserve(owner: object): void {
+    const kept = this.#reservations.filter((reservation) => reservation.owner !== owner);
+    if (kept.length === this.#reservations.length) return;
+    this.#reservations = kept;
+    this.#uniteReservations();
+  }
+
+  /** ALW-06, ALW-08 */
+  setAllowed(allowed: IovaSpans): 0 | Errno {
+    for (let i = 0; i < allowed.count; i += 1) {
+      if (this.reserved.intersects(allowed.startAt(i), allowed.lastAt(i))) return "EADDRINUSE";
+    }
+    this.allowed = allowed;
+    return 0;
+  }
+
+  /** OPT-12..15 */
+  setLargePages(on: boolean): 0 | Errno {
+    if (!on && this.largePages) {
+      if (this.areas.count > 0 && this.#domains.length > 0) return "EINVAL";
+      if (!this.#conformsTo(this.pageSize)) return "EADDRINUSE";
+    }
+    this.largePages = on;
+    this.#calculateAlignment();
+    return 0;
+  }
+
+  /** Makes `domain` a mirror of all areas (DOM-02). */
+  addDomain(domain: IommuDomain): 0 | Errno {
+    const ioPageSize = BigInt(domain.ioPageSize);
+    if (ioPageSize > this.pageSize) return "EINVAL";
+    if (ioPageSize > this.alignment && !this.#conformsTo(ioPageSize)) return "EADDRINUSE";
+    const errno = this.#reserveOutside(domain) || this.#fillDomain(domain);
+    if (errno !== 0) {
+      this.unreserve(domain);
+      return errno;
+    }
+    this.#domains.push(domain);
+    this.#calculateAlignment();
+    return 0;
+  }
+
+  /** DOM-03, DOM-06, DOM-07 */
+  removeDomain(domain: IommuDomain): void {
+    this.#domains.splice(this.#domains.indexOf(domain), 1);
+    this.#unfillDomain(domain, this.areas);
+    domain.assertEmpty();
+    this.unreserve(domain);
+    this.#calculateAlignment();
+  }
+
+  #allocIova(pieces: readonly PagesPiece[], length: bigint): bigint | Errno {
+    const piece = pieces[0];
+    if (piece === undefined) return "EINVAL";
+    const { pages, startByte } = piece;
+    // AUT-13: a COPY is placed by the address of the memory, not of the source area.
+    return allocIova(this, BigInt(pages.firstPage) * this.pageSize + startByte, length);
+  }
+
+  #checkIova(iova: bigint, length: bigint): bigint | Errno {
+    if (iova % this.alignment !== 0n) return "EINVAL";
+    if (wraps(iova, length)) return "EOVERFLOW";
+    const last = iova + length - 1n;
+    if (this.reserved.intersects(iova, last)) return "EINVAL";
+    return this.areas.first(iova, last) === undefined ? iova : "EEXIST";
+  }
+
+  #fillAll(areas: readonly IoptArea[]): 0 | Errno {
+    if (this.#domains.length === 0) return 0;
+    for (const [i, area] of areas.entries()) {
+      const errno = area.pages.fill(area, this.#domains);
+      if (errno === 0) continue;
+      for (const filled of areas.slice(0, i)) filled.pages.unfill(filled, this.#domains);
+      return errno;
+    }
+    return 0;
+  }
+
+  #fillDomain(domain: IommuDomain): 0 | Errno {
+    const filled: IoptArea[] = [];
+    for (const area of this.areas) {
+      if (area.storageDomain !== undefined) {
+        area.pages.fillAnother(area, domain);
+      } else {
+        const errno = area.pages.fill(area, [domain]);
+        if (errno !== 0) {
+          this.#unfillDomain(domain, filled);
+          return errno;
+        }
+      }
+      filled.push(area);
+    }
+    return 0;
+  }
+
+  #unfillDomain(domain: IommuDomain, areas: Iterable<IoptArea>): void {
+    const successor = this.#domains[0];
+    for (const area of areas) {
+      if (successor === undefined) area.pages.unfill(area, [domain]);
+      else area.pages.unfillOne(area, domain, successor);
+    }
+  }
+
+  /** The domain cannot translate what lies outside its aperture. */
+  #reserveOutside(domain: IommuDomain): 0 | Errno {
+    const [first, last] = domain.iommu.aperture;
+    return (
+      (first === 0n ? 0 : this.reserve(0n, first - 1n, domain)) ||
+      (last === U64_MAX ? 0 : this.reserve(last + 1n, U64_MAX, domain))
+    );
+  }
+
+  #uniteReservations(): void {
+    const reserved = new IovaSpans();
+    for (const { start, last } of this.#reservations) reserved.add(start, last);
+    this.reserved = reserved;
+  }
+
+  /** Whether all areas are aligned well enough (ALN-03). */
+  #conformsTo(alignment: bigint): boolean {
+    const mask = alignment - 1n;
+    for (const area of this.areas) {
+      if (((area.iova | area.length | BigInt(area.pageOffset)) & mask) !== 0n) return false;
+    }
+    return true;
+  }
+
+  #calculateAlignment(): void {
+    let alignment = this.largePages ? 1 : Number(this.pageSize);
+    for (const { ioPageSize } of this.#domains) alignment = Math.max(alignment, ioPageSize);
+    this.alignment = BigInt(alignment);
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * An iommu_domain: one I/O page table, which devices of one IOMMU can use.
+ *
+ * A radix table from IO page number (IOVA / IO page size) to IOPTE. An IOPTE is a plain number,
+ * IO frame number * 8 + permission; a frame number is below 2^50, so it is exact, and never 0,
+ * because pfn 0 does not exist. Whoever maps says which pages; the domain owns neither the pages
+ * nor their pins. It is never asked to map twice or to unmap what is not there.
+ */
+import type { IovaRange } from "../../spec/units";
+import { assert } from "./assert";
+import { nodePool } from "./node-pool";
+import { RadixTable } from "./radix-table";
+
+const IOPTE_SHIFT = 8;
+
+export const ioPfnOf = (iopte: number): number => Math.floor(iopte / IOPTE_SHIFT);
+/** PERM_READ and PERM_WRITE. */
+export const permOf = (iopte: number): number => iopte % IOPTE_SHIFT;
+
+/** The IOMMU that a domain was made by, and serves. */
+interface DomainMaker {
+  /** Bytes of its smallest page, a power of two. */
+  readonly ioPageSize: number;
+  /** What it can translate. */
+  readonly aperture: IovaRange;
+}
+
+export class IommuDomain {
+  readonly iommu: DomainMaker;
+  readonly ioPageSize: number;
+  readonly #ioPageShift: bigint;
+  readonly #table: RadixTable;
+
+  constructor(iommu: DomainMaker) {
+    this.iommu = iommu;
+    this.ioPageSize = iommu.ioPageSize;
+    this.#ioPageShift = BigInt(Math.log2(iommu.ioPageSize));
+    this.#table = new RadixTable(nodePool, this.ioPageOf(iommu.aperture[1]));
+  }
+
+  ioPageOf(iova: bigint): number {
+    return Number(iova >> this.#ioPageShift);
+  }
+
+  /** Maps `count` IO pages to consecutive IO frames. */
+  map(ioPage: number, count: number, ioPfn: number, perm: number): void {
+    this.#table.setRun(ioPage, count, ioPfn * IOPTE_SHIFT + perm, IOPTE_SHIFT);
+  }
+
+  unmap(ioPage: number, count: number): void {
+    this.#table.clearRun(ioPage, count);
+  }
+
+  /** The IOPTE of an IO page; 0 when it is not mapped. */
+  iopteAt(ioPage: number): number {
+    return this.#table.get(ioPage);
+  }
+
+  walk(first: number, last: number, visit: (ioPage: number, iopte: number) => void): void {
+    this.#table.walk(first, last, visit);
+  }
+
+  /** A domain is given up only after everything has been unmapped from it. */
+  assertEmpty(): void {
+    assert(this.#table.isEmpty, "a domain that goes away translates nothing any more");
+  }
+}

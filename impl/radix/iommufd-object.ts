@@ -1,0 +1,17 @@
+/**
+ * What all objects of an iommufd context have in common (OBJ-01..05).
+ *
+ * `users` counts who else needs the object; an object without users can be destroyed. Each kind
+ * of object says in its destroy() what it lets go of, and it has been taken out of the context
+ * by then.
+ */
+export abstract class IommufdObject {
+  readonly id: number;
+  users = 0;
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  abstract destroy(): void;
+}

@@ -1,0 +1,224 @@
+/**
+ * iopt_pages: a stretch of user memory that is mapped for DMA, and iopt_area: one place in one
+ * IOAS where part of it is mapped. MAP makes both, COPY makes further areas on the same
+ * iopt_pages (CPY-21), in any IOAS of the context.
+ *
+ * A page of an iopt_pages is pinned exactly while some *filled* area covers it, that is, an area
+ * whose IOAS has a domain (PIN-01, PIN-03); one pin, however many areas and domains there are.
+ * pfns come from three places, looked at in this order:
+ *
+ *   1. the storage domain of a filled area that covers the page (DOM-08): whatever happened to
+ *      the user's mapping since, every domain gets the page that was pinned first (PIN-04);
+ *   2. pinned_pfns, for pages that are pinned and that no domain stores at this moment;
+ *   3. user memory, by pinning.
+ *
+ * Filling an area pins its missing pages into pinned_pfns, writes the IOPTEs of all domains and
+ * only then hands the storage over to the first domain. A page that cannot be pinned thus fails
+ * the call before any IOPTE exists (MAP-28). Unfilling goes the other way round: the pages that
+ * nobody else needs come back into pinned_pfns, all IOPTEs go, and then the pages are unpinned.
+ * A page is never reachable by a device without a pin.
+ *
+ * The filled areas of one iopt_pages are few (one per COPY), so finding the ones that cover an
+ * index is a linear scan. Everything else is O(pages).
+ */
+import type { Errno } from "../../spec/errno";
+import type { AccountMode, Process } from "./accounting";
+import { AreaWindow } from "./area-window";
+import type { IommuDomain } from "./iommu-domain";
+import { PinnedPfns } from "./pinned-pfns";
+
+export class IoptArea {
+  readonly pages: IoptPages;
+  readonly iova: bigint;
+  readonly last: bigint;
+  /** What devices may do: PERM_READ, PERM_WRITE. */
+  readonly perm: number;
+  /** First and last page of `pages`, and where in the first page the area begins. */
+  readonly firstIndex: number;
+  readonly lastIndex: number;
+  readonly pageOffset: number;
+  /** The domain that stores the pfns; undefined while the area is not filled. */
+  storageDomain: IommuDomain | undefined;
+
+  /** @param startByte where in `pages` the area begins */
+  constructor(pages: IoptPages, iova: bigint, startByte: bigint, length: bigint, perm: number) {
+    const { pageSize } = pages;
+    this.pages = pages;
+    this.iova = iova;
+    this.last = iova + length - 1n;
+    this.perm = perm;
+    this.firstIndex = Number(startByte / BigInt(pageSize));
+    this.lastIndex = Number((startByte + length - 1n) / BigInt(pageSize));
+    this.pageOffset = Number(startByte % BigInt(pageSize));
+  }
+
+  get length(): bigint {
+    return this.last - this.iova + 1n;
+  }
+
+  /** Where in `pages` the byte at `iova` is. */
+  startByteAt(iova: bigint): bigint {
+    const { pageSize } = this.pages;
+    return (
+      BigInt(this.firstIndex) * BigInt(pageSize) + BigInt(this.pageOffset) + (iova - this.iova)
+    );
+  }
+
+  window(domain: IommuDomain): AreaWindow {
+    return new AreaWindow(this, domain, this.pages.pageSize);
+  }
+}
+
+export class IoptPages {
+  /** Whose memory it is, and who pays for the pins. */
+  readonly process: Process;
+  readonly pageSize: number;
+  /** Page number of page 0 in the process. */
+  readonly firstPage: number;
+  /** The MAP asked for WRITEABLE: pins are write pins, and COPY may make writable areas. */
+  readonly writable: boolean;
+  readonly #accountMode: AccountMode;
+  readonly #pinnedPfns: PinnedPfns;
+  /** Filled areas on these pages: the kernel's domains_itree. */
+  readonly #filled: IoptArea[] = [];
+
+  constructor(
+    process: Process,
+    firstPage: number,
+    pageCount: number,
+    writable: boolean,
+    accountMode: AccountMode,
+  ) {
+    this.process = process;
+    this.pageSize = process.memory.pageSize;
+    this.firstPage = firstPage;
+    this.writable = writable;
+    this.#accountMode = accountMode;
+    this.#pinnedPfns = new PinnedPfns(pageCount);
+  }
+
+  /** Maps an area into all domains of its IOAS. All or nothing. */
+  fill(area: IoptArea, domains: readonly IommuDomain[]): 0 | Errno {
+    const errno = this.#pinUncovered(area);
+    if (errno !== 0) return errno;
+    for (const domain of domains) this.#mapInto(area, domain);
+    this.#forEachSpan(area, (first, last, covering) => {
+      if (covering === undefined) this.#pinnedPfns.erase(first, last - first + 1);
+    });
+    area.storageDomain = domains[0];
+    this.#filled.push(area);
+    return 0;
+  }
+
+  /** Maps a filled area into one more domain of its IOAS (DOM-08). */
+  fillAnother(area: IoptArea, domain: IommuDomain): void {
+    this.#mapInto(area, domain);
+  }
+
+  /** Unmaps an area from all domains of its IOAS, and unpins what no other area needs. */
+  unfill(area: IoptArea, domains: readonly IommuDomain[]): void {
+    if (area.storageDomain === undefined) return;
+    this.#filled.splice(this.#filled.indexOf(area), 1);
+    const storage = area.window(area.storageDomain);
+    this.#forEachSpan(area, (first, last, covering) => {
+      if (covering === undefined) this.#takeBack(storage, first, last);
+    });
+    area.storageDomain = undefined;
+    for (const domain of domains) area.window(domain).unmap();
+    const { process } = this;
+    this.#forEachSpan(area, (first, last, covering) => {
+      if (covering !== undefined) return;
+      const count = last - first + 1;
+      process.memory.unpin(count, this.#pinnedPfns, first);
+      process.uncharge(this.#accountMode, count);
+    });
+  }
+
+  /** Takes a filled area out of one domain while `successor` still maps it (PIN-05, DOM-06). */
+  unfillOne(area: IoptArea, domain: IommuDomain, successor: IommuDomain): void {
+    if (area.storageDomain === domain) area.storageDomain = successor;
+    area.window(domain).unmap();
+  }
+
+  /** Pins what an area needs and no filled area covers; the pfns are in pinned_pfns then. */
+  #pinUncovered(area: IoptArea): 0 | Errno {
+    const { memory } = this.process;
+    let errno: 0 | Errno = 0;
+    let pinned = 0;
+    this.#forEachSpan(area, (first, last, covering) => {
+      if (covering !== undefined || errno !== 0) return;
+      const count = last - first + 1;
+      errno = memory.pin(this.firstPage + first, count, this.writable, this.#pinnedPfns, first);
+      if (errno === 0) pinned += count;
+    });
+    // Charging comes last: a page that cannot be pinned beats a limit that is exceeded (MAP-15).
+    errno = errno || this.process.charge(this.#accountMode, pinned);
+    if (errno === 0) return 0;
+    this.#forEachSpan(area, (first, last, covering) => {
+      const count = Math.min(last - first + 1, pinned);
+      if (covering !== undefined || count === 0) return;
+      memory.unpin(count, this.#pinnedPfns, first);
+      pinned -= count;
+    });
+    return errno;
+  }
+
+  /** Writes an area's IOPTEs into one domain, in runs of consecutive pfns. */
+  #mapInto(area: IoptArea, domain: IommuDomain): void {
+    const window = area.window(domain);
+    this.#forEachSpan(area, (first, last, covering) => {
+      const stored = covering?.storageDomain;
+      if (covering === undefined || stored === undefined) {
+        const pfns = this.#pinnedPfns;
+        mapRuns(window, first, last, (index) => pfns.load(index));
+      } else {
+        const source = covering.window(stored);
+        mapRuns(window, first, last, (index) => source.pfnAt(index));
+      }
+    });
+  }
+
+  #takeBack(storage: AreaWindow, first: number, last: number): void {
+    for (let index = first; index <= last; index += 1) {
+      this.#pinnedPfns.store(index, 1, storage.pfnAt(index));
+    }
+  }
+
+  /** Splits an area's pages by the filled area that covers them, if any, in ascending order. */
+  #forEachSpan(
+    area: IoptArea,
+    visit: (first: number, last: number, covering: IoptArea | undefined) => void,
+  ): void {
+    let first = area.firstIndex;
+    while (first <= area.lastIndex) {
+      let last = area.lastIndex;
+      let covering: IoptArea | undefined;
+      for (const filled of this.#filled) {
+        if (filled.firstIndex <= first && first <= filled.lastIndex) {
+          covering = filled;
+          break;
+        }
+        if (filled.firstIndex > first) last = Math.min(last, filled.firstIndex - 1);
+      }
+      if (covering !== undefined) last = Math.min(area.lastIndex, covering.lastIndex);
+      visit(first, last, covering);
+      first = last + 1;
+    }
+  }
+}
+
+const mapRuns = (
+  window: AreaWindow,
+  first: number,
+  last: number,
+  pfnAt: (index: number) => number,
+): void => {
+  let index = first;
+  while (index <= last) {
+    const pfn = pfnAt(index);
+    let count = 1;
+    while (index + count <= last && pfnAt(index + count) === pfn + count) count += 1;
+    window.map(index, count, pfn);
+    index += count;
+  }
+};

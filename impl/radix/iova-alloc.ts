@@ -1,0 +1,66 @@
+/**
+ * Choosing an IOVA for a mapping (AUT-01..11): the lowest address that fits.
+ *
+ * The search runs over the allowed spans, in them over the holes between areas, and in those
+ * over the holes between reserved spans. The first page and the last one of the 64-bit space are
+ * never used. O(spans below the answer).
+ */
+import type { Errno } from "../../spec/errno";
+import { U64_MAX } from "../../spec/units";
+import { findInHoles, type IovaSpans, larger, type Spans, smaller } from "./iova-spans";
+
+export interface Room {
+  readonly areas: Spans;
+  readonly reserved: Spans;
+  /** Empty: everything is allowed. */
+  readonly allowed: IovaSpans;
+  /** What every IOVA must be a multiple of now. */
+  readonly alignment: bigint;
+  readonly pageSize: bigint;
+  /** Cap of the alignment that is only nice to have. */
+  readonly thpSize: bigint;
+}
+
+/** @param userVa where the memory is: its low bits show up in the IOVA (AUT-05, AUT-07) */
+export const allocIova = (room: Room, userVa: bigint, length: bigint): bigint | Errno => {
+  if (length >= U64_MAX / 2n) return "EOVERFLOW";
+  const alignment = preferredAlignment(userVa, length, room.thpSize);
+  if (alignment < room.alignment) return "EINVAL";
+  const pageOffset = userVa % room.pageSize;
+
+  const place = (start: bigint, last: bigint): bigint | undefined => {
+    const aligned = start + (alignment - 1n);
+    if (aligned > U64_MAX) return undefined;
+    const at = (aligned - (aligned % alignment)) | pageOffset;
+    return at >= last || last - at < length - 1n ? undefined : at;
+  };
+  const search = (start: bigint, last: bigint): bigint | undefined => {
+    const from = place(start, last);
+    if (from === undefined) return undefined;
+    return findInHoles(room.areas, from, last, (holeStart, holeLast) => {
+      const at = place(holeStart, holeLast);
+      return at === undefined ? undefined : findInHoles(room.reserved, at, holeLast, place);
+    });
+  };
+
+  const first = room.pageSize;
+  const last = U64_MAX - room.pageSize;
+  const { allowed } = room;
+  if (allowed.count === 0) return search(first, last) ?? "ENOSPC";
+  for (let i = allowed.lowerBound(first); i < allowed.count; i += 1) {
+    if (allowed.startAt(i) > last) break;
+    const found = search(larger(allowed.startAt(i), first), smaller(allowed.lastAt(i), last));
+    if (found !== undefined) return found;
+  }
+  return "ENOSPC";
+};
+
+/** AUT-06: the smaller of the length, rounded up to a power of two, and the alignment of userVa. */
+const preferredAlignment = (userVa: bigint, length: bigint, thpSize: bigint): bigint => {
+  const alignment = length < thpSize ? roundUpToPowerOfTwo(length) : thpSize;
+  const lowestBit = userVa & -userVa;
+  return lowestBit !== 0n && lowestBit < alignment ? lowestBit : alignment;
+};
+
+const roundUpToPowerOfTwo = (value: bigint): bigint =>
+  value <= 1n ? 1n : 1n << BigInt((value - 1n).toString(2).length);

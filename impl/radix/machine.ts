@@ -1,0 +1,104 @@
+/**
+ * The machine behind the port: takes a call, finds its handler in a table by name, and answers.
+ *
+ * Calls on an iommufd find their context by file number first; a number that is not open is
+ * EBADF before anything else is looked at.
+ */
+import type { Call, CallName, CallOf, Outcome, OutcomeOf } from "../../spec/calls";
+import type { Machine } from "../../spec/iut";
+import type { Platform } from "../../spec/platform";
+import { assert } from "./assert";
+import { fail, type OnIommufd, type OnProcess } from "./call";
+import { close, destroy, open, option, vfioIoas } from "./ctx-calls";
+import {
+  ioasAlloc,
+  ioasAllowIovas,
+  ioasCopy,
+  ioasIovaRanges,
+  ioasMap,
+  ioasUnmap,
+} from "./ioas-calls";
+import { Kernel } from "./kernel";
+import { memRead, memWrite, mmap, mprotect, munmap } from "./memory-calls";
+import {
+  addReserved,
+  mdCheckMap,
+  mdCheckRefs,
+  mockDomain,
+  mockDomainFlags,
+  mockDomainReplace,
+} from "./mock-front-end";
+import { pageRefs, procStatus, translate } from "./probe-calls";
+import { deviceClose, deviceOpen, dma, vfioAttach, vfioBind, vfioDetach } from "./vfio-front-end";
+
+type Handler<K extends CallName> = (kernel: Kernel, call: CallOf<K>) => OutcomeOf<K>;
+
+const onIommufd =
+  <K extends CallName>(handle: OnIommufd<K>): Handler<K> =>
+  (kernel, call) => {
+    const ctx = kernel.iommufds[call.fd];
+    if (ctx === undefined) return fail("EBADF");
+    return handle(ctx, call.in, callerOf(kernel, call), kernel);
+  };
+
+const onProcess =
+  <K extends CallName>(handle: OnProcess<K>): Handler<K> =>
+  (kernel, call) =>
+    handle(kernel, call.in, callerOf(kernel, call));
+
+const callerOf = (kernel: Kernel, { proc }: { readonly proc: number }) => {
+  const process = kernel.processes[proc];
+  assert(process !== undefined, "a call is made by a process of the platform");
+  return process;
+};
+
+const HANDLERS: { readonly [K in CallName]: Handler<K> } = {
+  OPEN: onProcess(open),
+  CLOSE: onIommufd(close),
+  DESTROY: onIommufd(destroy),
+  IOAS_ALLOC: onIommufd(ioasAlloc),
+  IOAS_IOVA_RANGES: onIommufd(ioasIovaRanges),
+  IOAS_ALLOW_IOVAS: onIommufd(ioasAllowIovas),
+  IOAS_MAP: onIommufd(ioasMap),
+  IOAS_COPY: onIommufd(ioasCopy),
+  IOAS_UNMAP: onIommufd(ioasUnmap),
+  OPTION: onIommufd(option),
+  VFIO_IOAS: onIommufd(vfioIoas),
+  DEVICE_OPEN: onProcess(deviceOpen),
+  DEVICE_CLOSE: onProcess(deviceClose),
+  VFIO_BIND: onProcess(vfioBind),
+  VFIO_ATTACH: onProcess(vfioAttach),
+  VFIO_DETACH: onProcess(vfioDetach),
+  DMA: onProcess(dma),
+  ADD_RESERVED: onIommufd(addReserved),
+  MOCK_DOMAIN: onIommufd(mockDomain),
+  MOCK_DOMAIN_FLAGS: onIommufd(mockDomainFlags),
+  MOCK_DOMAIN_REPLACE: onIommufd(mockDomainReplace),
+  MD_CHECK_MAP: onIommufd(mdCheckMap),
+  MD_CHECK_REFS: onIommufd(mdCheckRefs),
+  MMAP: onProcess(mmap),
+  MUNMAP: onProcess(munmap),
+  MPROTECT: onProcess(mprotect),
+  MEM_WRITE: onProcess(memWrite),
+  MEM_READ: onProcess(memRead),
+  PAGE_REFS: onIommufd(pageRefs),
+  PROC_STATUS: onProcess(procStatus),
+  TRANSLATE: onIommufd(translate),
+};
+
+export class RadixMachine implements Machine {
+  readonly #kernel: Kernel;
+
+  constructor(platform: Platform) {
+    this.#kernel = new Kernel(platform);
+  }
+
+  call(call: Call): Outcome {
+    const handle = HANDLERS[call.call] as Handler<CallName>;
+    return handle(this.#kernel, call);
+  }
+
+  end(): void {
+    this.#kernel.shutDown();
+  }
+}

@@ -1,0 +1,75 @@
+/** Calls that only observe: pins of pages, accounts of a process, translations of a domain. */
+import type { PinRun, Translation } from "../../spec/fields";
+import { type Bytes, type Iova, U64_MAX } from "../../spec/units";
+import { fail, type OnIommufd, type OnProcess } from "./call";
+import { ioPfnOf, permOf } from "./iommu-domain";
+
+/** Pins of the pages now at a user address, as the selftest driver counts them (TST-04). */
+export const pageRefs: OnIommufd<"PAGE_REFS"> = (_ctx, { uptr, length }, { memory }) => {
+  const pageSize = BigInt(memory.pageSize);
+  if ((length | uptr) % pageSize !== 0n || uptr + length > U64_MAX) return fail("EINVAL");
+  const first = Number(uptr / pageSize);
+  const last = first + Number(length / pageSize) - 1;
+  const refs: PinRun[] = [];
+  for (let page = first; page <= last; ) {
+    let pins: number | "EFAULT" = "EFAULT";
+    let count = memory.unreadablePages(page, last);
+    if (count === 0) {
+      pins = memory.physical.pinsOf(memory.touch(page, false));
+      count = 1;
+    }
+    const run = refs.at(-1);
+    if (run !== undefined && run[0] === pins) refs[refs.length - 1] = [pins, run[1] + count];
+    else refs.push([pins, count]);
+    page += count;
+  }
+  return { errno: 0, out: { refs } };
+};
+
+export const procStatus: OnProcess<"PROC_STATUS"> = (_kernel, _args, process) => ({
+  errno: 0,
+  out: { VmPin_pages: process.pinnedPages, VmLck_pages: process.lockedPages },
+});
+
+/**
+ * What a domain translates within [iova, last], in maximal runs: neighbours are one run when
+ * their bytes are consecutive in memory and their permission is the same.
+ */
+export const translate: OnIommufd<"TRANSLATE"> = (ctx, { hwpt_id, iova, last }) => {
+  const hwpt = ctx.hwpt(hwpt_id);
+  if (hwpt === undefined) return fail("ENOENT");
+  const { domain } = hwpt;
+  const runs: Translation[] = [];
+  if (iova > last) return { errno: 0, out: { runs } };
+  let start = 0;
+  let end = -1;
+  let first = 0;
+  let perm = 0;
+  const ioPageSize = BigInt(domain.ioPageSize);
+  const flush = (): void => {
+    if (end < 0) return;
+    let from = BigInt(start) * ioPageSize;
+    let to = BigInt(end) * ioPageSize + ioPageSize - 1n;
+    let pa = BigInt(first) * ioPageSize;
+    if (from < iova) {
+      pa += iova - from;
+      from = iova;
+    }
+    if (to > last) to = last;
+    runs.push({ iova: from as Iova, length: (to - from + 1n) as Bytes, perm, pa });
+  };
+  domain.walk(domain.ioPageOf(iova), domain.ioPageOf(last), (ioPage, iopte) => {
+    const ioPfn = ioPfnOf(iopte);
+    if (ioPage === end + 1 && ioPfn === first + (ioPage - start) && permOf(iopte) === perm) {
+      end = ioPage;
+      return;
+    }
+    flush();
+    start = ioPage;
+    end = ioPage;
+    first = ioPfn;
+    perm = permOf(iopte);
+  });
+  flush();
+  return { errno: 0, out: { runs } };
+};

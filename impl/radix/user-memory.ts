@@ -1,0 +1,252 @@
+/**
+ * The address space of one process: what the kernel calls an mm.
+ *
+ * Virtual memory areas (VMAs) are disjoint, in ascending order and counted in pages. Each one
+ * shows a stretch of a memory object, which holds the pages: an object of its own for anonymous
+ * memory, one per file for memfds, so that two VMAs of a memfd show the same pages. A page comes
+ * into being when it is first touched or pinned, and it keeps its identity as long as its VMA
+ * does: private memory is unshared when it is pinned (MAP-31), so a later CPU store goes to the
+ * pinned page. Unmapping drops anonymous pages; whoever pinned them keeps them (MAP-30).
+ *
+ * Page numbers are plain numbers (2^64 / 4 KiB = 2^52). Finding a VMA is a binary search, or
+ * O(1) for the VMA of the last access.
+ */
+import type { Errno } from "../../spec/errno";
+import type { Backing, Prot } from "../../spec/fields";
+import { nodePool } from "./node-pool";
+import type { PhysicalMemory } from "./physical-memory";
+import type { PinnedPfns } from "./pinned-pfns";
+import { RadixTable } from "./radix-table";
+
+/** What a VMA shows; pages by their number in the object. */
+export interface MemoryObject {
+  readonly pages: RadixTable;
+  /** Pages live as long as the object, not as long as a VMA: others may show them. */
+  readonly shared: boolean;
+}
+
+export const makeMemoryObject = (kind: Backing, pageCount: number): MemoryObject => ({
+  pages: new RadixTable(nodePool, pageCount - 1),
+  shared: kind === "memfd",
+});
+
+interface Vma {
+  readonly first: number;
+  readonly last: number;
+  readonly prot: Prot;
+  readonly object: MemoryObject;
+  /** Page of the object at `first`. */
+  readonly offset: number;
+}
+
+/** User space ends one page below 2^47. */
+const USER_SPACE = 2 ** 47;
+/** Pages that one request to pin covers at most: 64 KiB of page pointers. */
+const PIN_BATCH = 8192;
+
+export class UserMemory {
+  readonly physical: PhysicalMemory;
+  readonly pageSize: number;
+  /** First page number that is not user space. */
+  readonly #pagesEnd: number;
+  readonly #vmas: Vma[] = [];
+  /** Every object that was ever mapped here. */
+  readonly #objects: MemoryObject[] = [];
+  #found: Vma | undefined;
+
+  constructor(physical: PhysicalMemory) {
+    this.physical = physical;
+    this.pageSize = physical.pageSize;
+    this.#pagesEnd = USER_SPACE / this.pageSize - 1;
+  }
+
+  /** mmap(MAP_FIXED): replaces whatever was there. */
+  map(first: number, count: number, prot: Prot, object: MemoryObject, offset: number): 0 | Errno {
+    if (first + count > this.#pagesEnd) return "ENOMEM";
+    this.unmap(first, count);
+    const vma = { first, last: first + count - 1, prot, object, offset };
+    this.#vmas.splice(this.#lowerBound(first), 0, vma);
+    this.#objects.push(object);
+    return 0;
+  }
+
+  /** munmap: holes in the range are fine. */
+  unmap(first: number, count: number): 0 | Errno {
+    if (first + count > this.#pagesEnd) return "EINVAL";
+    const [from, to] = this.#isolate(first, first + count - 1);
+    for (let i = from; i < to; i += 1) this.#dropPages(this.#vmas[i]!);
+    this.#vmas.splice(from, to - from);
+    return 0;
+  }
+
+  /** mprotect: a hole ends it with ENOMEM, after what comes before the hole has changed. */
+  protect(first: number, count: number, prot: Prot): 0 | Errno {
+    if (first + count > this.#pagesEnd) return "ENOMEM";
+    const last = first + count - 1;
+    const [from, to] = this.#isolate(first, last);
+    let expected = first;
+    for (let i = from; i < to; i += 1) {
+      const vma = this.#vmas[i]!;
+      if (vma.first !== expected) return "ENOMEM";
+      this.#vmas[i] = { ...vma, prot };
+      expected = vma.last + 1;
+    }
+    return expected > last ? 0 : "ENOMEM";
+  }
+
+  /** The page at a page number, faulted in; 0 where an access of this kind faults. */
+  touch(page: number, write: boolean): number {
+    const vma = this.#find(page);
+    if (vma === undefined || !permits(vma.prot, write)) return 0;
+    return this.#fault(vma, page);
+  }
+
+  /** Whether `count` pages from `page` can all be read. */
+  isReadable(page: number, count: number): boolean {
+    for (let at = page; at < page + count; ) {
+      const vma = this.#find(at);
+      if (vma === undefined || !permits(vma.prot, false)) return false;
+      at = vma.last + 1;
+    }
+    return true;
+  }
+
+  /** Pages from `page` up to `limit` that no VMA shows or permits to read; 0: `page` is fine. */
+  unreadablePages(page: number, limit: number): number {
+    let at = page;
+    while (at <= limit) {
+      const index = this.#lowerBound(at);
+      const vma = this.#vmas[index];
+      if (vma === undefined) return limit + 1 - page;
+      if (vma.first > at) at = Math.min(vma.first, limit + 1);
+      else if (permits(vma.prot, false)) return at - page;
+      else at = Math.min(vma.last, limit) + 1;
+    }
+    return at - page;
+  }
+
+  /**
+   * Pins `count` pages from page number `page` once each, and stores their pfns from `index`.
+   * A read-only pin needs a readable page, the other kind a writable one (MAP-14, PIN-06).
+   * All or nothing.
+   */
+  pin(page: number, count: number, write: boolean, pfns: PinnedPfns, index: number): 0 | Errno {
+    let done = 0;
+    while (done < count) {
+      const batch = Math.min(count - done, PIN_BATCH);
+      const errno = this.#pinBatch(page + done, batch, write, pfns, index + done);
+      if (errno !== 0) {
+        this.unpin(done, pfns, index);
+        return errno;
+      }
+      done += batch;
+    }
+    return 0;
+  }
+
+  /** Unpins `count` pages whose pfns are stored from `index`, and removes the pfns. */
+  unpin(count: number, pfns: PinnedPfns, index: number): void {
+    for (let i = 0; i < count; i += 1) this.physical.unpin(pfns.load(index + i));
+    pfns.erase(index, count);
+  }
+
+  /** The process is gone: gives the memory of its page indexes back. */
+  dispose(): void {
+    for (const object of this.#objects) object.pages.dispose();
+  }
+
+  #pinBatch(
+    page: number,
+    count: number,
+    write: boolean,
+    pfns: PinnedPfns,
+    index: number,
+  ): 0 | Errno {
+    // The kernel adds up the byte range before it looks at any page: an end of exactly 2^64
+    // overflows, any other end outside user space faults (MAP-14 as recorded).
+    if (page + count === 2 ** 64 / this.pageSize) return "EOVERFLOW";
+    if (page + count > this.#pagesEnd) return "EFAULT";
+    const physical = this.physical;
+    let done = 0;
+    while (done < count) {
+      const vma = this.#find(page + done);
+      if (vma === undefined || !permits(vma.prot, write)) {
+        this.unpin(done, pfns, index);
+        return "EFAULT";
+      }
+      const end = Math.min(count, vma.last + 1 - page);
+      while (done < end) {
+        const pfn = this.#fault(vma, page + done);
+        physical.pin(pfn);
+        let run = 1;
+        while (done + run < end && this.#fault(vma, page + done + run) === pfn + run) {
+          physical.pin(pfn + run);
+          run += 1;
+        }
+        pfns.store(index + done, run, pfn);
+        done += run;
+      }
+    }
+    return 0;
+  }
+
+  #fault(vma: Vma, page: number): number {
+    const index = page - vma.first + vma.offset;
+    const present = vma.object.pages.get(index);
+    if (present !== 0) return present;
+    const pfn = this.physical.allocate();
+    vma.object.pages.setRun(index, 1, pfn, 0);
+    return pfn;
+  }
+
+  /** Nothing but a memfd can show a page twice, so what a VMA drops is gone. */
+  #dropPages(vma: Vma): void {
+    if (vma.object.shared) return;
+    const { pages } = vma.object;
+    const dropped: number[] = [];
+    pages.walk(vma.offset, vma.offset + (vma.last - vma.first), (index, pfn) => {
+      this.physical.release(pfn);
+      dropped.push(index);
+    });
+    for (const index of dropped) pages.clearRun(index, 1);
+  }
+
+  /** Cuts VMAs at both ends of a range; returns the positions [from, to) of those inside. */
+  #isolate(first: number, last: number): [from: number, to: number] {
+    this.#found = undefined;
+    this.#cutAt(first);
+    this.#cutAt(last + 1);
+    return [this.#lowerBound(first), this.#lowerBound(last + 1)];
+  }
+
+  #cutAt(page: number): void {
+    const index = this.#lowerBound(page);
+    const vma = this.#vmas[index];
+    if (vma === undefined || vma.first >= page) return;
+    const rest = { ...vma, first: page, offset: vma.offset + (page - vma.first) };
+    this.#vmas.splice(index, 1, { ...vma, last: page - 1 }, rest);
+  }
+
+  #find(page: number): Vma | undefined {
+    const found = this.#found;
+    if (found !== undefined && found.first <= page && page <= found.last) return found;
+    const vma = this.#vmas[this.#lowerBound(page)];
+    if (vma === undefined || vma.first > page) return undefined;
+    this.#found = vma;
+    return vma;
+  }
+
+  /** Position of the first VMA that ends at or behind `page`. */
+  #lowerBound(page: number): number {
+    let low = 0;
+    let high = this.#vmas.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#vmas[middle]!.last < page) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+const permits = (prot: Prot, write: boolean): boolean => prot === "rw" || (prot === "r" && !write);
