@@ -55,7 +55,10 @@ export const replay = async (what: string, flags: ReplayFlags, io: Io): Promise<
   const exit = finding === undefined ? EXIT.conformant : EXIT.failed;
   const say = flags.json ? io.stderr : io.stdout;
   const title = `${what} on ${iutSpec}, profile ${profile}, platform ${trace.platform.name}`;
-  const again = commandLine("replay", what, ...(flags.iut ? ["--iut", flags.iut] : []));
+  // Of an argument such as -3:12 the parser must be told that it is no flag.
+  const subject = what.startsWith("-") ? ["--", what] : [what];
+  const iutFlag = flags.iut ? ["--iut", flags.iut] : [];
+  const again = commandLine("replay", ...iutFlag, ...subject);
   say.write(render(title, came, replayed, capsule, again, styleFor(say, io.env)));
   if (flags.json) {
     const found = finding === undefined ? null : { step: finding.step, ...finding.deviation };

@@ -1,0 +1,121 @@
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, describe, expect, test } from "@jest/globals";
+import { fakeIo } from "./fake-io";
+import { main } from "./main";
+
+const cwd = fs.mkdtempSync(path.join(os.tmpdir(), "iommufd-cli-"));
+afterAll(() => fs.rmSync(cwd, { recursive: true, force: true }));
+
+const put = (name: string, text: string): void => fs.writeFileSync(path.join(cwd, name), text);
+put("not.json", "{");
+put("other.json", '{"format": "\\u001b[31mevil"}');
+put("empty.json", "");
+put("trace.json", '{"format": "iommufd-trace/1"}');
+put("known-object.json", "{}");
+put("known-clause.json", '[{"clause": "MPA-01", "kind": "errno", "reason": "x"}]');
+put("known-kind.json", '[{"clause": "MAP-01", "kind": "bad", "reason": "x"}]');
+put("known-reason.json", '[{"clause": "MAP-01", "kind": "errno", "reason": " "}]');
+put("known-extra.json", '[{"clause": "MAP-01", "kind": "errno", "reason": "x", "id": 1}]');
+put("file", "");
+put("no-iut.ts", "export const other = 1;");
+put("throws.ts", 'throw new Error("first line\\nsecond line");');
+
+/** Every refusal: the command line, its exit code, and what its one line must say. */
+const REFUSALS: readonly (readonly [argv: string, exit: number, says: RegExp])[] = [
+  ["rnu", 64, /unknown subcommand rnu: expected one of run, .*Did you mean run\?/],
+  ["--json rnu", 64, /unknown subcommand rnu/],
+  ["run extra", 64, /too many arguments/],
+  ["--sed 3", 64, /unknown option '--sed' \(Did you mean --seed\?\); see: .*--help/],
+  ["run --jobs 2", 64, /unknown option '--jobs'/],
+  ["run --seed", 64, /--seed <n>' argument missing/],
+  ["run --seed 1.5", 64, /--seed "1.5": expected a whole number .* or "random"/],
+  ["run --seed 2147483648", 64, /--seed/],
+  ["run --sequences 0", 64, /--sequences "0": expected a whole number from 1/],
+  ["run --length 60-30", 64, /--length "60-30": expected .*N or MIN-MAX/],
+  ["run --length 0", 64, /--length/],
+  ["run --time soon", 64, /--time "soon": expected a duration such as 90s/],
+  ["run --time 0", 64, /--time/],
+  ["run --shard 3/2", 64, /--shard "3\/2": expected i\/n/],
+  ["run --shard 0/2", 64, /--shard/],
+  ["run --campaign soak", 64, /--campaign "soak": expected one of random/],
+  ["run --profile linux-6.1", 64, /--profile .*Did you mean linux-6.12\?/],
+  ["run --format json", 64, /--format "json": expected F=FILE with F one of json, html/],
+  ["run --format pdf=x", 64, /--format "pdf=x"/],
+  ["run --format json=x --format html=x", 64, /a file of its own/],
+  ["run --iut rdix", 64, /--iut "rdix": expected radix, .*Did you mean radix\?/],
+  ["run --iut mutant:", 64, /--iut "mutant:"/],
+  ["list", 64, /list: say what, one of clauses, calls/],
+  ["list cluses", 64, /unknown listing cluses: .*Did you mean clauses\?/],
+  ["list clauses extra", 64, /too many arguments/],
+  ["judge", 64, /missing required argument 'file'/],
+  ["replay", 64, /missing required argument/],
+  ["judge not.json", 65, /not.json: not JSON/],
+  ["judge empty.json", 65, /empty.json: is empty/],
+  ["judge other.json", 65, /other.json: format: unknown format/],
+  ["judge trace.json", 65, /trace.json/],
+  ["replay not.json", 65, /not.json: not JSON/],
+  ["run --clause MPA-12", 66, /--clause "MPA-12": matches no clause; near it: .*MAP-1/],
+  ["run --clause MAP-*x", 66, /matches no clause; near it: .*MAP/],
+  ["run --clause ZZZZ-9", 66, /matches no clause; families: LIV, GEN/],
+  ["judge absent.jsonl", 66, /cannot read absent.jsonl: no such file or folder \(looked in/],
+  ["judge .", 66, /cannot read .: is a folder/],
+  ["replay absent.json", 66, /cannot read absent.json/],
+  ["run --known-failing absent.json", 66, /cannot read absent.json/],
+  ["run --iut ts:./absent.ts", 69, /IUT ts:.\/absent.ts is unavailable: there is no file/],
+  ["run --iut ts:./no-iut.ts", 69, /must export an Iut/],
+  ["run --iut ts:./throws.ts", 69, /loading it failed: first line$/],
+  ["run --iut mutant:no-such-mutant", 69, /mutant:no-such-mutant is unavailable/],
+  ["run --known-failing not.json", 78, /--known-failing not.json: not JSON/],
+  ["run --known-failing known-object.json", 78, /expected a list of \{clause, kind, reason\}/],
+  ["run --known-failing known-clause.json", 78, /entry 0: no clause .*Did you mean MAP-01/],
+  ["run --known-failing known-kind.json", 78, /entry 0: kind must be one of errno/],
+  ["run --known-failing known-reason.json", 78, /entry 0: reason must say why/],
+  ["run --known-failing known-extra.json", 78, /entry 0: unknown field id/],
+  ["run --db file/x", 78, /cannot write into the folder .*not a folder; .* --db/],
+  ["run --format json=file/x.json", 78, /cannot write into the folder .*--format/],
+  ["run --format json=.", 78, /is a folder; add a file name in --format/],
+];
+
+describe("refusals", () => {
+  test.each(REFUSALS)("%s: exit %d", async (argv, exit, says) => {
+    const io = fakeIo(cwd);
+    expect(await main(argv.split(" "), io)).toBe(exit);
+    expect(io.out()).toBe("");
+    expect(io.err()).toMatch(/^iommufd-conformance: [^\n]+\n$/);
+    expect(io.err().slice("iommufd-conformance: ".length).trimEnd()).toMatch(says);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: their absence is the point.
+    expect(io.err().trimEnd()).not.toMatch(/[\u0000-\u001f]/);
+  });
+});
+
+describe("help, version and lists", () => {
+  test.each(["--help", "run --help", "help", "--version"])("%s: stdout, exit 0", async (argv) => {
+    const io = fakeIo(cwd);
+    expect(await main(argv.split(" "), io)).toBe(0);
+    expect(io.out()).not.toBe("");
+    expect(io.err()).toBe("");
+  });
+
+  test("help names every exit code", async () => {
+    const io = fakeIo(cwd);
+    await main(["--help"], io);
+    for (const code of [0, 1, 2, 3, 64, 65, 66, 69, 70, 78, 130]) {
+      expect(io.out()).toMatch(new RegExp(` ${code}  `));
+    }
+  });
+
+  test.each(["clauses", "calls", "iuts", "mutants", "campaigns", "invariants"])(
+    "list %s, for people and as JSON",
+    async (what) => {
+      const [text, before, after] = [fakeIo(cwd), fakeIo(cwd), fakeIo(cwd)];
+      expect(await main(["list", what], text)).toBe(0);
+      expect(text.out()).not.toBe("");
+      expect(await main(["--json", "list", what], before)).toBe(0);
+      expect(await main(["list", what, "--json"], after)).toBe(0);
+      expect(Array.isArray(JSON.parse(before.out()))).toBe(true);
+      expect(after.out()).toBe(before.out());
+    },
+  );
+});
