@@ -1,0 +1,59 @@
+import { describe, expect, test } from "@jest/globals";
+import type { Call, Outcome } from "./calls";
+import { malformed } from "./outcome";
+
+const call = (name: string): Call =>
+  ({ call: name, proc: 0, thread: 0, fd: 0, in: {} }) as unknown as Call;
+
+describe("answers that are outcomes", () => {
+  test.each([
+    ["IOAS_ALLOC", { errno: 0, out: { out_ioas_id: 1 } }],
+    ["IOAS_ALLOC", { errno: "ENOMEM" }],
+    ["CLOSE", { errno: 0 }],
+    ["IOAS_IOVA_RANGES", { errno: "EMSGSIZE", out: { num_iovas: 2 } }],
+    ["VFIO_IOAS", { errno: 0 }],
+    ["DMA", { errno: 0, out: { fault: 1 } }],
+    [
+      "PAGE_REFS",
+      {
+        errno: 0,
+        out: {
+          refs: [
+            [0, 3],
+            ["EFAULT", 1],
+          ],
+        },
+      },
+    ],
+  ])("%s %j", (name, outcome) => {
+    expect(malformed(call(name), outcome as Outcome)).toBeUndefined();
+  });
+});
+
+describe("answers that are none", () => {
+  test.each([
+    ["CLOSE", undefined, "undefined"],
+    ["CLOSE", "ok", '"ok"'],
+    ["CLOSE", {}, "errno undefined"],
+    ["CLOSE", { errno: 22 }, "errno 22"],
+    ["CLOSE", { errno: "EWHAT" }, 'errno "EWHAT"'],
+    ["CLOSE", { errno: 0, out: { surprise: 1 } }, 'output "surprise"'],
+    ["IOAS_ALLOC", { errno: 0 }, "no such output"],
+    ["IOAS_ALLOC", { errno: 0, out: { out_ioas_id: 2 ** 32 } }, "out_ioas_id = 4294967296"],
+    ["IOAS_ALLOC", { errno: 0, out: { out_ioas_id: 1n } }, "out_ioas_id = 1n"],
+    ["IOAS_UNMAP", { errno: 0, out: { length: 2n ** 64n } }, "length = 18446744073709551616n"],
+    ["IOAS_UNMAP", { errno: 0, out: { length: -1n } }, "length = -1n"],
+    ["MEM_READ", { errno: 0, out: { bytes: "0" } }, 'bytes = "0"'],
+    ["PAGE_REFS", { errno: 0, out: { refs: [[0]] } }, "refs = [[0]]"],
+    ["TRANSLATE", { errno: 0, out: { runs: [null] } }, "runs = [null]"],
+  ])("%s %j", (name, outcome, actual) => {
+    expect(malformed(call(name), outcome as unknown as Outcome)?.actual).toBe(actual);
+  });
+
+  test("terminal escapes and endless strings from an IUT come out inert", () => {
+    const errno = `\u001b[31m${"x".repeat(10_000)}`;
+    const shown = malformed(call("CLOSE"), { errno } as unknown as Outcome)?.actual ?? "";
+    expect(shown.length).toBeLessThan(100);
+    expect(shown).not.toContain("\u001b");
+  });
+});
