@@ -38,8 +38,17 @@ export class Kernel {
   }
 }
 
-/** A memfd is as large as the regions that show it; 1 GiB of 4 KiB pages is a small table. */
-const MEMFD_PAGES = 2 ** 18;
+/** A memfd is as large as all the regions that show it need. */
+const memfdPages = ({ pageSize, processes }: Platform, memfd: number): number => {
+  let last = 0n;
+  for (const { memory } of processes) {
+    for (const region of memory) {
+      const end = (region.offset ?? 0n) + region.length;
+      if (region.memfd === memfd && end > last) last = end;
+    }
+  }
+  return Number(last) / pageSize;
+};
 
 const makeProcesses = (platform: Platform, physical: PhysicalMemory): Process[] => {
   const { pageSize } = platform;
@@ -53,11 +62,16 @@ const makeProcesses = (platform: Platform, physical: PhysicalMemory): Process[] 
     memory.map(pagesOf(SCRATCH.va), scratchPages, "rw", scratch, 0);
     for (const region of shape.memory) {
       const count = pagesOf(region.length);
-      const { memfd } = region;
-      let object = memfd === undefined ? undefined : memfds.get(memfd);
-      object ??= makeMemoryObject(region.kind, memfd === undefined ? count : MEMFD_PAGES);
-      if (memfd !== undefined) memfds.set(memfd, object);
-      const offset = memfd === undefined ? 0 : pagesOf(region.offset ?? 0n);
+      let object: MemoryObject | undefined;
+      let offset = 0;
+      if (region.memfd === undefined) {
+        object = makeMemoryObject(region.kind, count);
+      } else {
+        object = memfds.get(region.memfd);
+        object ??= makeMemoryObject(region.kind, memfdPages(platform, region.memfd));
+        memfds.set(region.memfd, object);
+        offset = pagesOf(region.offset ?? 0n);
+      }
       memory.map(pagesOf(region.va), count, region.prot, object, offset);
     }
     let user = users.get(shape.uid);

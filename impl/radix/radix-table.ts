@@ -140,6 +140,7 @@ export class RadixTable {
     const pool = this.#pool;
     const slabs = pool.directorySlabs;
     const height = this.#height;
+    assert(block < SPAN[height]! / NODE_SLOTS, "an index is within what the table was made for");
     if (this.#root === 0) this.#root = height === 1 ? pool.takeLeaf() : pool.takeDirectory();
     let node = this.#root;
     const high = Math.floor(block / HALF);

@@ -1,0 +1,119 @@
+import { describe, expect, test } from "@jest/globals";
+import { nodePool } from "./node-pool";
+import { PhysicalMemory } from "./physical-memory";
+import { PinnedPfns } from "./pinned-pfns";
+import { makeMemoryObject, UserMemory } from "./user-memory";
+
+const PAGES = 64;
+
+const make = () => {
+  const physical = new PhysicalMemory(4096);
+  const memory = new UserMemory(physical);
+  memory.map(100, 16, "rw", makeMemoryObject("anon-shared", 16), 0);
+  return { physical, memory, pfns: new PinnedPfns(PAGES) };
+};
+
+describe("UserMemory", () => {
+  test("a page keeps its identity until it is unmapped", () => {
+    const { memory } = make();
+    const pfn = memory.touch(103, false);
+    expect(memory.touch(103, true)).toBe(pfn);
+    memory.protect(102, 3, "r");
+    expect(memory.touch(103, true)).toBe(0);
+    expect(memory.touch(103, false)).toBe(pfn);
+    memory.protect(103, 1, "none");
+    expect(memory.touch(103, false)).toBe(0);
+    memory.protect(100, 16, "rw");
+    expect(memory.touch(103, true)).toBe(pfn);
+  });
+
+  test("a pinned page is not reused while it is pinned (MAP-30)", () => {
+    const { memory, physical, pfns } = make();
+    expect(memory.pin(100, 2, true, pfns, 0)).toBe(0);
+    const pfn = pfns.load(0);
+    memory.unmap(100, 2);
+    memory.map(100, 4, "rw", makeMemoryObject("anon-private", 4), 0);
+    for (let page = 100; page < 104; page += 1) expect(memory.touch(page, true)).not.toBe(pfn);
+    expect(physical.pinsOf(pfn)).toBe(1);
+    memory.unpin(2, pfns, 0);
+    memory.map(200, 4, "rw", makeMemoryObject("anon-private", 4), 0);
+    const reused = [200, 201, 202, 203].map((page) => memory.touch(page, true));
+    expect(reused).toContain(pfn);
+  });
+
+  test("a reused page is zero", () => {
+    const { memory, physical } = make();
+    const pfn = memory.touch(100, true);
+    physical.write(pfn, 7, Uint8Array.of(9), 0, 1);
+    memory.unmap(100, 1);
+    memory.map(100, 1, "rw", makeMemoryObject("anon-shared", 1), 0);
+    expect(memory.touch(100, true)).toBe(pfn);
+    const byte = Uint8Array.of(1);
+    physical.read(pfn, 7, byte, 0, 1);
+    expect(byte).toEqual(Uint8Array.of(0));
+  });
+
+  test("two regions of a memfd show the same pages, and unmapping one keeps them", () => {
+    const { memory } = make();
+    const file = makeMemoryObject("memfd", 8);
+    memory.map(300, 8, "rw", file, 0);
+    memory.map(400, 4, "r", file, 4);
+    const pfn = memory.touch(306, true);
+    expect(memory.touch(402, false)).toBe(pfn);
+    memory.unmap(300, 8);
+    expect(memory.touch(402, false)).toBe(pfn);
+  });
+
+  test("pinning is all or nothing (MAP-28), and depends on the protection (MAP-14)", () => {
+    const { memory, physical, pfns } = make();
+    memory.protect(110, 1, "r");
+    memory.unmap(112, 1);
+    expect(memory.pin(109, 2, true, pfns, 0)).toBe("EFAULT");
+    expect(memory.pin(109, 2, false, pfns, 0)).toBe(0);
+    expect(memory.pin(109, 8, false, pfns, 10)).toBe("EFAULT");
+    expect(physical.pinsOf(memory.touch(109, false))).toBe(1);
+    expect(physical.pinsOf(memory.touch(111, false))).toBe(0);
+    memory.unpin(2, pfns, 0);
+    expect(physical.pinsOf(memory.touch(109, false))).toBe(0);
+  });
+
+  test("a pin that ends at 2^64 overflows, any other one outside user space faults", () => {
+    const { memory, pfns } = make();
+    const pagesOfAll = 2 ** 52;
+    expect(memory.pin(pagesOfAll - 1, 1, false, pfns, 0)).toBe("EOVERFLOW");
+    expect(memory.pin(pagesOfAll - 2, 1, false, pfns, 0)).toBe("EFAULT");
+    expect(memory.pin(2 ** 35 - 1, 1, false, pfns, 0)).toBe("EFAULT");
+  });
+
+  test("mprotect stops at a hole, after what comes before it", () => {
+    const { memory } = make();
+    memory.unmap(105, 1);
+    expect(memory.protect(104, 4, "r")).toBe("ENOMEM");
+    expect(memory.touch(104, true)).toBe(0);
+    expect(memory.touch(106, true)).not.toBe(0);
+    expect(memory.protect(105, 2, "r")).toBe("ENOMEM");
+  });
+
+  test("tells readable from unreadable pages", () => {
+    const { memory } = make();
+    memory.protect(104, 2, "none");
+    expect(memory.isReadable(100, 4)).toBe(true);
+    expect(memory.isReadable(100, 5)).toBe(false);
+    expect(memory.unreadablePages(100, 120)).toBe(0);
+    expect(memory.unreadablePages(104, 120)).toBe(2);
+    expect(memory.unreadablePages(104, 104)).toBe(1);
+    expect(memory.unreadablePages(116, 120)).toBe(5);
+    expect(memory.unreadablePages(90, 2 ** 40)).toBe(10);
+  });
+
+  test("gives its nodes back when the process is gone", () => {
+    const before = nodePool.lent;
+    const { memory } = make();
+    memory.map(300, 8, "rw", makeMemoryObject("memfd", 2 ** 18), 0);
+    for (const page of [100, 115, 303]) memory.touch(page, true);
+    memory.unmap(300, 8);
+    expect(nodePool.lent).toBeGreaterThan(before);
+    memory.dispose();
+    expect(nodePool.lent).toBe(before);
+  });
+});
