@@ -1,7 +1,335 @@
 /**
- * Motifs: short sequences that random calls reach too rarely, each aimed at the clauses it
- * names. Everything else about the state is left as it is, so they meet it in all its variety.
+ * Motifs: short sequences that random calls reach too rarely, each aimed at the clauses named
+ * beside it. Everything else about the state is left as it is, so they meet it in all its
+ * variety; what they are aimed at is judged like any other call, so a motif that misses its aim
+ * costs nothing but calls.
  */
+import { type Arg, Handle } from "../../../spec/handle";
+import { SCRATCH } from "../../../spec/platform";
+import {
+  MAP_FIXED_IOVA,
+  MAP_READABLE,
+  MAP_WRITEABLE,
+  VFIO_ATTACH_ARGSZ,
+  VFIO_BIND_ARGSZ,
+  VFIO_IOAS_GET,
+  VFIO_IOAS_SET,
+} from "../../../spec/uapi/flags";
+import { type Bytes, type Iova, type IovaRange, U64_MAX, type UserVa } from "../../../spec/units";
 import type { Aim } from "../aim";
+import type { Composer } from "../composer";
+import { probeRanges, probeRefs, probeWholeDomains } from "../probes";
+import { sceneOf } from "../scene";
+import { PAGE, size } from "../values";
+import { type IoasView, type SceneView, userVaOf } from "../view";
 
-export const MOTIFS: readonly Aim[] = [];
+const RW = MAP_READABLE | MAP_WRITEABLE;
+
+/** The IOAS as it is after the calls made so far. */
+const now = (c: Composer, { fd, id }: Pick<IoasView, "fd" | "id">): IoasView | undefined =>
+  sceneOf(c.model).ioases.find((ioas) => ioas.fd === fd && ioas.id === id);
+
+const fresh = (c: Composer, fd: number): IoasView | undefined => {
+  const { outcome } = c.make({ call: "IOAS_ALLOC", fd: c.iommufd(fd), in: {} });
+  const id = (outcome.out as { out_ioas_id: number } | undefined)?.out_ioas_id ?? 0;
+  return now(c, { fd, id });
+};
+
+interface Mapping {
+  readonly va: Arg<UserVa>;
+  readonly bytes: bigint;
+  readonly flags?: number;
+  /** Absent: automatic. */
+  readonly at?: Arg<bigint>;
+}
+
+const map = (c: Composer, { fd, id }: IoasView, { va, bytes, flags = RW, at }: Mapping): void => {
+  c.make({
+    call: "IOAS_MAP",
+    fd: c.iommufd(fd),
+    in: {
+      flags: flags | (at === undefined ? 0 : MAP_FIXED_IOVA),
+      ioas_id: c.object(fd, id),
+      user_va: va,
+      length: bytes as Bytes,
+      ...(at !== undefined && { iova: at as Arg<Iova> }),
+    },
+  });
+};
+
+const allow = (
+  c: Composer,
+  { fd, id }: IoasView,
+  ranges: readonly (readonly [bigint, bigint])[],
+): void => {
+  c.make({
+    call: "IOAS_ALLOW_IOVAS",
+    fd: c.iommufd(fd),
+    in: {
+      ioas_id: c.object(fd, id),
+      num_iovas: ranges.length,
+      allowed_iovas: SCRATCH.va,
+      array: ranges as readonly IovaRange[],
+    },
+  });
+};
+
+/** Attaches another device to an IOAS, with the front end at hand. */
+const attach = (c: Composer, ioas: IoasView): void => {
+  const pt_id = c.object(ioas.fd, ioas.id);
+  if (c.can("MOCK_DOMAIN")) {
+    c.make({ call: "MOCK_DOMAIN", fd: c.iommufd(ioas.fd), in: { pt_id } });
+    return;
+  }
+  const { cdevs } = sceneOf(c.model);
+  const bound = cdevs.filter((cdev) => cdev.fd === ioas.fd && cdev.ioas !== ioas.id);
+  const devfd = c.draw.pick(bound)?.devfd ?? openAndBind(c, ioas.fd);
+  if (devfd === undefined) return;
+  const args = { devfd: c.cdev(devfd), argsz: VFIO_ATTACH_ARGSZ, pt_id };
+  c.make({ call: "VFIO_ATTACH", in: args });
+};
+
+/** Opens and binds a device that is closed so far; preferably behind the other IOMMU. */
+const openAndBind = (c: Composer, fd: number): number | undefined => {
+  const taken = sceneOf(c.model).cdevs.map(({ dev }) => dev);
+  const closed = [0, 1, 2, 3, 4].filter((dev) => c.platform.devices[dev] && !taken.includes(dev));
+  const dev = c.draw.chance(50) ? closed.at(-1) : c.draw.pick(closed);
+  if (dev === undefined) return undefined;
+  const { outcome } = c.make({ call: "DEVICE_OPEN", in: { dev } });
+  const devfd = (outcome.out as { devfd: number } | undefined)?.devfd;
+  if (devfd === undefined) return undefined;
+  const args = { devfd: c.cdev(devfd), argsz: VFIO_BIND_ARGSZ, iommufd: c.iommufd(fd) };
+  c.make({ call: "VFIO_BIND", in: args });
+  return devfd;
+};
+
+const look = (c: Composer, ioas: IoasView): void => {
+  const present = now(c, ioas);
+  if (present === undefined) return;
+  probeRanges(c, present);
+  probeWholeDomains(c, present);
+};
+
+/** The first two pages of a region, where nothing else has disturbed them yet. */
+const start = (region: string): Handle => new Handle(region, "", PAGE * 2n);
+
+type Make = (c: Composer, ioas: IoasView, scene: SceneView) => void;
+
+/** A motif that works on any IOAS of the scene. */
+const motif = (name: string, weight: number, calls: Aim["calls"], make: Make): Aim => ({
+  name,
+  weight,
+  calls,
+  make: (c, scene) => {
+    const ioas = c.draw.pick(scene.ioases);
+    if (ioas === undefined) return false;
+    make(c, ioas, scene);
+    return true;
+  },
+});
+
+export const MOTIFS: readonly Aim[] = [
+  // RNG-13, MAP-11b: an IOAS in which nothing can be mapped any more.
+  motif("no-room-at-all", 1, ["ADD_RESERVED"], (c, { fd }) => {
+    const ioas = fresh(c, fd);
+    if (ioas === undefined) return;
+    const args = {
+      ioas_id: c.object(fd, ioas.id),
+      start: 0n as Iova,
+      length: (1n << 63n) as Bytes,
+    };
+    c.make({ call: "ADD_RESERVED", fd: c.iommufd(fd), in: args });
+    const upper = { ...args, start: (1n << 63n) as Iova };
+    c.make({ call: "ADD_RESERVED", fd: c.iommufd(fd), in: upper });
+    look(c, ioas);
+    const none = { ioas_id: c.object(fd, ioas.id) };
+    c.make({ call: "IOAS_IOVA_RANGES", fd: c.iommufd(fd), in: none });
+    map(c, ioas, { va: start("buf0"), bytes: PAGE });
+  }),
+  // AUT-09: room for the length, but not at the alignment that 6.12 wants.
+  motif("misaligned-hole", 2, ["IOAS_ALLOW_IOVAS"], (c, { fd }) => {
+    const ioas = fresh(c, fd);
+    if (ioas === undefined) return;
+    const at = 0x100_0000n + PAGE * c.draw.of(1n, 3n);
+    allow(c, ioas, [[at, at + 2n * PAGE - 1n]]);
+    map(c, ioas, { va: new Handle("buf0"), bytes: 2n * PAGE });
+    map(c, ioas, { va: new Handle("buf0", "", PAGE), bytes: PAGE });
+  }),
+  // AUT-11: aligning upwards would leave the address space.
+  motif("top-of-the-world", 2, ["IOAS_ALLOW_IOVAS"], (c, { fd }) => {
+    const ioas = fresh(c, fd);
+    if (ioas === undefined) return;
+    allow(c, ioas, [[U64_MAX - 4n * PAGE + 1n, U64_MAX - c.draw.of(0n, 1n, PAGE)]]);
+    map(c, ioas, { va: new Handle("buf0"), bytes: c.draw.of(8n, 3n, 1n) * PAGE });
+    map(c, ioas, { va: new Handle("buf0"), bytes: PAGE });
+  }),
+  // AUT-01, AUT-10: touching elements are one, and one byte is none.
+  motif("touching-elements", 1, ["IOAS_ALLOW_IOVAS"], (c, { fd }) => {
+    const ioas = fresh(c, fd);
+    if (ioas === undefined) return;
+    const edge = 0x100_0000n + PAGE;
+    allow(c, ioas, [
+      [0x100_0000n, edge - 1n],
+      [edge, edge + PAGE - 1n],
+    ]);
+    map(c, ioas, { va: new Handle("buf0"), bytes: 2n * PAGE });
+    map(c, ioas, { va: new Handle("buf0"), bytes: 1n });
+  }),
+  // AUT-15: a reservation between two automatic maps is respected by the second.
+  motif("reserve-between", 1, ["ADD_RESERVED"], (c, ioas) => {
+    map(c, ioas, { va: start("buf0"), bytes: PAGE });
+    const args = {
+      ioas_id: c.object(ioas.fd, ioas.id),
+      start: 0x2000n as Iova,
+      length: 0x10_0000n as Bytes,
+    };
+    c.make({ call: "ADD_RESERVED", fd: c.iommufd(ioas.fd), in: args });
+    map(c, ioas, { va: start("buf0"), bytes: PAGE });
+    look(c, ioas);
+  }),
+  // ALW-12, ALW-14, DOM-02: allowed IOVAs outside the aperture keep a domain away.
+  motif("allowed-in-the-way", 2, ["IOAS_ALLOW_IOVAS"], (c, { fd }) => {
+    const ioas = fresh(c, fd);
+    if (ioas === undefined) return;
+    allow(c, ioas, [c.draw.of([0n, 0xffffn] as const, [U64_MAX - 0xffffn, U64_MAX] as const)]);
+    attach(c, ioas);
+    look(c, ioas);
+    allow(c, ioas, []);
+    attach(c, ioas);
+    look(c, ioas);
+  }),
+  // MAP-22, DOM-04, I-104: a bad lazy mapping keeps the first domain away until it is gone.
+  motif("late-fault", 2, ["IOAS_MAP"], (c, { fd }) => {
+    const ioas = fresh(c, fd);
+    if (ioas === undefined) return;
+    map(c, ioas, { va: start("buf0"), bytes: PAGE, at: 0x100_0000n });
+    map(c, ioas, { va: 0x3000_0000_0000n as UserVa, bytes: PAGE, at: 0x101_0000n });
+    attach(c, ioas);
+    probeRefs(c, fd, start("buf0"), PAGE as Bytes);
+    const bad = {
+      ioas_id: c.object(fd, ioas.id),
+      iova: 0x101_0000n as Iova,
+      length: PAGE as Bytes,
+    };
+    c.make({ call: "IOAS_UNMAP", fd: c.iommufd(fd), in: bad });
+    attach(c, ioas);
+    look(c, ioas);
+  }),
+  // MAP-30, PIN-04, DOM-08, CPY-31: the memory behind a pinned mapping is replaced.
+  {
+    name: "replaced-memory",
+    weight: 4,
+    calls: ["MMAP", "MUNMAP"],
+    make: (c, scene) => {
+      const { draw } = c;
+      const ioas = draw.pick(scene.ioases.filter((i) => i.hwpts.length > 0 && i.areas.length > 0));
+      const area = draw.pick(ioas?.areas ?? []);
+      if (ioas === undefined || area === undefined || size(area) > 16n * PAGE) return false;
+      const va = userVaOf(area);
+      const first = (va - (va % PAGE)) as UserVa;
+      const length = (((va + size(area) - first + PAGE - 1n) / PAGE) * PAGE) as Bytes;
+      if (draw.chance(60)) {
+        c.make({ call: "MMAP", in: { va: first, length, prot: "rw", kind: "anon-shared" } });
+      } else {
+        c.make({ call: "MUNMAP", in: { va: first, length } });
+      }
+      probeRefs(c, ioas.fd, first, length);
+      look(c, ioas);
+      const into = draw.chance(50) ? ioas : fresh(c, ioas.fd);
+      if (into === undefined) return true;
+      if (into !== ioas && draw.chance(60)) attach(c, into);
+      c.make({
+        call: "IOAS_COPY",
+        fd: c.iommufd(ioas.fd),
+        in: {
+          flags: MAP_READABLE,
+          dst_ioas_id: c.object(into.fd, into.id),
+          src_ioas_id: c.object(ioas.fd, ioas.id),
+          length: size(area),
+          src_iova: c.inArea(ioas.fd, ioas.id, area.first, 0n) as Arg<Iova>,
+        },
+      });
+      look(c, into);
+      if (draw.chance(60)) attach(c, ioas);
+      look(c, ioas);
+      return true;
+    },
+  },
+  // MAP-31: private memory that is mapped for reading is the device's own page from then on.
+  motif("read-only-private", 1, ["IOAS_MAP", "MEM_WRITE"], (c, ioas) => {
+    map(c, ioas, { va: start("buf1"), bytes: PAGE, flags: MAP_READABLE });
+    const present = now(c, ioas);
+    if (present !== undefined && present.hwpts.length === 0) attach(c, ioas);
+    look(c, ioas);
+    c.make({ call: "MEM_WRITE", in: { va: start("buf1"), bytes: "c0ffee00" } });
+    look(c, ioas);
+  }),
+  // CPY-25, UNM-21, I-75: neighbours copied as one, then unmapped piece by piece.
+  motif("neighbours", 3, ["IOAS_MAP", "IOAS_COPY"], (c, { fd }) => {
+    const ioas = fresh(c, fd);
+    if (ioas === undefined) return;
+    const at = 0x100_0000n;
+    map(c, ioas, { va: start("buf0"), bytes: PAGE, at });
+    map(c, ioas, { va: start("buf4"), bytes: 2n * PAGE, at: at + PAGE });
+    if (c.draw.chance(50)) attach(c, ioas);
+    const ids = { dst_ioas_id: c.object(fd, ioas.id), src_ioas_id: c.object(fd, ioas.id) };
+    const to = at + 16n * PAGE;
+    c.make({
+      call: "IOAS_COPY",
+      fd: c.iommufd(fd),
+      in: {
+        flags: RW | MAP_FIXED_IOVA,
+        ...ids,
+        length: (3n * PAGE) as Bytes,
+        src_iova: at as Iova,
+        dst_iova: to as Iova,
+      },
+    });
+    look(c, ioas);
+    for (const [iova, length] of [
+      [to, 2n * PAGE],
+      [to + PAGE, 2n * PAGE],
+      [to, PAGE],
+    ] as const) {
+      const part = { ioas_id: c.object(fd, ioas.id), iova: iova as Iova, length: length as Bytes };
+      c.make({ call: "IOAS_UNMAP", fd: c.iommufd(fd), in: part });
+    }
+    look(c, ioas);
+  }),
+  // DES-07: the registered compat IOAS goes away.
+  motif("compat-gone", 1, ["VFIO_IOAS", "DESTROY"], (c, { fd }) => {
+    const ioas = fresh(c, fd);
+    if (ioas === undefined) return;
+    const set = { op: VFIO_IOAS_SET, ioas_id: c.object(fd, ioas.id) };
+    c.make({ call: "VFIO_IOAS", fd: c.iommufd(fd), in: set });
+    c.make({ call: "DESTROY", fd: c.iommufd(fd), in: { id: c.object(fd, ioas.id) } });
+    c.make({ call: "VFIO_IOAS", fd: c.iommufd(fd), in: { op: VFIO_IOAS_GET } });
+  }),
+  // OBJ-08, VFD-16, DEV-42: the iommufd is closed first, the device still works, then another
+  // context takes the group.
+  {
+    name: "orphaned-device",
+    weight: 2,
+    calls: ["DEVICE_CLOSE", "VFIO_BIND", "DMA"],
+    make: (c, scene) => {
+      const { draw } = c;
+      const cdev = draw.pick(scene.cdevs.filter((d) => d.fd !== undefined));
+      if (cdev?.fd === undefined) return false;
+      c.make({ call: "CLOSE", fd: c.iommufd(cdev.fd), in: {} });
+      const devfd = c.cdev(cdev.devfd);
+      const iova = (0x100_0000n + PAGE * BigInt(draw.int(0, 4))) as Iova;
+      c.make({ call: "DMA", in: { devfd, dir: "to_device", iova, length: 16 } });
+      c.make({ call: "PROC_STATUS", in: {} });
+      c.make({ call: "DEVICE_CLOSE", in: { devfd } });
+      c.make({ call: "PROC_STATUS", in: {} });
+      const { outcome } = c.make({ call: "OPEN", in: {} });
+      const fd = (outcome.out as { fd: number } | undefined)?.fd ?? -1;
+      fresh(c, fd);
+      const again = c.make({ call: "DEVICE_OPEN", in: { dev: cdev.dev } });
+      const reopened = (again.outcome.out as { devfd: number } | undefined)?.devfd ?? -1;
+      const args = { devfd: c.cdev(reopened), argsz: VFIO_BIND_ARGSZ, iommufd: c.iommufd(fd) };
+      c.make({ call: "VFIO_BIND", in: args });
+      return true;
+    },
+  },
+];
