@@ -4,7 +4,9 @@
  * All attached devices of a group share one HWPT (DEV-15, I-61): the first one brings the group
  * to it, the last one takes it away, and a replace moves all of them together. Every attached
  * device is one user of the HWPT and keeps its own reserved regions out of the HWPT's IOAS
- * (RSV-04, RSV-05). A failure leaves group, HWPTs and IOAS as they were (DEV-17, DEV-33).
+ * (RSV-04, RSV-05). A failure leaves group, HWPTs and IOAS as they were (DEV-17, DEV-33); what
+ * DEV-35 suspects of 6.12, that a replace which fails within one IOAS drops reserved regions
+ * still in use, is not imitated.
  */
 import type { Errno } from "../../spec/errno";
 import { assert } from "./assert";

@@ -2,8 +2,9 @@
  * The hardware side: IOMMUs, and the devices and groups behind them.
  *
  * An IOMMU translates a device's DMA by walking the page table of the domain that the device is
- * attached to, on every access: there is no IOTLB, so nothing is ever stale. Without a domain
- * everything is blocked (DEV-07). Domains serve only the IOMMU that made them.
+ * attached to, on every access: there is no IOTLB, so nothing is ever stale. Domains serve only
+ * the IOMMU that made them. A device that is not attached itself is blocked (DEV-07), even while
+ * others of its group are attached; hardware that cannot tell them apart would let it through.
  *
  * Groups are the unit of ownership: the DMA of all their devices belongs to one owner (DEV-04).
  */

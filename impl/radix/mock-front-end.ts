@@ -82,7 +82,13 @@ const makeAttached = (
   return hwptId;
 };
 
-export const mockDomainReplace: OnIommufd<"MOCK_DOMAIN_REPLACE"> = (ctx, { stdev_id, pt_id }) => {
+export const mockDomainReplace: OnIommufd<"MOCK_DOMAIN_REPLACE"> = (
+  ctx,
+  { stdev_id, pt_id },
+  _process,
+  kernel,
+) => {
+  if (!hasMockDriver(kernel)) return fail("ENOTTY");
   const stdev = ctx.get(stdev_id);
   if (!(stdev instanceof SelftestDevice)) return fail("ENOENT");
   const hwptId = stdev.device.replace(pt_id);
