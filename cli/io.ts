@@ -1,6 +1,7 @@
 /** The outside world of the command line, so that tests can be it. */
 import pc from "picocolors";
 import type { Style } from "../reports/console/text";
+import { EXIT } from "./exit";
 
 export interface Output {
   write(text: string): void;
@@ -48,6 +49,9 @@ const outputOf = (stream: NodeJS.WriteStream): Output => {
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
+/** npm passes a Ctrl-C on to a child that the terminal has told already: one key, two signals. */
+const ECHO_MS = 500;
+
 export const processIo = (): Io => ({
   stdout: outputOf(process.stdout),
   stderr: outputOf(process.stderr),
@@ -56,14 +60,19 @@ export const processIo = (): Io => ({
   ...(process.stderr.isTTY === true && { terminal: process.stderr }),
   now: () => performance.now(),
   onInterrupt: (callback) => {
-    const stop = (): void => {
-      for (const signal of SIGNALS) process.off(signal, onSignal);
-    };
+    let first: number | undefined;
     const onSignal = (): void => {
-      stop();
-      callback();
+      const now = performance.now();
+      if (first === undefined) {
+        first = now;
+        callback();
+      } else if (now - first > ECHO_MS) {
+        process.exit(EXIT.interrupted);
+      }
     };
     for (const signal of SIGNALS) process.on(signal, onSignal);
-    return stop;
+    return () => {
+      for (const signal of SIGNALS) process.off(signal, onSignal);
+    };
   },
 });

@@ -40,11 +40,13 @@ const splitOnce = (text: string, at: string): [string, string] => {
   return cut === -1 ? [text, ""] : [text.slice(0, cut), text.slice(cut + 1)];
 };
 
-const loadRadix = (): Iut =>
-  (require("../impl/radix/index") as typeof import("../impl/radix/index")).radix;
+const loadRadix = (): Iut => {
+  const { radix }: typeof import("../impl/radix/index") = require("../impl/radix/index");
+  return radix;
+};
 
 const loadModel = (): Iut => {
-  const { modelMachine } = require("../model/machine") as typeof import("../model/machine");
+  const { modelMachine }: typeof import("../model/machine") = require("../model/machine");
   // The model covers the uAPI that radix covers, so that one can be held against the other.
   const { capabilities } = loadRadix().info;
   return inProcess({ name: "model", version: packageVersion(), capabilities }, modelMachine);
@@ -59,7 +61,9 @@ const loadTs = (given: string, cwd: string): Iut => {
   try {
     exported = loadModule(file);
   } catch (error) {
-    throw refuse(`loading it failed: ${firstLine(error)}`);
+    const isEsm = (error as NodeJS.ErrnoException).code === "ERR_REQUIRE_ESM";
+    const hint = isEsm ? '; its package.json says "type": "module": name it .cts or .cjs' : "";
+    throw refuse(`loading it failed: ${firstLine(error)}${hint}`);
   }
   const { default: byDefault, iut } = (exported ?? {}) as { default?: unknown; iut?: unknown };
   const found = [byDefault, iut, exported].find(isIut);

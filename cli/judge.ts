@@ -1,9 +1,12 @@
 /** `judge`: recordings, histories and capsules against today's model; no IUT runs. */
-import type { Disagreement, JudgedRecordings } from "../properties/judge";
+import { InvariantTally } from "../properties/invariants/watch";
+import { type Disagreement, type JudgedRecordings, judgeRecordings } from "../properties/judge";
+import { judgeHistory } from "../properties/oracle";
 import { table } from "../reports/console/text";
 import { inert } from "../reports/inert";
 import { renderJson } from "../reports/json";
 import { count, plural } from "../reports/summary";
+import { Coverage } from "../spec/coverage";
 import { DataError } from "../spec/data-error";
 import { decodeCapsule, decodeHistory, parseDocument } from "../spec/json/trace";
 import { type Recording, readRecordings } from "../spec/recording";
@@ -62,16 +65,10 @@ const isRecording = (text: string): boolean => {
 };
 
 const judgeInput = (input: Input, profile: Profile): JudgedRecordings => {
-  const { Coverage } = require("../spec/coverage") as typeof import("../spec/coverage");
-  const { InvariantTally } =
-    require("../properties/invariants/watch") as typeof import("../properties/invariants/watch");
   const [coverage, tally] = [new Coverage(), new InvariantTally()];
   if ("recordings" in input) {
-    const { judgeRecordings } =
-      require("../properties/judge") as typeof import("../properties/judge");
     return judgeRecordings(input.recordings, profile, coverage, tally);
   }
-  const { judgeHistory } = require("../properties/oracle") as typeof import("../properties/oracle");
   const { history, name } = input;
   const finding = judgeHistory(history, profile, coverage, tally);
   // A crash is an answer too, the last one: the call that got none.

@@ -2,9 +2,7 @@
 import { type Column, type Row, table } from "../reports/console/text";
 import { renderJson } from "../reports/json";
 import { type Io, styleFor } from "./io";
-import type { LISTINGS } from "./program";
-
-export type Listing = (typeof LISTINGS)[number];
+import type { Listing } from "./values";
 
 export interface ListFlags {
   readonly json?: true;
@@ -27,8 +25,9 @@ const SOURCES: { readonly [L in Listing]: Source } = {
       { head: "statement" },
     ],
     items: () => {
-      const { CLAUSES } =
-        require("../spec/clauses/registry") as typeof import("../spec/clauses/registry");
+      const {
+        CLAUSES,
+      }: typeof import("../spec/clauses/registry") = require("../spec/clauses/registry");
       return CLAUSES.map(({ basis, ...clause }) => ({
         ...clause,
         basis: basis.rule,
@@ -39,21 +38,21 @@ const SOURCES: { readonly [L in Listing]: Source } = {
   calls: {
     columns: [{ head: "call", width: 20 }, { head: "in" }, { head: "out" }, { head: "needs" }],
     items: () => {
-      const { CALL_NAMES, shapeOf } = require("../spec/calls") as typeof import("../spec/calls");
+      const { CALL_NAMES, shapeOf }: typeof import("../spec/calls") = require("../spec/calls");
       return CALL_NAMES.map((call) => ({ call, ...shapeOf(call) }));
     },
   },
   iuts: {
     columns: [{ head: "iut", width: 14 }, { head: "about" }],
     items: () => {
-      const { IUT_SPECS } = require("./iut") as typeof import("./iut");
+      const { IUT_SPECS }: typeof import("./iut") = require("./iut");
       return Object.entries(IUT_SPECS).map(([iut, about]) => ({ iut, about }));
     },
   },
   mutants: {
     columns: [{ head: "mutant" }, { head: "clauses" }, { head: "about" }],
     items: () => {
-      const { mutantNames, readMutant } = require("./mutant") as typeof import("./mutant");
+      const { mutantNames, readMutant }: typeof import("./mutant") = require("./mutant");
       return mutantNames().map((mutant) => {
         const { clauses, about, file } = readMutant(mutant);
         return { mutant, clauses, about, file };
@@ -63,15 +62,16 @@ const SOURCES: { readonly [L in Listing]: Source } = {
   campaigns: {
     columns: [{ head: "campaign", width: 12 }, { head: "about" }],
     items: () => {
-      const { CAMPAIGNS } = require("./values") as typeof import("./values");
+      const { CAMPAIGNS }: typeof import("./values") = require("./values");
       return Object.entries(CAMPAIGNS).map(([campaign, about]) => ({ campaign, about }));
     },
   },
   invariants: {
     columns: [{ head: "id", width: 8 }, { head: "needs" }, { head: "statement" }],
     items: () => {
-      const { INVARIANTS } =
-        require("../properties/invariants/catalogue") as typeof import("../properties/invariants/catalogue");
+      const {
+        INVARIANTS,
+      }: typeof import("../properties/invariants/catalogue") = require("../properties/invariants/catalogue");
       return INVARIANTS.map((invariant) => ({ ...invariant }));
     },
   },

@@ -5,14 +5,27 @@ import { inert } from "../reports/inert";
 import { EXIT, firstLine, messageOf, Stop } from "./exit";
 import { type Io, processIo } from "./io";
 import { didYouMean } from "./near";
-import { buildProgram, LISTINGS, SUBCOMMANDS, type Subcommands, seeHelp } from "./program";
+import { buildProgram, SUBCOMMANDS, type Subcommands, seeHelp } from "./program";
+import { LISTINGS } from "./values";
 
 // `require` and not `import()`: in a CommonJS package the latter needs file extensions.
 const SUBCOMMAND: Subcommands = {
-  run: (...args) => (require("./run") as typeof import("./run")).run(...args),
-  replay: (...args) => (require("./replay") as typeof import("./replay")).replay(...args),
-  judge: (...args) => (require("./judge") as typeof import("./judge")).judge(...args),
-  list: (...args) => (require("./list") as typeof import("./list")).list(...args),
+  run: (...args) => {
+    const { run }: typeof import("./run") = require("./run");
+    return run(...args);
+  },
+  replay: (...args) => {
+    const { replay }: typeof import("./replay") = require("./replay");
+    return replay(...args);
+  },
+  judge: (...args) => {
+    const { judge }: typeof import("./judge") = require("./judge");
+    return judge(...args);
+  },
+  list: (...args) => {
+    const { list }: typeof import("./list") = require("./list");
+    return list(...args);
+  },
 };
 
 /** Runs one command line; answers its exit code and never throws. */

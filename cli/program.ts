@@ -1,13 +1,15 @@
 /** The grammar of the command line. What the subcommands do is loaded when one is chosen. */
 import { Command } from "commander";
-import type { Profile } from "../spec/verdict";
 import type { Io } from "./io";
 import type { JudgeFlags } from "./judge";
-import type { ListFlags, Listing } from "./list";
+import type { ListFlags } from "./list";
 import { PROGRAM, packageVersion } from "./package-root";
 import type { ReplayFlags } from "./replay";
 import type { RunFlags } from "./run";
 import {
+  DEFAULT_PROFILE,
+  LISTINGS,
+  type Listing,
   parseCampaign,
   parseFormat,
   parseGlob,
@@ -19,8 +21,7 @@ import {
   parseTime,
 } from "./values";
 
-export const DEFAULT_PROFILE: Profile = "linux-6.12";
-export const DEFAULT_DB = ".iommufd-conformance";
+const DEFAULT_DB = ".iommufd-conformance";
 
 /** What the chosen subcommand does; answers the exit code. */
 export interface Subcommands {
@@ -29,8 +30,6 @@ export interface Subcommands {
   judge(files: readonly string[], flags: JudgeFlags, io: Io): Promise<number>;
   list(what: Listing, flags: ListFlags, io: Io): Promise<number>;
 }
-
-export const LISTINGS = ["clauses", "calls", "iuts", "mutants", "campaigns", "invariants"] as const;
 
 const AFTER_HELP = `
 IUT specs:

@@ -15,7 +15,7 @@ export const progressOn = (io: Io): Progress => {
   }
   const bar = new SingleBar({
     stream: terminal,
-    format: "  {bar} {percentage} %  {done} of {all} sequences  {failures}",
+    format: "  {bar} {percentage}%  {done} of {all} sequences  {failures}",
     barsize: 32,
     barCompleteChar: "━",
     barIncompleteChar: "─",
@@ -23,9 +23,10 @@ export const progressOn = (io: Io): Progress => {
     clearOnComplete: true,
     stopOnComplete: false,
   });
-  let started = false;
+  let [started, stopped] = [false, false];
   return {
     update: (done, total, failures) => {
+      if (stopped) return;
       const shown = failures === 0 ? "" : `${failures} failing`;
       const payload = { done: count(done), all: count(total), failures: shown };
       if (started) bar.update(done, payload);
@@ -33,7 +34,8 @@ export const progressOn = (io: Io): Progress => {
       started = true;
     },
     stop: () => {
-      if (started) bar.stop();
+      if (started && !stopped) bar.stop();
+      stopped = true;
     },
   };
 };

@@ -22,6 +22,12 @@ jest.mock("../properties/oracle", () => ({
     return finding;
   },
 }));
+jest.mock("../properties/judge", () => ({
+  judgeRecordings: (recordings: readonly { name: string }[]) => ({
+    ...{ traces: recordings.length, steps: 6, agreed: 0, disagreed: 0, unsupported: 6 },
+    ...{ disagreements: [], notJudged: 0, needs: { hwpt: 6 } },
+  }),
+}));
 jest.mock("../properties/replay", () => ({
   replayTrace: async (_: unknown, trace: Trace, profile: Profile) => {
     judged = { history: { trace, outcomes: [] }, profile };
@@ -143,12 +149,6 @@ describe("judge", () => {
   });
 
   test("recordings are known by their content", async () => {
-    jest.doMock("../properties/judge", () => ({
-      judgeRecordings: (recordings: readonly { name: string }[]) => ({
-        ...{ traces: recordings.length, steps: 6, agreed: 0, disagreed: 0, unsupported: 6 },
-        ...{ disagreements: [], notJudged: 0, needs: { hwpt: 6 } },
-      }),
-    }));
     const io = fakeIo(cwd);
     expect(await main(["judge", "recordings.data"], io)).toBe(2);
     expect(io.out()).toContain("2 traces, 6 steps: 0 agreed, 0 disagreed, 6 unsupported (hwpt 6)");

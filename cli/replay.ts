@@ -1,5 +1,7 @@
 /** `replay`: one trace again, its step table, and whether the same failure came back. */
-import type { Replayed } from "../properties/replay";
+import { QUICK, traceOfPath } from "../properties/campaign";
+import { statementOf } from "../properties/conclude";
+import { type Replayed, replayTrace } from "../properties/replay";
 import { renderSteps } from "../reports/console/steps";
 import { type Style, wrap } from "../reports/console/text";
 import { inert } from "../reports/inert";
@@ -20,8 +22,8 @@ import { EXIT, Stop } from "./exit";
 import { readInput } from "./files";
 import { type Io, styleFor } from "./io";
 import { DEFAULT_IUT, loadIut } from "./iut";
-import { DEFAULT_PROFILE } from "./program";
 import { commandLine, runsForeignCode } from "./shell";
+import { DEFAULT_PROFILE } from "./values";
 
 export interface ReplayFlags {
   readonly json?: true;
@@ -41,7 +43,6 @@ export const replay = async (what: string, flags: ReplayFlags, io: Io): Promise<
   const iutSpec = flags.iut ?? iutOf(capsule, what);
   const profile = flags.profile ?? capsule?.profile ?? DEFAULT_PROFILE;
   const iut = loadIut(iutSpec, io.cwd);
-  const { replayTrace } = require("../properties/replay") as typeof import("../properties/replay");
   let trace: Trace;
   let replayed: Replayed;
   try {
@@ -77,8 +78,6 @@ const drawnSubject = (what: string, { length }: ReplayFlags): Subject | undefine
   const [, seed, path] = SEED_PATH.exec(what) ?? [];
   if (seed === undefined || path === undefined) return undefined;
   const traceFor = (iut: Iut): Trace => {
-    const { traceOfPath, QUICK } =
-      require("../properties/campaign") as typeof import("../properties/campaign");
     const space = { iut, platforms: PLATFORMS, length: length ?? QUICK.length };
     const trace = traceOfPath(space, Number(seed), path);
     if (trace === undefined) throw new Stop(EXIT.noInput, `${what}: there is no such run`);
@@ -138,8 +137,6 @@ const render = (
   const verdict = `${SAID[came]}${came === "same failure" ? "" : inert(was)}`;
   const lines = [`${bold("replay")} ${inert(title)}`, (finding ? red : green)(bold(verdict)), ""];
   if (finding === undefined) return [...lines, renderSteps(rows, style), ""].join("\n");
-  const { statementOf } =
-    require("../properties/conclude") as typeof import("../properties/conclude");
   const [clause] = finding.deviation.clauses;
   const text = wrap(inert(`${clause}  ${statementOf(clause)}`), style.width);
   const replayLine = `replay: ${style.colors.cyan(inert(again))}`;

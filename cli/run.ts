@@ -1,7 +1,7 @@
 /** `run`: from flags to a campaign, and from its results to files, a summary and an exit code. */
 import { randomInt } from "node:crypto";
 import path from "node:path";
-import type { CampaignOptions } from "../properties/campaign";
+import { type CampaignOptions, QUICK, runCampaign } from "../properties/campaign";
 import { renderHeader } from "../reports/console/header";
 import { renderSummary } from "../reports/console/summary";
 import { inert } from "../reports/inert";
@@ -60,8 +60,6 @@ export const run = async (flags: RunFlags, io: Io): Promise<number> => {
   const { iut: iutSpec = DEFAULT_IUT, profile, shard = [1, 1], time: timeMs = null } = flags;
   const seed = flags.seed === "random" ? randomInt(2 ** 31) : flags.seed;
   const iut = loadIut(iutSpec, io.cwd);
-  const { runCampaign, QUICK } =
-    require("../properties/campaign") as typeof import("../properties/campaign");
   const { sequences = QUICK.sequences, length = QUICK.length } = flags;
   const version = packageVersion();
   const say = flags.json ? io.stderr : io.stdout;
@@ -77,7 +75,8 @@ export const run = async (flags: RunFlags, io: Io): Promise<number> => {
   const progress = progressOn(io);
   const ignoreInterrupts = io.onInterrupt(() => {
     stop.abort("interrupted");
-    io.stderr.write("\nstopping after this sequence; once more ends the run at once\n");
+    progress.stop();
+    io.stderr.write("stopping after this sequence; once more ends the run at once\n");
   });
   const start = io.now();
   const options: CampaignOptions = {
@@ -121,7 +120,6 @@ const withExit = (results: Results, signal: AbortSignal): Results =>
 
 const render = ({ format }: ReportFile, results: Results, reproduce: Reproduce): string => {
   if (format === "json") return renderResultsJson(results);
-  const { renderHtml } =
-    require("../reports/html/render") as typeof import("../reports/html/render");
+  const { renderHtml }: typeof import("../reports/html/render") = require("../reports/html/render");
   return renderHtml(results, reproduce);
 };

@@ -17,7 +17,7 @@ const prepare = (): void => {
   if (ready) return;
   ready = true;
   if (!isRegistered()) {
-    const { register } = require("ts-node") as typeof import("ts-node");
+    const { register }: typeof import("ts-node") = require("ts-node");
     register({
       swc: true,
       skipProject: true,

@@ -70,6 +70,8 @@ export const parseCampaign = (text: string): string => {
   throw bad("--campaign", text, `one of ${Object.keys(CAMPAIGNS).join(", ")}`);
 };
 
+export const DEFAULT_PROFILE: Profile = "linux-6.12";
+
 export const parseProfile = (text: string): Profile => {
   const profile = PROFILES.find((known) => known === text);
   if (profile !== undefined) return profile;
@@ -103,3 +105,7 @@ export const parseGlob = (text: string, before: readonly string[] = []): string[
   if (text === "") throw bad("--clause", text, 'a glob of clause ids, such as "MAP-*"');
   return [...before, text];
 };
+
+/** What `list` can list. */
+export const LISTINGS = ["clauses", "calls", "iuts", "mutants", "campaigns", "invariants"] as const;
+export type Listing = (typeof LISTINGS)[number];

@@ -1,8 +1,6 @@
 /** Numbers that both the console and the page show, derived from results in one place. */
 import type { ClauseResult, Results, Verdict } from "../spec/results";
 
-export const VERDICTS = ["pass", "fail", "inconclusive", "unsupported", "error"] as const;
-
 /** How often each verdict was given. */
 export const tally = (
   results: readonly { readonly verdict: Verdict }[],
