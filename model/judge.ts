@@ -1,0 +1,143 @@
+/**
+ * What a judge of a call is, and how its rules become a verdict.
+ *
+ * A judge is an ordered list of rules (what makes the call fail, and with which errno), a list
+ * of facts (what a successful call shows), and one effect. The order of the rules is that of
+ * 6.12. In profile linux-6.12 the first broken rule decides. In profile documented any broken
+ * rule's errno is right, and success is right if no broken rule binds there (basis I or U only).
+ */
+import type { CallName, CallOf, Out, OutcomeOf } from "../spec/calls";
+import { type ClauseId, clauseIndex } from "../spec/clauses/registry";
+import type { Coverage } from "../spec/coverage";
+import type { Errno } from "../spec/errno";
+import type { Profile } from "../spec/verdict";
+import { ruleBinds } from "./basis";
+import type { MachineState } from "./state/machine";
+
+/**
+ * A reason to fail. Each predicate stands alone: it answers without the rules before it having
+ * been kept, and says false where what it is about does not exist.
+ */
+export interface Rule<V> {
+  readonly clause: ClauseId;
+  readonly index: number;
+  readonly errno: Errno;
+  readonly broken: (view: V) => boolean;
+  /** The call was one that could have broken it; absent: every call. */
+  readonly applies?: (view: V) => boolean;
+  /** Other clauses that say the same about this call. */
+  readonly also?: (view: V) => readonly ClauseId[];
+  /** A success would mean nothing, so it is wrong even where the clause does not bind. */
+  readonly hard?: true;
+}
+
+type RuleOptions<V> = Pick<Rule<V>, "applies" | "also" | "hard">;
+
+export const rule = <V>(
+  clause: ClauseId,
+  errno: Errno,
+  broken: (view: V) => boolean,
+  options: RuleOptions<V> = {},
+): Rule<V> => ({ clause, index: clauseIndex(clause), errno, broken, ...options });
+
+export const never = (): boolean => false;
+
+/** Something that a successful call shows; judged on the state before its effect. */
+export interface Fact<V, O> {
+  readonly clause: ClauseId;
+  readonly index: number;
+  /** The call shows it; absent: every successful call. */
+  readonly when?: (view: V, out: O) => boolean;
+  /** The outputs agree; absent: the success says it all. */
+  readonly holds?: (view: V, out: O) => boolean;
+  /** For people: the right outputs. */
+  readonly right?: (view: V) => string;
+  /** Checked, but no exercise of the clause. */
+  readonly uncounted?: true;
+}
+
+type FactOptions<V, O> = Pick<Fact<V, O>, "when" | "holds" | "right" | "uncounted">;
+
+export const fact = <V, O>(clause: ClauseId, options: FactOptions<V, O> = {}): Fact<V, O> => ({
+  clause,
+  index: clauseIndex(clause),
+  ...options,
+});
+
+export interface JudgeOf<K extends CallName, V> {
+  /** Promises that a call which breaks no rule succeeds. */
+  readonly promise: ClauseId;
+  /** A more telling clause that promises it for this very call. */
+  readonly promises?: (view: V) => ClauseId | undefined;
+  /** Looks up, once per call, what the rules ask about. */
+  readonly view: (
+    machine: MachineState,
+    call: CallOf<K>,
+    claimed: OutcomeOf<K> | undefined,
+    profile: Profile,
+  ) => V;
+  readonly rules: readonly Rule<V>[];
+  readonly facts: readonly Fact<V, Partial<Out<K>>>[];
+  /** The outputs that 6.12 would give; absent: the call has none. */
+  readonly answer?: (view: V) => Partial<Out<K>>;
+  /** Counts what a right answer has shown of earlier calls; see state/seen.ts. */
+  readonly shown?: (view: V, out: Partial<Out<K>>, coverage: Coverage) => void;
+  /** What a successful call changes. */
+  readonly effect?: (view: V, out: Partial<Out<K>>) => void;
+  /** What a failing call changes, beside what coverage remembers. */
+  readonly failure?: (view: V, broken: Broken, coverage: Coverage | undefined) => void;
+  /** What a failing call writes nevertheless. */
+  readonly answerOfFailure?: (view: V, errno: Errno) => Partial<Out<K>> | undefined;
+  /** What is wrong with what a failing call wrote. */
+  readonly checkFailure?: (view: V, errno: Errno, out: Partial<Out<K>>) => Flaw | undefined;
+  /** It allocates memory, so that it may run out of it (UNS-12). */
+  readonly allocates?: true;
+  /** An errno that is right in this state although no rule has it: the clause that says so. */
+  readonly leeway?: (view: V, errno: Errno) => ClauseId | undefined;
+  /** The documents leave open what the call did: a second state in which it did otherwise. */
+  readonly otherwise?: {
+    readonly when: (view: V, errno: 0 | Errno) => boolean;
+    readonly effect: (view: V) => void;
+  };
+}
+
+/** The rule that made a call fail. */
+export type Broken = Pick<Rule<never>, "clause" | "errno">;
+
+/** A wrong output. */
+export interface Flaw {
+  readonly clause: ClauseId;
+  readonly right: string;
+}
+
+/** A judge whose view type only it knows; the table and the fold pass views through. */
+export type Judge = JudgeOf<CallName, object>;
+
+export const judge = <K extends CallName, V extends object>(
+  _call: K,
+  definition: JudgeOf<K, V>,
+): Judge => definition as unknown as Judge;
+
+/** The rule that decides in linux-6.12. */
+export const firstBroken = <V>(rules: readonly Rule<V>[], view: V): Rule<V> | undefined => {
+  for (let i = 0; i < rules.length; i++) {
+    const rule = rules[i];
+    if (rule?.broken(view)) return rule;
+  }
+  return undefined;
+};
+
+export const allBroken = <V>(rules: readonly Rule<V>[], view: V): Rule<V>[] =>
+  rules.filter((rule) => rule.broken(view));
+
+/** True if a call that breaks this rule must not succeed. */
+export const forbids = <V>(rule: Rule<V>, view: V, profile: Profile): boolean =>
+  rule.hard === true ||
+  ruleBinds(rule.index, profile) ||
+  (rule.also?.(view).some((id) => ruleBinds(clauseIndex(id), profile)) ?? false);
+
+/** The clause and those that say the same about this call. */
+export const clausesOf = <V>(rule: Rule<V>, view: V): [ClauseId, ...ClauseId[]] => [
+  rule.clause,
+  ...(rule.also?.(view) ?? []),
+];

@@ -1,0 +1,66 @@
+/** Rules and small questions that many calls share. */
+import type { ClauseId } from "../../spec/clauses/registry";
+import { type Fact, fact, never, type Rule, rule } from "../judge";
+import type { MachineState } from "../state/machine";
+import type { Context, Ioas } from "../state/objects";
+
+/** What every call on an iommufd looks up. */
+export interface OnIommufd {
+  readonly machine: MachineState;
+  /** Undefined: the fd is not open. */
+  readonly context: Context | undefined;
+}
+
+/**
+ * A call on a number that is no open iommufd is refused by the host before iommufd hears of it.
+ * GEN-22 is the clause that makes the fd name the context.
+ */
+export const fdIsOpen = <V extends OnIommufd>(): Rule<V> =>
+  rule("GEN-22", "EBADF", (v) => v.context === undefined, { applies: never, hard: true });
+
+export const ioasOf = (context: Context | undefined, id: number): Ioas | undefined => {
+  const object = context?.objects.get(id);
+  return object?.type === "ioas" ? object : undefined;
+};
+
+/** Clauses that also say why an id finds nothing. */
+export const aboutId = (context: Context | undefined, id: number): readonly ClauseId[] => {
+  if (id === 0) return ["OBJ-02"];
+  return context?.objects.has(id) ? ["OBJ-04"] : [];
+};
+
+/** 6.12's own choice of an id: the smallest that is free (OBJ-03), beside those just given. */
+export const lowestFreeId = (context: Context, taken: readonly number[] = []): number => {
+  let id = 1;
+  while (context.objects.has(id) || taken.includes(id)) id++;
+  return id;
+};
+
+const isUnused = (v: OnIommufd, id: number | undefined): boolean =>
+  id !== undefined && !v.context?.objects.has(id);
+
+/** A new object's id is not 0 and names nothing else (OBJ-01, OBJ-02). */
+export const newIdFacts = <V extends OnIommufd, O>(
+  id: (out: O) => number | undefined,
+  when?: (view: V, out: O) => boolean,
+): Fact<V, O>[] => [
+  fact("OBJ-02", {
+    ...(when && { when }),
+    holds: (_v, out) => id(out) !== 0,
+    right: () => "an id other than 0",
+  }),
+  fact("OBJ-01", {
+    ...(when && { when }),
+    holds: (v, out) => isUnused(v, id(out)),
+    right: () => "an unused id",
+  }),
+];
+
+/** True if the id names something in another iommufd too, so that mixing them up would show. */
+export const isElsewhere = (v: OnIommufd, id: number): boolean => {
+  if (v.machine.fds.size < 2) return false;
+  for (const other of v.machine.fds.values()) {
+    if (other !== v.context && other.objects.has(id)) return true;
+  }
+  return false;
+};

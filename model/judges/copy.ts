@@ -1,0 +1,250 @@
+/**
+ * IOMMU_IOAS_COPY: memory that is mapped in one IOAS becomes reachable in another, or again.
+ *
+ * The copy shares the source's pages object and not its area (CPY-21, CPY-22). 6.12 takes any
+ * source range that is mapped without a hole, cut into as many pieces as it has areas (CPY-25);
+ * only a range that is exactly one mapping must work everywhere (CPY-24, UNS-05).
+ */
+import { type ClauseId, clauseIndex } from "../../spec/clauses/registry";
+import { MAP_FIXED_IOVA, MAP_FLAGS, MAP_READABLE, MAP_WRITEABLE } from "../../spec/uapi/flags";
+import { type Iova, U64_MAX } from "../../spec/units";
+import { fact, judge, never, rule } from "../judge";
+import {
+  addArea,
+  alignmentOf,
+  automaticFacts,
+  automaticFailureShows,
+  guessIsTooSmall,
+  hasNoRoom,
+  iovaIsMisaligned,
+  iovaWraps,
+  isAutomatic,
+  isFixed,
+  isPinned,
+  isReserved,
+  isTooLong,
+  lengthIsMisaligned,
+  type MappingView,
+  mappingShows,
+  overlapsMapping,
+  pinsOf,
+  placeOf,
+} from "../mapping";
+import { isStale, type PinRequest } from "../pinning";
+import { firstFrom } from "../state/ioas";
+import type { Area, Ioas } from "../state/objects";
+import { countSeen, expectLater, settle } from "../state/seen";
+import { aboutId, fdIsOpen, ioasOf } from "./common";
+
+/** A part of one source area. */
+interface Piece extends PinRequest {
+  readonly source: Area;
+}
+
+interface View extends MappingView {
+  readonly flags: number;
+  readonly sourceId: number;
+  readonly source: Ioas | undefined;
+  readonly sourceIova: bigint;
+  readonly pieces: readonly Piece[];
+  /** The source range is mapped without a hole. */
+  readonly whole: boolean;
+}
+
+const NO_PIECES: readonly Piece[] = [];
+
+/** The source areas of [first, last], as far as they follow on one another without a hole. */
+const piecesOf = (source: Ioas | undefined, first: bigint, last: bigint): readonly Piece[] => {
+  if (source === undefined || last < first || last > U64_MAX) return NO_PIECES;
+  const pieces: Piece[] = [];
+  let next = first;
+  for (let i = firstFrom(source.areas, first); next <= last; i++) {
+    const area = source.areas[i];
+    if (area === undefined || area.first > next) break;
+    pieces.push({
+      source: area,
+      pages: area.pages,
+      startByte: area.startByte + (next - area.first),
+      first: next,
+      last: area.last < last ? area.last : last,
+    });
+    next = area.last + 1n;
+  }
+  return pieces;
+};
+
+const sourceLast = (v: View): bigint => v.sourceIova + v.length - 1n;
+const sourceWraps = (v: View): boolean => v.source !== undefined && sourceLast(v) > U64_MAX;
+
+const exceedsRights = (v: View, piece: Piece): boolean => v.writeable && !piece.pages.writeable;
+const isMisplaced = (v: View, piece: Piece): boolean =>
+  (piece.startByte & (alignmentOf(v) - 1n)) !== 0n;
+
+/** Pieces are judged one after the other, each for its rights and then for its offset. */
+const firstBadPiece = (v: View): Piece | undefined =>
+  v.ioas && v.pieces.find((piece) => exceedsRights(v, piece) || isMisplaced(v, piece));
+
+const failsByRights = (v: View): boolean => {
+  const piece = v.strict ? firstBadPiece(v) : v.pieces.find((each) => exceedsRights(v, each));
+  return v.ioas !== undefined && piece !== undefined && exceedsRights(v, piece);
+};
+const failsByOffset = (v: View): boolean => {
+  const piece = v.strict ? firstBadPiece(v) : v.pieces.find((each) => isMisplaced(v, each));
+  return v.ioas !== undefined && piece !== undefined && isMisplaced(v, piece);
+};
+
+const isExactMapping = (v: View): boolean => {
+  const [piece] = v.pieces;
+  if (piece === undefined || v.pieces.length > 1) return false;
+  return piece.first === piece.source.first && piece.last === piece.source.last;
+};
+
+/** CPY-23: more rights than the source area has. */
+const widensRights = (v: View): boolean =>
+  v.pieces.some(
+    ({ source }) => (v.writeable && !source.writeable) || (v.readable && !source.readable),
+  );
+
+/** The copy would lie on its own source. */
+const aboutOverlap = (v: View): readonly ClauseId[] =>
+  v.source === v.ioas && v.iova <= sourceLast(v) && v.sourceIova <= v.iova + v.length - 1n
+    ? ["CPY-29"]
+    : [];
+
+/** MAP-08 to MAP-12, judged on the destination (CPY-09). */
+const dst = (broken: (v: View) => boolean): ((v: View) => boolean) => {
+  return (v) => v.whole && broken(v);
+};
+
+export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
+  promise: "CPY-30",
+  promises: (v) => (isExactMapping(v) ? "CPY-24" : undefined),
+  view: (machine, call, claimed, profile) => {
+    const { flags, dst_ioas_id, src_ioas_id, length, dst_iova, src_iova } = call.in;
+    const context = machine.fds.get(call.fd);
+    const source = ioasOf(context, src_ioas_id);
+    const last = src_iova + length - 1n;
+    const pieces = piecesOf(source, src_iova, last);
+    const [first] = pieces;
+    return {
+      machine,
+      context,
+      ioasId: dst_ioas_id,
+      ioas: ioasOf(context, dst_ioas_id),
+      flags,
+      sourceId: src_ioas_id,
+      source,
+      sourceIova: src_iova,
+      pieces,
+      whole: pieces.at(-1)?.last === last,
+      fixed: (flags & MAP_FIXED_IOVA) !== 0,
+      readable: (flags & MAP_READABLE) !== 0,
+      writeable: (flags & MAP_WRITEABLE) !== 0,
+      iova: dst_iova,
+      length,
+      userVa: first === undefined ? 0n : first.pages.va + first.startByte,
+      requests: pieces,
+      claimed: claimed?.out?.dst_iova,
+      strict: profile === "linux-6.12",
+      wish: undefined,
+      place: "unknown",
+      pins: undefined,
+    };
+  },
+  rules: [
+    fdIsOpen(),
+    rule("CPY-01", "EOPNOTSUPP", (v) => (v.flags & ~MAP_FLAGS) !== 0),
+    rule(
+      "CPY-02",
+      "EOVERFLOW",
+      (v) => v.length === U64_MAX || v.sourceIova === U64_MAX || v.iova === U64_MAX,
+    ),
+    rule("CPY-03", "EINVAL", (v) => !v.readable && !v.writeable),
+    rule("CPY-04", "ENOENT", (v) => v.context !== undefined && v.source === undefined, {
+      also: (v) => aboutId(v.context, v.sourceId),
+      hard: true,
+    }),
+    rule("CPY-05", "EINVAL", (v) => v.source !== undefined && v.length === 0n),
+    rule("CPY-06", "EOVERFLOW", sourceWraps),
+    rule(
+      "CPY-07",
+      "ENOENT",
+      (v) => v.source !== undefined && v.length > 0n && !sourceWraps(v) && !v.whole,
+      { hard: true },
+    ),
+    rule("CPY-08", "ENOENT", (v) => v.context !== undefined && v.ioas === undefined, {
+      also: (v) => aboutId(v.context, v.ioasId),
+      hard: true,
+    }),
+    rule("CPY-09", "EINVAL", dst(lengthIsMisaligned)),
+    rule("CPY-09", "EINVAL", dst(iovaIsMisaligned), { applies: never }),
+    rule("CPY-09", "EOVERFLOW", dst(iovaWraps), { applies: never }),
+    rule("CPY-09", "EINVAL", dst(isReserved), { applies: never }),
+    rule("CPY-09", "EEXIST", dst(overlapsMapping), { applies: never, also: aboutOverlap }),
+    rule("CPY-09", "EOVERFLOW", dst(isTooLong), { applies: never }),
+    rule("CPY-09", "EINVAL", dst(guessIsTooSmall), { applies: never }),
+    rule("CPY-09", "ENOSPC", dst(hasNoRoom), { applies: never }),
+    rule("CPY-10", "EPERM", failsByRights, { applies: (v) => v.writeable }),
+    rule("CPY-11", "EINVAL", failsByOffset),
+    rule("CPY-12", "EFAULT", (v) => pinsOf(v) === "EFAULT", { applies: isPinned, hard: true }),
+    rule("CPY-12", "EOVERFLOW", (v) => pinsOf(v) === "EOVERFLOW", { applies: never, hard: true }),
+    rule("CPY-12", "ENOMEM", (v) => pinsOf(v) === "ENOMEM", {
+      applies: never,
+      also: () => ["ACT-03", "ACT-05"],
+    }),
+  ],
+  facts: [
+    fact("CPY-30", {
+      when: isFixed,
+      holds: (v, out) => out.dst_iova === v.iova,
+      right: (v) => `dst_iova 0x${v.iova.toString(16)}`,
+    }),
+    ...automaticFacts<View, { readonly dst_iova?: bigint }>((out) => out.dst_iova),
+    fact("CPY-30", { when: isAutomatic }),
+    fact("AUT-13", { when: (v) => !v.fixed && v.userVa % v.machine.page !== 0n }),
+    fact("CPY-20", { when: (v) => v.source === v.ioas }),
+    fact("CPY-23", { when: widensRights }),
+    fact("CPY-24", { when: isExactMapping }),
+    fact("CPY-26", { when: (v) => v.sourceIova % alignmentOf(v) !== 0n }),
+    fact("ALN-07", { when: (v) => alignmentOf(v) > 1n }),
+  ],
+  answer: (v) => ({ dst_iova: placeOf(v) as Iova }),
+  shown: (v, out, coverage) => {
+    mappingShows(v, out.dst_iova ?? v.iova, coverage);
+    // The source is where its MAP put it, and nowhere else.
+    if (v.source !== undefined) {
+      settle(v.source.seen.areas, coverage, v.sourceIova, sourceLast(v));
+    }
+  },
+  effect: (v, out) => {
+    const shift = (out.dst_iova ?? v.iova) - v.sourceIova;
+    for (const piece of v.pieces) {
+      addArea(v, piece, piece.first + shift, {
+        pinnedByMap: false,
+        copyOf: piece.source,
+        piece: v.pieces.length > 1,
+        copiedStale: piece.pages.pins.size > 0 && isStale(v.machine, piece),
+        removed: false,
+        outlivedAllowed: false,
+      });
+    }
+  },
+  failure: (v, broken, coverage) => {
+    if (coverage !== undefined) {
+      if (v.whole) automaticFailureShows(v, broken.errno, coverage);
+      const noDestination = v.context !== undefined && v.ioas === undefined;
+      const early = broken.clause === "CPY-05" || broken.clause === "CPY-07";
+      if (noDestination && early) countSeen(coverage, CPY_32);
+    }
+    if (v.ioas !== undefined && v.fixed && broken.errno !== "EEXIST") {
+      expectLater(v.ioas.seen.areas, "CPY-28", v.iova);
+    }
+  },
+  allocates: true,
+  leeway: (v, errno) => {
+    if (v.strict || isExactMapping(v)) return undefined;
+    return errno === "ENOENT" || errno === "EINVAL" ? "UNS-05" : undefined;
+  },
+});
+
+const CPY_32 = clauseIndex("CPY-32");

@@ -1,0 +1,86 @@
+/**
+ * IOMMU_DESTROY.
+ *
+ * Only an object without users can go (OBJ-05). An IOAS is used by its HWPTs, an HWPT by its
+ * devices, a device by its driver; mappings use nothing (OBJ-06). The mock device's own object is
+ * the exception: destroying it is how a mock device is detached and unbound (TST-02).
+ */
+import { type ClauseId, clauseIndex } from "../../spec/clauses/registry";
+import { fact, judge, rule } from "../judge";
+import { removeIoas, unbindDevice } from "../lifetime";
+import type { IommufdObject } from "../state/objects";
+import { countSeen } from "../state/seen";
+import { aboutId, fdIsOpen, type OnIommufd } from "./common";
+
+interface View extends OnIommufd {
+  readonly id: number;
+  readonly object: IommufdObject | undefined;
+}
+
+const isUsed = (v: View): boolean => {
+  switch (v.object?.type) {
+    case "ioas":
+      return v.object.hwpts.length > 0;
+    case "hwpt":
+    case "device":
+      return true;
+    default:
+      return false;
+  }
+};
+
+/** Which kind of object says so too. */
+const byKind = (v: View): readonly ClauseId[] => {
+  switch (v.object?.type) {
+    case "ioas":
+      return ["DES-04"];
+    case "hwpt":
+      return ["DES-06"];
+    case "device":
+      return ["DES-03"];
+    default:
+      return [];
+  }
+};
+
+const DEV_20 = clauseIndex("DEV-20");
+
+export const DESTROY = judge<"DESTROY", View>("DESTROY", {
+  promise: "OBJ-05",
+  promises: (v) => {
+    if (v.object?.type === "stdev") return "TST-02";
+    return v.object?.type === "ioas" && v.object.areas.length > 0 ? "OBJ-06" : undefined;
+  },
+  view: (machine, call) => {
+    const context = machine.fds.get(call.fd);
+    return { machine, context, id: call.in.id, object: context?.objects.get(call.in.id) };
+  },
+  rules: [
+    fdIsOpen(),
+    rule("DES-01", "ENOENT", (v) => v.context !== undefined && v.object === undefined, {
+      also: (v) => aboutId(v.context, v.id),
+      hard: true,
+    }),
+    rule("DES-02", "EBUSY", isUsed, { also: byKind, hard: true }),
+  ],
+  facts: [
+    fact("OBJ-05"),
+    fact("OBJ-06", { when: (v) => v.object?.type === "ioas" && v.object.areas.length > 0 }),
+    fact("DES-04", { when: (v) => v.object?.type === "ioas" && v.object.seen.hadDevice }),
+    fact("TST-02", { when: (v) => v.object?.type === "stdev" }),
+  ],
+  effect: (v) => {
+    const { machine, context, object } = v;
+    if (context === undefined) return;
+    if (object?.type === "ioas") removeIoas(context, object);
+    if (object?.type === "stdev") {
+      context.objects.delete(object.id);
+      unbindDevice(machine, object.device);
+    }
+  },
+  failure: (v, _broken, coverage) => {
+    if (coverage && v.object === undefined && v.context?.goneHwpts.has(v.id)) {
+      countSeen(coverage, DEV_20);
+    }
+  },
+});

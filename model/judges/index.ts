@@ -1,0 +1,55 @@
+/** The judge of every call. */
+import type { CallName } from "../../spec/calls";
+import type { Judge } from "../judge";
+import { ADD_RESERVED } from "./add-reserved";
+import { IOAS_ALLOW_IOVAS } from "./allow-iovas";
+import { IOAS_COPY } from "./copy";
+import { DESTROY } from "./destroy";
+import { DMA } from "./dma";
+import { IOAS_ALLOC } from "./ioas-alloc";
+import { IOAS_IOVA_RANGES } from "./iova-ranges";
+import { IOAS_MAP } from "./map";
+import { MD_CHECK_MAP, MD_CHECK_REFS } from "./md-check";
+import { MEM_READ, MEM_WRITE, MMAP, MPROTECT, MUNMAP } from "./memory";
+import { MOCK_DOMAIN, MOCK_DOMAIN_FLAGS, MOCK_DOMAIN_REPLACE } from "./mock-device";
+import { CLOSE, OPEN } from "./open-close";
+import { OPTION } from "./option";
+import { PAGE_REFS, PROC_STATUS } from "./pins";
+import { TRANSLATE } from "./translate";
+import { IOAS_UNMAP } from "./unmap";
+import { DEVICE_CLOSE, DEVICE_OPEN, VFIO_ATTACH, VFIO_BIND, VFIO_DETACH } from "./vfio-device";
+import { VFIO_IOAS } from "./vfio-ioas";
+
+export const JUDGES: { readonly [K in CallName]: Judge } = {
+  OPEN,
+  CLOSE,
+  DESTROY,
+  IOAS_ALLOC,
+  IOAS_IOVA_RANGES,
+  IOAS_ALLOW_IOVAS,
+  IOAS_MAP,
+  IOAS_COPY,
+  IOAS_UNMAP,
+  OPTION,
+  VFIO_IOAS,
+  DEVICE_OPEN,
+  DEVICE_CLOSE,
+  VFIO_BIND,
+  VFIO_ATTACH,
+  VFIO_DETACH,
+  DMA,
+  ADD_RESERVED,
+  MOCK_DOMAIN,
+  MOCK_DOMAIN_FLAGS,
+  MOCK_DOMAIN_REPLACE,
+  MD_CHECK_MAP,
+  MD_CHECK_REFS,
+  MMAP,
+  MUNMAP,
+  MPROTECT,
+  MEM_WRITE,
+  MEM_READ,
+  PAGE_REFS,
+  PROC_STATUS,
+  TRANSLATE,
+};

@@ -1,0 +1,56 @@
+/**
+ * OPEN and CLOSE of /dev/iommu.
+ *
+ * Each open is a context of its own (GEN-22). Closing it ends the context with everything in it
+ * (OBJ-07), unless a bound VFIO device still holds it (OBJ-08): then that happens when the last
+ * such device is closed.
+ */
+import { fact, judge } from "../judge";
+import { destroyContext, newContext } from "../lifetime";
+import { expectLater } from "../state/seen";
+import { fdIsOpen, type OnIommufd } from "./common";
+
+interface OpenView extends OnIommufd {
+  readonly machine: OnIommufd["machine"];
+}
+
+export const OPEN = judge<"OPEN", OpenView>("OPEN", {
+  promise: "GEN-22",
+  view: (machine) => ({ machine, context: undefined }),
+  rules: [],
+  facts: [
+    // Two open files cannot have one number; numbers of closed ones come back.
+    fact("GEN-22", {
+      holds: (v, out) => out.fd !== undefined && out.fd >= 0 && !v.machine.fds.has(out.fd),
+      right: () => "the number of a file that is not open",
+      uncounted: true,
+    }),
+  ],
+  answer: (v) => ({ fd: v.machine.nextFd }),
+  effect: (v, out) => {
+    const { machine } = v;
+    machine.nextFd++;
+    if (out.fd !== undefined) machine.fds.set(out.fd, newContext());
+  },
+  allocates: true,
+});
+
+interface CloseView extends OnIommufd {
+  readonly fd: number;
+}
+
+export const CLOSE = judge<"CLOSE", CloseView>("CLOSE", {
+  promise: "OBJ-07",
+  view: (machine, call) => ({ machine, context: machine.fds.get(call.fd), fd: call.fd }),
+  rules: [fdIsOpen()],
+  facts: [],
+  effect: (v) => {
+    const { machine, context } = v;
+    if (context === undefined) return;
+    machine.fds.delete(v.fd);
+    context.open = false;
+    if (context.cdevs > 0) return;
+    destroyContext(machine, context);
+    expectLater(machine.seenStatus, "ACT-10");
+  },
+});

@@ -1,0 +1,273 @@
+/**
+ * TRANSLATE: what one domain translates within a window.
+ *
+ * A domain translates exactly what its IOAS maps (DOM-01), each byte to the page that is pinned
+ * for it. The physical addresses are the IUT's own: only which bytes lie in one page means
+ * something. So the judge keeps pages and page numbers in one-to-one correspondence: while a
+ * page is pinned it has one number, and no other page has it. Runs may be cut anywhere.
+ */
+import { type ClauseId, clauseIndex } from "../../spec/clauses/registry";
+import type { Coverage } from "../../spec/coverage";
+import type { Translation } from "../../spec/fields";
+import { PERM_READ, PERM_WRITE } from "../../spec/uapi/flags";
+import type { Bytes, Iova } from "../../spec/units";
+import { fact, judge, rule } from "../judge";
+import { isStale, pinAt } from "../pinning";
+import { higher, lower } from "../state/intervals";
+import { areaAt, firstFrom } from "../state/ioas";
+import type { Page } from "../state/memory";
+import type { Area, Hwpt } from "../state/objects";
+import { countSeen, settle } from "../state/seen";
+import { show } from "../verdict";
+import { aboutId, fdIsOpen, isElsewhere, type OnIommufd } from "./common";
+
+interface View extends OnIommufd {
+  readonly hwptId: number;
+  readonly hwpt: Hwpt | undefined;
+  readonly iova: bigint;
+  readonly last: bigint;
+  /** Pages whose numbers this answer tells. */
+  readonly learnt: Map<Page, bigint>;
+  /** A page showed the number that it showed before (PIN-04). */
+  recognised: boolean;
+}
+
+const permOf = (area: Area): number =>
+  (area.readable ? PERM_READ : 0) | (area.writeable ? PERM_WRITE : 0);
+
+/** The areas of the window, each cut to it. */
+const eachArea = (v: View, visit: (area: Area, first: bigint, last: bigint) => void): void => {
+  const areas = v.hwpt?.ioas.areas ?? [];
+  for (let i = firstFrom(areas, v.iova); i < areas.length; i++) {
+    const area = areas[i];
+    if (area === undefined || area.first > v.last) break;
+    visit(area, higher(area.first, v.iova), lower(area.last, v.last));
+  }
+};
+
+/** True if the runs cover, in order, exactly the mapped bytes of the window. */
+const coversExactly = (v: View, runs: readonly Translation[]): boolean => {
+  let i = 0;
+  let next = runs[0]?.iova ?? 0n;
+  let fine = true;
+  eachArea(v, (area, first, last) => {
+    // Nothing can be done through a mapping without rights, so it may be left out.
+    if (permOf(area) === 0) return;
+    for (let at: bigint = first; fine && at <= last; ) {
+      const run = runs[i];
+      if (run === undefined || next !== at) {
+        fine = false;
+        return;
+      }
+      const end = run.iova + run.length - 1n;
+      at = (end < last ? end : last) + 1n;
+      next = at as Iova;
+      if (at > end) {
+        i++;
+        next = runs[i]?.iova ?? (0n as Iova);
+      }
+    }
+  });
+  return fine && i === runs.length;
+};
+
+/** Calls `visit` for each page-sized part of a run that lies in one area; stops at a false. */
+const eachPart = (
+  v: View,
+  runs: readonly Translation[],
+  visit: (area: Area, iova: bigint, pa: bigint, run: Translation) => boolean,
+): boolean => {
+  const { page } = v.machine;
+  for (const run of runs) {
+    const end = run.iova + run.length;
+    for (let at: bigint = run.iova; at < end; ) {
+      const area = v.hwpt && areaAt(v.hwpt.ioas, at);
+      const pa = run.pa + (at - run.iova);
+      if (area === undefined || !visit(area, at, pa, run)) return false;
+      const rest = page - (pa % page);
+      const toEnd = area.last + 1n - at;
+      at += rest < toEnd ? rest : toEnd;
+    }
+  }
+  return true;
+};
+
+const permsAreRight = (v: View, runs: readonly Translation[]): boolean =>
+  eachPart(v, runs, (area, _iova, _pa, run) => run.perm === permOf(area));
+
+/** No run gives a right to write that its mapping has not. */
+const nothingIsTooWriteable = (v: View, runs: readonly Translation[]): boolean =>
+  eachPart(v, runs, (area, _iova, _pa, run) => area.writeable || (run.perm & PERM_WRITE) === 0);
+
+const pagesAreRight = (v: View, runs: readonly Translation[]): boolean =>
+  eachPart(v, runs, (area, iova, pa) => {
+    const { machine } = v;
+    const pin = pinAt(machine, area, iova);
+    if (pin === undefined) return false;
+    const offset = (area.startByte + (iova - area.first)) % machine.page;
+    return pa % machine.page === offset && isPageNumber(v, pin.page, pa / machine.page);
+  });
+
+const isPageNumber = (v: View, page: Page, number: bigint): boolean => {
+  if (page.token !== undefined) {
+    v.recognised = true;
+    return page.token === number;
+  }
+  const known = v.learnt.get(page);
+  if (known !== undefined) return known === number;
+  // A number that another pinned page has, or just got, is not free.
+  const owner = v.machine.tokens.get(number);
+  if (owner !== undefined && owner !== page) return false;
+  for (const taken of v.learnt.values()) if (taken === number) return false;
+  v.learnt.set(page, number);
+  return true;
+};
+
+/** What a page-identity mismatch in this window is about, most telling first. */
+const isEmpty = (v: View): boolean => {
+  let empty = true;
+  eachArea(v, () => {
+    empty = false;
+  });
+  return empty;
+};
+
+const hasStale = (v: View): boolean => {
+  let stale = false;
+  eachArea(v, (area) => {
+    stale ||= isStale(v.machine, area);
+  });
+  return stale;
+};
+
+/** The right answer with the model's own page numbers, in maximal runs. */
+const answerOf = (v: View): Translation[] => {
+  const { page } = v.machine;
+  const runs: Translation[] = [];
+  eachArea(v, (area, first, last) => {
+    const perm = permOf(area);
+    for (let at: bigint = first; at <= last; ) {
+      const pin = pinAt(v.machine, area, at);
+      const offset = (area.startByte + (at - area.first)) % page;
+      const rest = page - offset;
+      const length = last - at + 1n < rest ? last - at + 1n : rest;
+      const pa = BigInt(pin?.page.frame ?? 0) * page + offset;
+      const before = runs.at(-1);
+      const joins =
+        before !== undefined &&
+        before.iova + before.length === at &&
+        before.pa + before.length === pa &&
+        before.perm === perm;
+      if (joins) runs[runs.length - 1] = { ...before, length: (before.length + length) as Bytes };
+      else runs.push({ iova: at as Iova, length: length as Bytes, perm, pa });
+      at += length;
+    }
+  });
+  return runs;
+};
+
+const right = (v: View): string => `runs ${show(answerOf(v))} (pages are the model's own numbers)`;
+
+interface Runs {
+  readonly runs?: readonly Translation[];
+}
+
+const translates = (
+  clause: ClauseId,
+  when: (v: View) => boolean,
+  holds: (v: View, runs: readonly Translation[]) => boolean,
+) => fact<View, Runs>(clause, { when, holds: (v, out) => holds(v, out.runs ?? []), right });
+
+const isMapped = (v: View): boolean => !isEmpty(v);
+
+const hasReadOnly = (v: View): boolean => {
+  let found = false;
+  eachArea(v, (area) => {
+    found ||= !area.writeable;
+  });
+  return found;
+};
+
+const hasPartialPage = (v: View): boolean => {
+  let found = false;
+  eachArea(v, (area) => {
+    const end = area.startByte + (area.last - area.first) + 1n;
+    found ||= area.startByte % v.machine.page !== 0n || end % v.machine.page !== 0n;
+  });
+  return found;
+};
+
+export const TRANSLATE = judge<"TRANSLATE", View>("TRANSLATE", {
+  promise: "DOM-01",
+  view: (machine, call) => {
+    const { hwpt_id, iova, last } = call.in;
+    const context = machine.fds.get(call.fd);
+    const object = context?.objects.get(hwpt_id);
+    return {
+      machine,
+      context,
+      hwptId: hwpt_id,
+      hwpt: object?.type === "hwpt" ? object : undefined,
+      iova,
+      last,
+      learnt: new Map(),
+      recognised: false,
+    };
+  },
+  rules: [
+    fdIsOpen(),
+    rule("GEN-19", "ENOENT", (v) => v.context !== undefined && v.hwpt === undefined, {
+      applies: () => false,
+      also: (v) => aboutId(v.context, v.hwptId),
+      hard: true,
+    }),
+  ],
+  facts: [
+    // Translations that should be gone, or where nothing was ever mapped.
+    translates("UNM-26", isEmpty, (_v, runs) => runs.length === 0),
+    translates("DOM-10", hasPartialPage, coversExactly),
+    translates("DOM-01", isMapped, coversExactly),
+    translates("DOM-09", hasReadOnly, nothingIsTooWriteable),
+    translates("DOM-01", isMapped, permsAreRight),
+    translates("MAP-30", hasStale, pagesAreRight),
+    translates("MAP-23", isMapped, pagesAreRight),
+    fact("GEN-22", { when: (v) => isMapped(v) && isElsewhere(v, v.hwptId) }),
+  ],
+  answer: (v) => ({ runs: answerOf(v) }),
+  shown: (v, _out, coverage) => countShown(v, coverage),
+  effect: (v) => {
+    for (const [page, number] of v.learnt) {
+      page.token = number;
+      v.machine.tokens.set(number, page);
+    }
+  },
+});
+
+const CPY_22 = clauseIndex("CPY-22");
+const CPY_31 = clauseIndex("CPY-31");
+const DEV_43 = clauseIndex("DEV-43");
+const DOM_08 = clauseIndex("DOM-08");
+const OPT_17 = clauseIndex("OPT-17");
+const PIN_04 = clauseIndex("PIN-04");
+const ALW_11 = clauseIndex("ALW-11");
+
+/** What the translations show of what came before. */
+const countShown = (v: View, coverage: Coverage): void => {
+  const { hwpt } = v;
+  if (hwpt === undefined) return;
+  const { seen, hugePages } = hwpt.ioas;
+  settle(seen.translate, coverage, v.iova, v.last);
+  settle(seen.areas, coverage, v.iova, v.last);
+  if (v.recognised) countSeen(coverage, PIN_04);
+  let mapped = false;
+  eachArea(v, (area) => {
+    mapped = true;
+    if (area.seen.copyOf?.seen.removed) countSeen(coverage, CPY_22);
+    if (area.seen.copiedStale) countSeen(coverage, CPY_31);
+    if (area.seen.outlivedAllowed) countSeen(coverage, ALW_11);
+    if (area.born < hwpt.born) countSeen(coverage, DEV_43);
+  });
+  if (!mapped) return;
+  if (hwpt.filledStale) countSeen(coverage, DOM_08);
+  if (!hugePages) countSeen(coverage, OPT_17);
+};

@@ -1,0 +1,186 @@
+/**
+ * IOMMU_IOAS_UNMAP: whole mappings go, never parts (UNM-07).
+ *
+ * 6.12 removes the covered areas from low to high and stops at one that sticks out: those before
+ * it are gone although the call fails (UNM-24). Elsewhere they may be gone or not (UNS-04), and
+ * the model follows both until an answer tells.
+ */
+
+import { clauseIndex } from "../../spec/clauses/registry";
+import { type Bytes, U64_MAX, wrap64 } from "../../spec/units";
+import { fact, judge, rule } from "../judge";
+import { dropArea, vaOf } from "../lifetime";
+import { touchesNeighbour } from "../mapping";
+import { hasDomain } from "../pinning";
+import { firstFrom, isUsable } from "../state/ioas";
+import type { Area, Ioas } from "../state/objects";
+import { expectLater, settle } from "../state/seen";
+import { aboutId, fdIsOpen, ioasOf, type OnIommufd } from "./common";
+
+interface View extends OnIommufd {
+  readonly strict: boolean;
+  readonly id: number;
+  readonly ioas: Ioas | undefined;
+  readonly iova: bigint;
+  readonly length: bigint;
+  readonly last: bigint;
+  /** iova 0 with length 2^64-1 (UNM-02). */
+  readonly everything: boolean;
+  /** The areas that the range touches are areas[from .. from + touched - 1]. */
+  readonly from: number;
+  readonly touched: number;
+  /** How many of them, from the lowest, lie in the range completely. */
+  readonly covered: number;
+}
+
+const bounds = (iova: bigint, length: bigint): { last: bigint; everything: boolean } => {
+  const everything = iova === 0n && length === U64_MAX;
+  return { last: everything ? U64_MAX : iova + length - 1n, everything };
+};
+
+const countAreas = (
+  ioas: Ioas,
+  first: bigint,
+  last: bigint,
+): { from: number; touched: number; covered: number } => {
+  const { areas } = ioas;
+  const from = firstFrom(areas, first);
+  let touched = 0;
+  let covered = 0;
+  for (let i = from; i < areas.length; i++) {
+    const area = areas[i];
+    if (area === undefined || area.first > last) break;
+    if (covered === touched && area.first >= first && area.last <= last) covered++;
+    touched++;
+  }
+  return { from, touched, covered };
+};
+
+const NONE = { from: 0, touched: 0, covered: 0 };
+
+const coveredAreas = (v: View): Area[] => v.ioas?.areas.slice(v.from, v.from + v.covered) ?? [];
+
+const totalOf = (v: View): bigint => {
+  let total = 0n;
+  for (let i = v.from; i < v.from + v.covered; i++) {
+    const area = v.ioas?.areas[i];
+    if (area !== undefined) total += area.last - area.first + 1n;
+  }
+  // Mappings that fill all 2^64 bytes add up to 0 in a u64.
+  return wrap64(total);
+};
+
+const remove = (v: View): void => {
+  const { machine, ioas } = v;
+  if (ioas === undefined) return;
+  const removed = ioas.areas.splice(v.from, v.covered);
+  for (const area of removed) dropArea(machine, ioas, area);
+  const [first] = removed;
+  if (first === undefined || !hasDomain(ioas)) return;
+  expectLater(machine.seenRefs, "UNM-25", vaOf(first));
+  expectLater(ioas.seen.translate, "UNM-26", first.first);
+};
+
+const isUnaligned = (v: View): boolean => {
+  const mask = (v.ioas?.alignment ?? 1n) - 1n;
+  return !v.everything && ((v.iova | v.length) & mask) !== 0n;
+};
+
+const reachesBeyond = (v: View): boolean => {
+  const [area] = coveredAreas(v);
+  return v.covered > 1 || (area !== undefined && (area.first > v.iova || area.last < v.last));
+};
+
+const CPY_25 = clauseIndex("CPY-25");
+const ALW_11 = clauseIndex("ALW-11");
+const MAP_29 = clauseIndex("MAP-29");
+
+export const IOAS_UNMAP = judge<"IOAS_UNMAP", View>("IOAS_UNMAP", {
+  promise: "UNM-20",
+  promises: (v) => {
+    if (v.everything) return "UNM-02";
+    if (v.last === U64_MAX) return "UNM-29";
+    return reachesBeyond(v) ? "UNM-21" : undefined;
+  },
+  view: (machine, call, _claimed, profile) => {
+    const { ioas_id, iova, length } = call.in;
+    const context = machine.fds.get(call.fd);
+    const ioas = ioasOf(context, ioas_id);
+    const { last, everything } = bounds(iova, length);
+    const found = ioas === undefined || length === 0n ? NONE : countAreas(ioas, iova, last);
+    return {
+      machine,
+      context,
+      strict: profile === "linux-6.12",
+      id: ioas_id,
+      ioas,
+      iova,
+      length,
+      last,
+      everything,
+      ...found,
+    };
+  },
+  rules: [
+    fdIsOpen(),
+    rule("UNM-01", "ENOENT", (v) => v.context !== undefined && v.ioas === undefined, {
+      also: (v) => aboutId(v.context, v.id),
+      hard: true,
+    }),
+    rule(
+      "UNM-03",
+      "EOVERFLOW",
+      (v) => v.ioas !== undefined && !v.everything && (v.iova === U64_MAX || v.length === U64_MAX),
+    ),
+    rule("UNM-04", "EINVAL", (v) => v.ioas !== undefined && v.length === 0n),
+    rule("UNM-05", "EOVERFLOW", (v) => v.ioas !== undefined && v.last > U64_MAX),
+    rule("UNM-07", "ENOENT", (v) => v.covered < v.touched, {
+      hard: true,
+    }),
+    rule(
+      "UNM-08",
+      "ENOENT",
+      (v) => v.ioas !== undefined && !v.everything && v.length > 0n && v.touched === 0,
+    ),
+  ],
+  facts: [
+    fact("UNM-20", {
+      holds: (v, out) => out.length === totalOf(v),
+      right: (v) => `length 0x${totalOf(v).toString(16)}`,
+    }),
+    fact("UNM-02", { when: (v) => v.everything }),
+    fact("UNM-21", { when: reachesBeyond }),
+    fact("UNM-22", { when: isUnaligned }),
+    fact("ALN-07", { when: isUnaligned }),
+    fact("UNM-23", {
+      when: (v) => v.ioas !== undefined && !v.everything && !isUsable(v.ioas, v.iova, v.last),
+    }),
+    fact("UNM-29", { when: (v) => !v.everything && v.last === U64_MAX }),
+  ],
+  answer: (v) => ({ length: totalOf(v) as Bytes }),
+  shown: (v, _out, coverage) => {
+    const { ioas } = v;
+    if (ioas === undefined) return;
+    settle(ioas.seen.areas, coverage, v.iova, v.last);
+    const count = (index: number): void => {
+      coverage.success[index] = (coverage.success[index] ?? 0) + 1;
+    };
+    for (const area of coveredAreas(v)) {
+      if (area.seen.piece && v.covered === 1) count(CPY_25);
+      if (area.seen.outlivedAllowed) count(ALW_11);
+      if (v.covered === 1 && touchesNeighbour(ioas, area)) count(MAP_29);
+    }
+  },
+  effect: remove,
+  failure: (v, broken) => {
+    const [first] = coveredAreas(v);
+    if (first === undefined || v.ioas === undefined) return;
+    if (!v.strict || broken.clause !== "UNM-07") return;
+    remove(v);
+    expectLater(v.ioas.seen.areas, "UNM-24", first.first);
+  },
+  otherwise: {
+    when: (v, errno) => errno === "ENOENT" && !v.strict && v.covered > 0 && v.covered < v.touched,
+    effect: remove,
+  },
+});

@@ -1,0 +1,219 @@
+/**
+ * How things come, go and hold one another: domains join and leave an IOAS, devices attach to
+ * and leave an HWPT, contexts end. Feasibility was judged before; nothing here can fail.
+ */
+import { hold, isStale, release } from "./pinning";
+import { hasAreaIn, newIoas, outside, realign, reserve, unreserve } from "./state/ioas";
+import type { MachineState } from "./state/machine";
+import type { Area, BoundDevice, Context, Group, Hwpt, Ioas } from "./state/objects";
+import { expectLater } from "./state/seen";
+
+export const newContext = (): Context => ({
+  objects: new Map(),
+  byProcess: false,
+  compat: undefined,
+  open: true,
+  cdevs: 0,
+  goneHwpts: new Set(),
+  compatGone: false,
+});
+
+export const addIoas = (context: Context, id: number): void => {
+  context.objects.set(id, newIoas(id));
+  context.goneHwpts.delete(id);
+};
+
+/** The user address at which the pins of an area show. */
+export const vaOf = (area: Area): bigint => area.pages.va + area.startByte;
+
+/** Takes an area's pins; it is in the list no more. */
+export const dropArea = (machine: MachineState, ioas: Ioas, area: Area): void => {
+  area.seen.removed = true;
+  if (ioas.hwpts.length > 0) release(machine, area);
+};
+
+/** Destroys an IOAS that has no domain (OBJ-06). */
+export const removeIoas = (context: Context, ioas: Ioas): void => {
+  for (const area of ioas.areas) area.seen.removed = true;
+  ioas.areas.length = 0;
+  context.objects.delete(ioas.id);
+  if (context.compat !== ioas) return;
+  context.compat = undefined;
+  context.compatGone = true;
+};
+
+/** A new automatic HWPT: its domain joins the IOAS (DOM-02, DOM-04). */
+export const joinDomain = (
+  machine: MachineState,
+  context: Context,
+  ioas: Ioas,
+  id: number,
+  iommu: number,
+): Hwpt => {
+  const spec = machine.platform.iommus[iommu];
+  const hwpt: Hwpt = {
+    type: "hwpt",
+    id,
+    ioas,
+    iommu,
+    ioPageSize: BigInt(spec?.ioPageSize ?? machine.pageSize),
+    devices: 0,
+    born: machine.calls,
+    filledStale: false,
+  };
+  if (ioas.hwpts.length === 0) {
+    for (const area of ioas.areas) {
+      if (area.pages.pins.size > 0 && isStale(machine, area)) hwpt.filledStale = true;
+      hold(machine, area);
+    }
+  } else hwpt.filledStale = ioas.areas.some((area) => isStale(machine, area));
+  ioas.hwpts.push(hwpt);
+  context.objects.set(id, hwpt);
+  context.goneHwpts.delete(id);
+  if (spec !== undefined) {
+    reserve(
+      ioas,
+      outside(spec.aperture).map((range) => ({ ...range, owner: hwpt })),
+    );
+  }
+  realign(ioas, machine.page);
+  expectLater(ioas.seen.ranges, "ALN-06");
+  return hwpt;
+};
+
+/** An automatic HWPT goes with its last device (DEV-20). */
+const leaveDomain = (machine: MachineState, context: Context, hwpt: Hwpt): void => {
+  const { ioas } = hwpt;
+  const before = ioas.alignment;
+  ioas.hwpts.splice(ioas.hwpts.indexOf(hwpt), 1);
+  context.objects.delete(hwpt.id);
+  context.goneHwpts.add(hwpt.id);
+  unreserve(ioas, hwpt);
+  realign(ioas, machine.page);
+  if (ioas.alignment < before) expectLater(ioas.seen.ranges, "ALN-05");
+  expectLater(ioas.seen.ranges, "DOM-03");
+  if (ioas.reservations.some((r) => r.owner === undefined)) {
+    expectLater(ioas.seen.ranges, "RSV-07");
+  }
+  const [area] = ioas.areas;
+  if (ioas.hwpts.length > 0) {
+    if (area === undefined) return;
+    expectLater(ioas.seen.translate, "DOM-06", area.first);
+    expectLater(machine.seenRefs, "DOM-06", vaOf(area));
+    expectLater(machine.seenRefs, "PIN-05", vaOf(area));
+    return;
+  }
+  for (const each of ioas.areas) release(machine, each);
+  if (area !== undefined) expectLater(machine.seenRefs, "DOM-07", vaOf(area));
+};
+
+/** Adds a device to those on an HWPT, with its reserved regions (RSV-01, DEV-16). */
+export const attachDevice = (device: BoundDevice, hwpt: Hwpt): void => {
+  const { group } = device;
+  const { ioas } = hwpt;
+  if (group.attached.length > 0 && device.reserved.length > 0) {
+    expectLater(ioas.seen.ranges, "RSV-05");
+  }
+  group.hwpt = hwpt;
+  group.attached.push(device);
+  hwpt.devices++;
+  reserveFor(device, ioas);
+  ioas.seen.hadDevice = true;
+  ioas.seen.fresh = false;
+  expectLater(ioas.seen.ranges, "RNG-14");
+};
+
+const reserveFor = (device: BoundDevice, ioas: Ioas): void =>
+  reserve(
+    ioas,
+    device.reserved.map(([first, last]) => ({ first, last, owner: device })),
+  );
+
+/** DEV-40, DEV-41. */
+export const detachDevice = (machine: MachineState, device: BoundDevice): void => {
+  const { group } = device;
+  const { hwpt } = group;
+  const place = group.attached.indexOf(device);
+  if (hwpt === undefined || place < 0) return;
+  group.attached.splice(place, 1);
+  unreserve(hwpt.ioas, device);
+  expectAfterDetach(hwpt.ioas, device);
+  hwpt.devices--;
+  const [area] = hwpt.ioas.areas;
+  if (group.attached.length > 0) {
+    if (area !== undefined) expectLater(hwpt.ioas.seen.translate, "DEV-41", area.first);
+    return;
+  }
+  group.hwpt = undefined;
+  if (hwpt.devices === 0) leaveDomain(machine, device.context, hwpt);
+};
+
+const expectAfterDetach = (ioas: Ioas, device: BoundDevice): void => {
+  expectLater(ioas.seen.ranges, "DEV-40");
+  expectLater(ioas.seen.ranges, "RNG-14");
+  if (device.reserved.length > 0) expectLater(ioas.seen.ranges, "RSV-04");
+};
+
+/** DEV-32: all attached devices of the group move; the new place first, then the old one goes. */
+export const moveGroup = (machine: MachineState, device: BoundDevice, hwpt: Hwpt): void => {
+  const { group } = device;
+  const old = group.hwpt;
+  if (old === undefined || old === hwpt) return;
+  if (old.ioas !== hwpt.ioas) {
+    for (const each of group.attached) reserveFor(each, hwpt.ioas);
+    for (const each of group.attached) unreserve(old.ioas, each);
+    expectLater(old.ioas.seen.ranges, "DEV-18");
+    expectLater(old.ioas.seen.ranges, "RNG-14");
+    expectLater(hwpt.ioas.seen.ranges, "RNG-14");
+  }
+  if (group.attached.length > 1) expectLater(hwpt.ioas.seen.ranges, "DEV-32");
+  hwpt.ioas.seen.hadDevice = true;
+  hwpt.ioas.seen.fresh = false;
+  group.hwpt = hwpt;
+  hwpt.devices += group.attached.length;
+  old.devices -= group.attached.length;
+  if (old.devices === 0) leaveDomain(machine, device.context, old);
+};
+
+/** A device of the group is bound to a context, which now owns the group (DEV-06). */
+export const bindDevice = (device: BoundDevice): void => {
+  const { group, context } = device;
+  group.owner = context;
+  group.bound.push(device);
+  context.objects.set(device.id, device);
+  context.goneHwpts.delete(device.id);
+};
+
+/** DEV-42: detached first; the last one of its group gives up ownership. */
+export const unbindDevice = (machine: MachineState, device: BoundDevice): void => {
+  const { group, context } = device;
+  detachDevice(machine, device);
+  context.objects.delete(device.id);
+  group.bound.splice(group.bound.indexOf(device), 1);
+  if (group.bound.length > 0) return;
+  group.lastOwner = group.owner;
+  group.owner = undefined;
+};
+
+/** OBJ-07: everything goes, leaves first. */
+export const destroyContext = (machine: MachineState, context: Context): void => {
+  for (const object of [...context.objects.values()]) {
+    if (object.type !== "stdev") continue;
+    const { device } = object;
+    const area = device.group.hwpt?.ioas.areas[0];
+    unbindDevice(machine, device);
+    if (area !== undefined) expectLater(machine.seenRefs, "OBJ-07", vaOf(area));
+  }
+  for (const object of [...context.objects.values()]) {
+    if (object.type === "ioas") removeIoas(context, object);
+  }
+  context.objects.clear();
+};
+
+export const isAttached = (device: BoundDevice): boolean => device.group.attached.includes(device);
+
+/** True if a mapping is in the way of something that wants to be reserved (RSV-08). */
+export const mappingInTheWay = (ioas: Ioas, ranges: readonly { first: bigint; last: bigint }[]) =>
+  ranges.some(({ first, last }) => hasAreaIn(ioas, first, last));
+
+export const isShared = (group: Group): boolean => group.attached.length > 1;

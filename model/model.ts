@@ -1,0 +1,160 @@
+/**
+ * The reference model: a set of machine states and the judge of each call.
+ *
+ * The set holds what the IUT's state may be, given its answers so far. It nearly always has one
+ * member, which is changed in place; a member is copied only where the documents leave open what
+ * a call did, and goes when a later answer contradicts it. No member left means a deviation.
+ */
+import type { Call, Outcome } from "../spec/calls";
+import { type ClauseId, clauseIndex } from "../spec/clauses/registry";
+import { Coverage } from "../spec/coverage";
+import type { Errno } from "../spec/errno";
+import type { Platform } from "../spec/platform";
+import type { Deviation, Profile } from "../spec/verdict";
+import { ruleBinds } from "./basis";
+import { firstBroken, type Judge } from "./judge";
+import { JUDGES } from "./judges";
+import { boot, type MachineState } from "./state/machine";
+import { checkOutputs, countViolation, read, wrongOutput } from "./verdict";
+
+const WRITES_NOTHING = clauseIndex("GEN-15");
+
+const writes = (outcome: Outcome): boolean =>
+  outcome.out !== undefined && Object.keys(outcome.out).length > 0;
+
+/** More alternatives than this are not followed; no trace of sane length comes near. */
+const STATES_MAX = 64;
+
+export class Model {
+  readonly #profile: Profile;
+  readonly #coverage: Coverage;
+  /** Takes the counts of states other than the first. */
+  readonly #uncounted = new Coverage();
+  #states: [MachineState, ...MachineState[]];
+
+  constructor(platform: Platform, profile: Profile, coverage: Coverage) {
+    this.#profile = profile;
+    this.#coverage = coverage;
+    this.#states = [boot(platform)];
+  }
+
+  /** The present state, the first of the set; to be read, never written. */
+  get state(): MachineState {
+    return this.#states[0];
+  }
+
+  /**
+   * Judges one outcome and moves on; undefined: it conforms. After a deviation the model goes on
+   * as if a wrong output were right and a wrong errno had changed nothing.
+   */
+  judge(call: Call, outcome: Outcome): Deviation | undefined {
+    const judge = JUDGES[call.call];
+    if (this.#states.length === 1) {
+      const more: MachineState[] = [];
+      const deviation = this.#judgeIn(this.#states[0], judge, call, outcome, this.#coverage, more);
+      if (deviation === undefined && more.length > 0) this.#states.push(...more);
+      return deviation;
+    }
+    return this.#judgeInAll(judge, call, outcome);
+  }
+
+  #judgeInAll(judge: Judge, call: Call, outcome: Outcome): Deviation | undefined {
+    const fitting: MachineState[] = [];
+    let first: Deviation | undefined;
+    for (const state of this.#states) {
+      const coverage = fitting.length === 0 ? this.#coverage : this.#uncounted;
+      const more: MachineState[] = [];
+      const deviation = this.#judgeIn(state, judge, call, outcome, coverage, more);
+      if (deviation === undefined) fitting.push(state, ...more);
+      else first ??= deviation;
+    }
+    const [head, ...tail] = fitting;
+    if (head === undefined) return first;
+    this.#states = [head, ...tail.slice(0, STATES_MAX - 1)];
+    return undefined;
+  }
+
+  #judgeIn(
+    state: MachineState,
+    judge: Judge,
+    call: Call,
+    outcome: Outcome,
+    coverage: Coverage,
+    more: MachineState[],
+  ): Deviation | undefined {
+    state.calls++;
+    const profile = this.#profile;
+    const view = judge.view(state, call, outcome, profile);
+    const reading = read(judge, view, outcome, profile);
+    if (reading.kind === "deviation") return reading.deviation;
+    const { errno } = outcome;
+    if (judge.otherwise?.when(view, errno)) {
+      const copy = structuredClone(state);
+      judge.otherwise.effect(judge.view(copy, call, outcome, profile));
+      more.push(copy);
+    }
+    if (errno === 0) {
+      const deviation = checkOutputs(judge, view, outcome, profile, coverage);
+      if (deviation === undefined) judge.shown?.(view, outcome.out ?? {}, coverage);
+      judge.effect?.(view, outcome.out ?? {});
+      return deviation;
+    }
+    return this.#judgeFailure(
+      judge,
+      view,
+      errno,
+      outcome,
+      reading.kind === "failure" ? reading.by : undefined,
+      coverage,
+    );
+  }
+
+  #judgeFailure(
+    judge: Judge,
+    view: object,
+    errno: Errno,
+    outcome: Outcome,
+    by: Judge["rules"][number] | undefined,
+    coverage: Coverage,
+  ): Deviation | undefined {
+    if (judge.checkFailure !== undefined) {
+      const flaw = judge.checkFailure(view, errno, outcome.out ?? {});
+      if (flaw !== undefined) return wrongOutput(flaw.clause, flaw.right, outcome.out ?? {});
+    } else if (writes(outcome) && ruleBinds(WRITES_NOTHING, this.#profile)) {
+      return wrongOutput("GEN-15", "nothing written", outcome.out ?? {});
+    }
+    coverage.violation[WRITES_NOTHING] = (coverage.violation[WRITES_NOTHING] ?? 0) + 1;
+    if (by !== undefined) {
+      countViolation(by, view, coverage);
+      judge.failure?.(view, by, coverage);
+    }
+    return undefined;
+  }
+
+  /** What linux-6.12 would do, choosing ids and IOVAs as it does; moves on. Counts nothing. */
+  predict(call: Call): Outcome {
+    const state = this.#states[0];
+    state.calls++;
+    const judge = JUDGES[call.call];
+    const view = judge.view(state, call, undefined, "linux-6.12");
+    const broken = firstBroken(judge.rules, view);
+    if (broken !== undefined) {
+      const out = judge.answerOfFailure?.(view, broken.errno);
+      judge.failure?.(view, broken, undefined);
+      return (
+        out === undefined ? { errno: broken.errno } : { errno: broken.errno, out }
+      ) as Outcome;
+    }
+    const out = judge.answer?.(view);
+    judge.effect?.(view, out ?? {});
+    return (out === undefined ? { errno: 0 } : { errno: 0, out }) as Outcome;
+  }
+
+  /** Which rule a call would break now, without moving. */
+  foresee(call: Call): { errno: 0 } | { errno: Errno; clause: ClauseId } {
+    const judge = JUDGES[call.call];
+    const view = judge.view(this.#states[0], call, undefined, "linux-6.12");
+    const broken = firstBroken(judge.rules, view);
+    return broken === undefined ? { errno: 0 } : { errno: broken.errno, clause: broken.clause };
+  }
+}

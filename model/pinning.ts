@@ -1,0 +1,209 @@
+/**
+ * Pins of user memory.
+ *
+ * The pages of one MAP are pinned where an area on them is in an IOAS with a domain, once each,
+ * however many areas need them (PIN-01). A Pin counts the areas that need it; the first one pins
+ * the page that is then at the user address (PIN-03), the last one unpins it. In between the pin
+ * keeps that very page, whatever becomes of the address (PIN-04, MAP-30).
+ */
+import type { Errno } from "../spec/errno";
+import type { MachineState } from "./state/machine";
+import { type Page, pageIn, type Vma, vmaAt } from "./state/memory";
+import type { Area, Ioas, Pages } from "./state/objects";
+
+/** Memory that a call is about to need. */
+export interface PinRequest {
+  readonly pages: Pages;
+  readonly startByte: bigint;
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/** Page indexes of a request within its Pages. */
+const firstIndex = (machine: MachineState, request: PinRequest): number =>
+  Number(request.startByte / machine.page);
+const lastIndex = (machine: MachineState, request: PinRequest): number =>
+  Number((request.startByte + (request.last - request.first)) / machine.page);
+
+/** The page at a number of a process's address space, made if it was never touched. */
+export const touch = (machine: MachineState, vma: Vma, number: number): Page => {
+  const there = pageIn(vma, number);
+  if (there !== undefined) return there;
+  const page: Page = {
+    frame: machine.nextFrame++,
+    pins: 0,
+    token: undefined,
+    writtenWhilePinned: false,
+    bytes: new Map(),
+    unknown: new Map(),
+  };
+  vma.object.pages.set(number - vma.first + vma.offset, page);
+  return page;
+};
+
+/** The page a process sees at a number, if it sees one that was ever touched. */
+export const pageNow = (machine: MachineState, proc: number, number: number): Page | undefined => {
+  const process = machine.processes[proc];
+  const vma = process && vmaAt(process, number);
+  return vma && pageIn(vma, number);
+};
+
+/** 2^64 in pages of 4 KiB is 2^52; a page number at or past it is behind the address space. */
+const endOfMemory = (machine: MachineState): number => 2 ** 64 / machine.pageSize;
+
+/** 6.12 asks for at most this many pages at a time. */
+const PAGES_AT_ONCE = 8192;
+
+/**
+ * Why a request cannot be pinned (MAP-14): a page that is not there or has not the rights. An
+ * attempt that would reach 2^64 is refused as an overflow before any page is looked at.
+ */
+const faultOf = (machine: MachineState, request: PinRequest): Errno | undefined => {
+  const { pages } = request;
+  const process = machine.processes[pages.proc];
+  const last = lastIndex(machine, request);
+  let vma: Vma | undefined;
+  for (let index = firstIndex(machine, request); index <= last; index++) {
+    if (pages.pins.has(index)) continue;
+    const number = pages.firstPage + index;
+    if (vma === undefined || number > vma.last) vma = process && vmaAt(process, number);
+    const right =
+      vma !== undefined && (vma.prot === "rw" || (vma.prot === "r" && !pages.writeable));
+    if (right) continue;
+    const end = number + Math.min(last - index + 1, PAGES_AT_ONCE);
+    return end === endOfMemory(machine) ? "EOVERFLOW" : "EFAULT";
+  }
+  return undefined;
+};
+
+/** True if the first page of a request that faults could have been pinned (MAP-28). */
+export const startsWell = (machine: MachineState, request: PinRequest): boolean => {
+  const index = firstIndex(machine, request);
+  const { firstPage, proc, writeable } = request.pages;
+  const process = machine.processes[proc];
+  const vma = process && vmaAt(process, firstPage + index);
+  return vma?.prot === "rw" || (vma?.prot === "r" && !writeable);
+};
+
+/** True if the process itself may only read the first page of the request (PIN-06). */
+export const isReadOnlyMemory = (machine: MachineState, request: PinRequest): boolean => {
+  const process = machine.processes[request.pages.proc];
+  const number = request.pages.firstPage + firstIndex(machine, request);
+  return process !== undefined && vmaAt(process, number)?.prot === "r";
+};
+
+/**
+ * Why these requests cannot all be pinned, or undefined. They are pinned and charged one after
+ * the other, so a limit met early hides a fault in a later one.
+ */
+export const pinProblem = (
+  machine: MachineState,
+  requests: readonly PinRequest[],
+): Errno | undefined => {
+  let newlyPinned: Map<Pages, Set<number>> | undefined;
+  for (const request of requests) {
+    const fault = faultOf(machine, request);
+    if (fault !== undefined) return fault;
+    if (request.pages.account === "none") continue;
+    newlyPinned ??= new Map();
+    const pinned = newlyPinned.get(request.pages) ?? new Set();
+    newlyPinned.set(request.pages, pinned);
+    const last = lastIndex(machine, request);
+    for (let index = firstIndex(machine, request); index <= last; index++) {
+      if (!request.pages.pins.has(index)) pinned.add(index);
+    }
+    if (!withinLimit(machine, request.pages, newlyPinned)) return "ENOMEM";
+  }
+  return undefined;
+};
+
+/** ACT-03: what is charged to the same user or process, with what is newly pinned for it. */
+const withinLimit = (
+  machine: MachineState,
+  pages: Pages,
+  newlyPinned: ReadonlyMap<Pages, ReadonlySet<number>>,
+): boolean => {
+  const process = machine.processes[pages.proc];
+  if (process?.memlock === undefined) return true;
+  const byProcess = pages.account === "process";
+  let charge = byProcess ? process.locked : (machine.charged.get(process.uid) ?? 0);
+  for (const [other, indexes] of newlyPinned) {
+    if (other.account !== pages.account) continue;
+    const sameProcess = other.proc === pages.proc;
+    const sameUser = machine.processes[other.proc]?.uid === process.uid;
+    if (byProcess ? sameProcess : sameUser) charge += indexes.size;
+  }
+  return charge <= process.memlock;
+};
+
+const account = (machine: MachineState, pages: Pages, count: 1 | -1): void => {
+  const process = machine.processes[pages.proc];
+  if (process === undefined) return;
+  process.pinned += count;
+  if (pages.account === "process") process.locked += count;
+  if (pages.account === "user") {
+    machine.charged.set(process.uid, (machine.charged.get(process.uid) ?? 0) + count);
+  }
+};
+
+/** An area's IOAS has a domain: its pages are needed. pinProblem found nothing wrong. */
+export const hold = (machine: MachineState, area: Area): void => {
+  const { pages } = area;
+  const process = machine.processes[pages.proc];
+  const last = lastIndex(machine, area);
+  for (let index = firstIndex(machine, area); index <= last; index++) {
+    const pin = pages.pins.get(index);
+    if (pin !== undefined) {
+      pin.holders++;
+      continue;
+    }
+    const number = pages.firstPage + index;
+    const vma = process && vmaAt(process, number);
+    if (vma === undefined) return;
+    const page = touch(machine, vma, number);
+    page.pins++;
+    pages.pins.set(index, { page, holders: 1 });
+    account(machine, pages, 1);
+  }
+};
+
+/** The area goes, or its IOAS lost its last domain. */
+export const release = (machine: MachineState, area: Area): void => {
+  const { pages } = area;
+  const last = lastIndex(machine, area);
+  for (let index = firstIndex(machine, area); index <= last; index++) {
+    const pin = pages.pins.get(index);
+    if (pin === undefined) return;
+    if (--pin.holders > 0) continue;
+    pages.pins.delete(index);
+    unpin(machine, pin.page);
+    account(machine, pages, -1);
+  }
+};
+
+/** A page without pins may move: what the IUT called it no longer means anything. */
+const unpin = (machine: MachineState, page: Page): void => {
+  if (--page.pins > 0) return;
+  page.writtenWhilePinned = false;
+  if (page.token === undefined) return;
+  machine.tokens.delete(page.token);
+  page.token = undefined;
+};
+
+export const hasDomain = (ioas: Ioas): boolean => ioas.hwpts.length > 0;
+
+/** The pin behind a byte of an area in an IOAS with a domain. */
+export const pinAt = (machine: MachineState, area: Area, iova: bigint) =>
+  area.pages.pins.get(Number((area.startByte + (iova - area.first)) / machine.page));
+
+/** True if a pinned page of the area is no longer what the user address leads to (MAP-30). */
+export const isStale = (machine: MachineState, area: PinRequest): boolean => {
+  const { pages } = area;
+  const last = lastIndex(machine, area);
+  for (let index = firstIndex(machine, area); index <= last; index++) {
+    const pin = pages.pins.get(index);
+    if (pin === undefined) return false;
+    if (pageNow(machine, pages.proc, pages.firstPage + index) !== pin.page) return true;
+  }
+  return false;
+};

@@ -1,0 +1,84 @@
+/**
+ * The whole machine: open files, devices, processes. One value of this type is one hypothesis
+ * about the state of the IUT; it is changed in place, and copied only where the documents leave
+ * open what a call did. It holds plain data only, so that structuredClone copies it.
+ */
+import type { Platform } from "../../spec/platform";
+import { bootProcesses, type Page, type ProcessState } from "./memory";
+import type { Cdev, Context, Group, PhysicalDevice } from "./objects";
+import type { Pending } from "./seen";
+
+export interface MachineState {
+  readonly platform: Platform;
+  readonly pageSize: number;
+  /** The page size again, for arithmetic with addresses. */
+  readonly page: bigint;
+  readonly thpSize: bigint;
+  /** Open iommufds. */
+  readonly fds: Map<number, Context>;
+  /** Open device cdevs. */
+  readonly cdevs: Map<number, Cdev>;
+  /** By index in platform.devices. */
+  readonly devices: readonly PhysicalDevice[];
+  readonly processes: readonly ProcessState[];
+  /** Pages charged to each user (ACT-03). */
+  readonly charged: Map<number, number>;
+  /** Pages by the physical page number that the IUT showed for them. */
+  readonly tokens: Map<bigint, Page>;
+  /** How many calls there were: dates things. */
+  calls: number;
+  nextFd: number;
+  nextCdev: number;
+  nextFrame: number;
+  /** Shown by PAGE_REFS at that user address; by PROC_STATUS; see seen.ts. */
+  readonly seenRefs: Pending;
+  readonly seenStatus: Pending;
+}
+
+/** A mock device is alone in its group, and so is a device that has none (DEV-02). */
+export const newGroup = (): Group => ({
+  owner: undefined,
+  lastOwner: undefined,
+  bound: [],
+  attached: [],
+  hwpt: undefined,
+});
+
+const BUFFER_BYTES = 64;
+
+export const boot = (platform: Platform): MachineState => {
+  const groups = new Map<number, Group>();
+  const devices = platform.devices.map((spec): PhysicalDevice => {
+    let group = newGroup();
+    if (spec.group !== null) {
+      group = groups.get(spec.group) ?? group;
+      groups.set(spec.group, group);
+    }
+    return {
+      spec,
+      group,
+      bound: undefined,
+      buffer: new Uint8Array(BUFFER_BYTES),
+      // What a device holds after power-on is its own affair.
+      unknown: new Uint8Array(BUFFER_BYTES).fill(1),
+    };
+  });
+  return {
+    platform,
+    pageSize: platform.pageSize,
+    page: BigInt(platform.pageSize),
+    thpSize: platform.thpSize,
+    fds: new Map(),
+    cdevs: new Map(),
+    devices,
+    processes: bootProcesses(platform),
+    charged: new Map(),
+    tokens: new Map(),
+    calls: 0,
+    nextFd: 0,
+    nextCdev: 0,
+    nextFrame: 1,
+    seenRefs: new Map(),
+    seenStatus: new Map(),
+  };
+};
