@@ -3,7 +3,7 @@ import type { CallName, CallOf, OutcomeOf } from "../../spec/calls";
 import type { ClauseId } from "../../spec/clauses/registry";
 import type { Need } from "../../spec/needs";
 import type { InvariantId } from "../../spec/verdict";
-import type { Ledger } from "./ledger";
+import type { Ledger } from "./ledger/ledger";
 
 /** Two answers that cannot both be right: what the earlier ones imply, and what came. */
 export interface Contradiction {
@@ -32,5 +32,7 @@ export interface Invariant {
   readonly needs: readonly Need[];
   /** Clauses that say so, for the report of a contradiction. */
   readonly clauses: readonly ClauseId[];
+  /** Looks last, after those that can say more precisely what is wrong. */
+  readonly general?: true;
   readonly on: Checks;
 }

@@ -9,7 +9,7 @@ import type { Platform } from "../../spec/platform";
 import type { Deviation, InvariantId } from "../../spec/verdict";
 import { WATCHED } from "./catalogue";
 import { type Contradiction, type Finding, HELD, type Invariant } from "./invariant";
-import { Ledger } from "./ledger";
+import { Ledger } from "./ledger/ledger";
 
 /** How often each invariant was really compared with something; shared by all watches of a run. */
 export class InvariantTally {
@@ -31,13 +31,22 @@ interface Entry {
   readonly check: (call: Call, outcome: Outcome, ledger: Ledger) => Finding;
 }
 
+const entriesFor = (name: CallName): readonly Entry[] => {
+  const interested = WATCHED.flatMap(({ on, general }, index) => {
+    const check = on[name] as Entry["check"] | undefined;
+    return check ? [{ index, check, general: general === true }] : [];
+  });
+  // The first contradiction is reported: better the one that says precisely what is wrong.
+  return [
+    ...interested.filter(({ general }) => !general),
+    ...interested.filter(({ general }) => general),
+  ];
+};
+
 /** The invariants interested in each call, so that a call pays for no others. */
-const TABLE = Object.fromEntries(
-  CALL_NAMES.map((name) => [
-    name,
-    WATCHED.flatMap(({ on }, index) => (on[name] ? [{ index, check: on[name] } as Entry] : [])),
-  ]),
-) as unknown as Readonly<Record<CallName, readonly Entry[]>>;
+const TABLE = Object.fromEntries(CALL_NAMES.map((name) => [name, entriesFor(name)])) as Readonly<
+  Record<CallName, readonly Entry[]>
+>;
 
 export class InvariantWatch {
   readonly #ledger: Ledger;
@@ -50,6 +59,8 @@ export class InvariantWatch {
 
   /** undefined: nothing contradicts anything so far. */
   step(call: Call, outcome: Outcome): Deviation | undefined {
+    // The ledger follows the first process only; what another one does is beyond it.
+    if (this.#ledger.lost) return undefined;
     const { checked } = this.#tally;
     for (const { index, check } of TABLE[call.call]) {
       const finding = check(call, outcome, this.#ledger);

@@ -1,0 +1,155 @@
+/** Section G, and I-63: calls that fail, and calls that only ask. */
+import { CALL_NAMES, type Call, type CallName, type Outcome } from "../../spec/calls";
+import type { Errno } from "../../spec/errno";
+import { type Checks, type Finding, HELD, type Invariant } from "./invariant";
+import type { Ledger } from "./ledger/ledger";
+import {
+  FAILED,
+  FAILED_ATTACH,
+  FAILED_ELSEWHERE,
+  FAILED_REPLACE,
+  NOTHING_FAILED,
+} from "./ledger/recent";
+
+const PROBES = [
+  "IOAS_IOVA_RANGES",
+  "TRANSLATE",
+  "PAGE_REFS",
+  "PROC_STATUS",
+  "MEM_READ",
+  "MD_CHECK_MAP",
+  "MD_CHECK_REFS",
+] as const satisfies readonly CallName[];
+
+/** A question asked twice, with nothing but calls of this kind (and questions) in between. */
+const whenRepeated = (kind: number): Checks => {
+  const check = (call: Call, outcome: Outcome, ledger: Ledger): Finding => {
+    const repetition = ledger.recent.repetition(call, outcome);
+    if (repetition === undefined || (repetition.between & kind) === 0) return undefined;
+    if (repetition.finding === HELD) return HELD;
+    return repetition.blame === kind ? repetition.finding : undefined;
+  };
+  return Object.fromEntries(PROBES.map((name) => [name, check]));
+};
+
+export const I_63: Invariant = {
+  id: "I-63",
+  statement: "A replace that fails changes nothing: translations, ranges and pins stay.",
+  needs: [],
+  clauses: ["DEV-33"],
+  on: whenRepeated(FAILED_REPLACE),
+};
+
+const I_84: Invariant = {
+  id: "I-84",
+  statement: "Asking changes nothing: the same question again gets the same answer.",
+  needs: [],
+  clauses: ["RNG-15"],
+  on: whenRepeated(NOTHING_FAILED),
+};
+
+const I_100: Invariant = {
+  id: "I-100",
+  statement: "A call that fails changes nothing (but for UNM-24).",
+  needs: [],
+  clauses: ["MAP-21", "CPY-28", "ALW-07"],
+  on: whenRepeated(FAILED),
+};
+
+const I_106: Invariant = {
+  id: "I-106",
+  statement: "A call that fails changes nothing in other IOASs and contexts.",
+  needs: [],
+  clauses: ["GEN-22"],
+  on: whenRepeated(FAILED_ELSEWHERE),
+};
+
+const I_107: Invariant = {
+  id: "I-107",
+  statement: "An attach that fails changes nothing: ranges, translations and pins stay.",
+  needs: [],
+  clauses: ["DEV-17"],
+  on: whenRepeated(FAILED_ATTACH),
+};
+
+const I_102: Invariant = {
+  id: "I-102",
+  statement: "EMSGSIZE names the number of ranges, which is more than there was room for.",
+  needs: [],
+  clauses: ["RNG-06", "RNG-07"],
+  on: {
+    IOAS_IOVA_RANGES: (call, { errno, out }) => {
+      if (errno !== "EMSGSIZE") return undefined;
+      const { num_iovas: room } = call.in;
+      if (out?.num_iovas !== undefined && out.num_iovas > room) {
+        const stored = out.array?.length ?? 0;
+        if (stored <= room) return HELD;
+        return { expected: `${room} ranges or fewer stored`, actual: `${stored} ranges` };
+      }
+      return { expected: `num_iovas above ${room}`, actual: `${out?.num_iovas ?? "none"}` };
+    },
+  },
+};
+
+/** What every command of an iommufd can say, by its framing and its ids. */
+const COMMAND: readonly Errno[] = [
+  "EBADF",
+  "EFAULT",
+  "ENOTTY",
+  "EINVAL",
+  "E2BIG",
+  "EOPNOTSUPP",
+  "ENOENT",
+  "ENOMEM",
+];
+/** What the driver of an IOMMU may say when a domain has to take something in. */
+const DRIVER: readonly Errno[] = ["EIO", "ENODEV", "EBUSY"];
+const PLACE: readonly Errno[] = ["EOVERFLOW", "EEXIST", "ENOSPC", ...DRIVER];
+const ATTACH: readonly Errno[] = ["EADDRINUSE", "EOVERFLOW", ...DRIVER];
+/** Calls of VFIO know no surplus and no unknown id but that of a pt_id. */
+const VFIO: readonly Errno[] = ["EBADF", "EFAULT", "ENOTTY", "EINVAL", "ENOMEM"];
+
+const DOCUMENTED: { readonly [K in CallName]?: readonly Errno[] } = {
+  DESTROY: [...COMMAND, "EBUSY"],
+  IOAS_ALLOC: [...COMMAND, "EBUSY"],
+  IOAS_IOVA_RANGES: [...COMMAND, "EMSGSIZE"],
+  IOAS_ALLOW_IOVAS: [...COMMAND, "EADDRINUSE"],
+  IOAS_MAP: [...COMMAND, ...PLACE],
+  IOAS_COPY: [...COMMAND, ...PLACE, "EPERM"],
+  IOAS_UNMAP: [...COMMAND, "EOVERFLOW", "EBUSY", "EDEADLOCK"],
+  OPTION: [...COMMAND, "EPERM", "EBUSY", "EADDRINUSE"],
+  VFIO_IOAS: [...COMMAND, "ENODEV"],
+  VFIO_BIND: [...VFIO, "EBADFD", "EPERM", "ENODEV", "EBUSY"],
+  VFIO_ATTACH: [...VFIO, "ENOENT", ...ATTACH],
+  VFIO_DETACH: VFIO,
+  ADD_RESERVED: [...COMMAND, "EOVERFLOW", "EADDRINUSE"],
+  MOCK_DOMAIN: [...COMMAND, ...ATTACH],
+  MOCK_DOMAIN_FLAGS: [...COMMAND, ...ATTACH],
+  MOCK_DOMAIN_REPLACE: [...COMMAND, ...ATTACH],
+  MD_CHECK_MAP: COMMAND,
+  MD_CHECK_REFS: [...COMMAND, "EIO"],
+};
+
+const documented =
+  (errnos: ReadonlySet<string>) =>
+  (_call: Call, { errno }: Outcome): Finding => {
+    if (errno === 0) return undefined;
+    if (errnos.has(errno)) return HELD;
+    return { expected: `success or one of ${[...errnos].join(", ")}`, actual: errno };
+  };
+
+const I_105: Invariant = {
+  id: "I-105",
+  statement: "An errno is one that the documents know for that call.",
+  needs: [],
+  clauses: ["GEN-20"],
+  on: Object.fromEntries(
+    CALL_NAMES.flatMap((name) => {
+      const errnos = DOCUMENTED[name];
+      return errnos ? [[name, documented(new Set(errnos))] as const] : [];
+    }),
+  ),
+};
+
+/** Queries belong to section F of the list, but are seen in one history like the rest. */
+export const FAILURE: readonly Invariant[] = [I_84, I_100, I_102, I_105, I_106, I_107];

@@ -1,0 +1,161 @@
+/** One IOAS and the objects around it, as the answers told of them. */
+import type { Iommu, Device as PlatformDevice } from "../../../spec/platform";
+import type { IovaRange } from "../../../spec/units";
+import type { Area } from "./pages";
+import { asSet, complement, EVERYTHING, type RangeSet } from "./ranges";
+
+/** One open of /dev/iommu. */
+export class Context {
+  readonly objects = new Map<number, LiveObject>();
+  /** Devices of the VFIO front end bound to it. */
+  readonly bound = new Set<Device>();
+  /** User space has closed it; bound devices may keep it alive (OBJ-08) or not. */
+  closed = false;
+  rlimitMode = 0n;
+  /** Id of the compat IOAS; 0: none; undefined: nobody knows. */
+  compat: number | undefined = 0;
+}
+
+/** A bound device. */
+export interface Device {
+  readonly kind: "device";
+  readonly ctx: Context;
+  readonly id: number;
+  /** Index into platform.devices; -1 for one of the mock driver. */
+  readonly index: number;
+  readonly group: Group;
+  readonly iommu: Iommu | undefined;
+  readonly reserved: RangeSet;
+  hwpt: Hwpt | undefined;
+}
+
+/** Devices that cannot be told apart by an IOMMU, and so have one owner and one HWPT. */
+export interface Group {
+  readonly devices: Set<Device>;
+  /** Reserved regions of all its devices: they may count as soon as one attaches (RSV-05). */
+  readonly reserved: RangeSet;
+}
+
+export interface Hwpt {
+  readonly kind: "hwpt";
+  readonly id: number;
+  readonly ioas: Ioas;
+  readonly devices: Set<Device>;
+}
+
+/** A device of the mock driver, which DESTROY takes away. */
+export interface Stdev {
+  readonly kind: "stdev";
+  readonly device: Device;
+}
+
+export type LiveObject = Ioas | Hwpt | Device | Stdev;
+
+/** A complete answer of IOVA_RANGES. */
+export interface RangesAnswer {
+  readonly set: RangeSet;
+  readonly alignment: bigint;
+  /** `Ioas.detaches` at that time. */
+  readonly detaches: number;
+}
+
+export class Ioas {
+  readonly kind = "ioas";
+  readonly id: number;
+  readonly ctx: Context;
+  /** Ascending, disjoint. */
+  readonly areas: Area[] = [];
+  doubts = 0;
+  readonly hwpts = new Set<Hwpt>();
+  readonly devices = new Set<Device>();
+  readonly added: IovaRange[] = [];
+  /** undefined: nobody knows. */
+  allowed: RangeSet | undefined = [];
+  huge = 1n;
+  /** True: nobody knows what is reserved (DEV-35). */
+  fog = false;
+  everAttached = false;
+  attaches = 0;
+  detaches = 0;
+
+  /** The last complete answer, and what happened to the IOAS since. */
+  answer: RangesAnswer | undefined;
+  narrowed = false;
+  widened = false;
+  reshaped = false;
+  /** Complete answers by attachments, for the present `added` and without an allowed list. */
+  readonly answers = new Map<number, RangesAnswer>();
+
+  #usable: RangeSet | undefined;
+  #promised: RangeSet | undefined;
+  #key: number | undefined;
+
+  constructor(id: number, ctx: Context) {
+    this.id = id;
+    this.ctx = ctx;
+  }
+
+  /** IOVAs that nothing known reserves. */
+  get usable(): RangeSet {
+    this.#usable ??= this.#complement((device) => device.reserved);
+    return this.#usable;
+  }
+
+  /** IOVAs that nothing can have reserved: fellows of an attached device may count (RSV-05). */
+  get promised(): RangeSet {
+    this.#promised ??= this.#complement((device) => device.group.reserved);
+    return this.#promised;
+  }
+
+  #complement(reservedBy: (device: Device) => RangeSet): RangeSet {
+    if (this.devices.size === 0 && this.added.length === 0) return EVERYTHING;
+    const reserved: IovaRange[] = [...this.added];
+    for (const device of this.devices) {
+      reserved.push(...reservedBy(device));
+      if (device.iommu) reserved.push(...complement([device.iommu.aperture]));
+    }
+    return complement(asSet(reserved));
+  }
+
+  /** A number for the set of attached devices, as far as it matters to ranges and alignment. */
+  get attached(): number {
+    if (this.#key === undefined) {
+      this.#key = 0;
+      for (const { index } of this.devices) this.#key += index < 0 ? 0 : 2 ** index;
+      // All devices of the mock driver are alike.
+      if (this.#key === 0 && this.devices.size > 0) this.#key = 1;
+    }
+    return this.#key;
+  }
+
+  /** The alignment cannot be smaller: no domain can translate less than one of its pages. */
+  alignmentAtLeast(pageSize: number): bigint {
+    let least = this.huge === 0n ? pageSize : 1;
+    for (const { iommu } of this.devices) least = Math.max(least, iommu?.ioPageSize ?? 1);
+    return BigInt(least);
+  }
+
+  /** Attachments or reservations are about to be others. */
+  moved(how: "narrowed" | "widened"): void {
+    this[how] = true;
+    this.#usable = undefined;
+    this.#promised = undefined;
+    this.#key = undefined;
+  }
+
+  /** Index of the first area that ends at `iova` or later. */
+  firstAt(iova: bigint): number {
+    const { areas } = this;
+    let low = 0;
+    let high = areas.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((areas[middle] as Area).last < iova) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+export const groupReserved = (devices: readonly PlatformDevice[], group: number | null): RangeSet =>
+  devices.flatMap((device) => (device.group === group ? device.reserved : []));

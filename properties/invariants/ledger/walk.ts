@@ -1,0 +1,186 @@
+/**
+ * Compares what a domain translates with the mappings of its IOAS, in one pass over both, and
+ * keeps the physical pages seen for as long as they stay pinned.
+ */
+import type { CallOf, OutcomeOf } from "../../../spec/calls";
+import type { Translation } from "../../../spec/fields";
+import { PERM_WRITE } from "../../../spec/uapi/flags";
+import type { Contradiction } from "../invariant";
+import type { Ioas } from "./ioas";
+import type { PageIdentity, UserMemory } from "./memory";
+import type { Area, Pages } from "./pages";
+import { hex, higher, lower, showRange } from "./ranges";
+
+/** A page seen at a physical address, while its MAP has it pinned. */
+interface Sighting {
+  readonly pages: Pages;
+  readonly page: number;
+  readonly identity: PageIdentity;
+  readonly frame: bigint;
+}
+
+/** A hostile answer must not cost more than this many pages per run. */
+const MOST_PAGES = 512;
+
+const seen = (at: bigint, expected: string, actual: string): Contradiction => ({
+  expected: `at ${hex(at)}: ${expected}`,
+  actual,
+});
+
+export class Walk {
+  /** Translated, but mapped by nobody. */
+  stray: Contradiction | undefined;
+  /** Mapped, but not translated, or with other rights. */
+  missing: Contradiction | undefined;
+  /** Writable by the device, but mapped read-only. */
+  writable: Contradiction | undefined;
+  /** Another physical page than before, though the page never was unpinned. */
+  moved: Contradiction | undefined;
+  /** Two pinned pages at one physical address, or one at two. */
+  confused: Contradiction | undefined;
+  /** Pieces of mappings that were compared, and pages that had been seen before. */
+  pieces = 0;
+  known = 0;
+  related = 0;
+
+  readonly #memory: UserMemory;
+  readonly #byFrame = new Map<bigint, Sighting>();
+  readonly #byPage = new Map<number, Sighting>();
+  #outcome: unknown;
+
+  constructor(memory: UserMemory) {
+    this.#memory = memory;
+  }
+
+  /** To be called between two answers. */
+  reset(): void {
+    this.#outcome = undefined;
+  }
+
+  /** Looks at an answer; a second look at the same one costs nothing. */
+  at(ioas: Ioas, call: CallOf<"TRANSLATE">, outcome: OutcomeOf<"TRANSLATE">): this {
+    if (this.#outcome === outcome) return this;
+    this.#outcome = outcome;
+    this.stray = undefined;
+    this.missing = undefined;
+    this.writable = undefined;
+    this.moved = undefined;
+    this.confused = undefined;
+    this.pieces = 0;
+    this.known = 0;
+    this.related = 0;
+    this.#compare(ioas, call.in.iova, call.in.last, outcome.out?.runs ?? []);
+    return this;
+  }
+
+  #compare(ioas: Ioas, first: bigint, last: bigint, runs: readonly Translation[]): void {
+    let r = 0;
+    /** The next byte that the present run translates. */
+    let next = runs[0]?.iova ?? 0n;
+    for (let i = ioas.firstAt(first); i < ioas.areas.length; i++) {
+      const area = ioas.areas[i] as Area;
+      if (area.start > last) break;
+      let at = higher(area.start, first);
+      const end = lower(area.last, last);
+      const from = at;
+      while (at <= end) {
+        const run = runs[r];
+        if (run !== undefined && next < at) {
+          this.stray ??= seen(next, "no translation", `translated to ${hex(run.pa)}`);
+          return;
+        }
+        if (run === undefined || next > at) {
+          // A doubtful mapping is there as a whole or not at all; without rights it does nothing.
+          const optional = area.perm === 0 || (!area.sure && at === from);
+          if (!optional) this.missing ??= this.#missingAt(area, at);
+          break;
+        }
+        const runLast = run.iova + run.length - 1n;
+        const to = lower(runLast, end);
+        this.#piece(area, at, to, run);
+        at = to + 1n;
+        next = at;
+        if (next > runLast) {
+          r++;
+          next = runs[r]?.iova ?? 0n;
+        }
+      }
+    }
+    const rest = runs[r];
+    if (rest !== undefined) {
+      this.stray ??= seen(
+        next,
+        "no translation",
+        `translated to ${hex(rest.pa + next - rest.iova)}`,
+      );
+    }
+  }
+
+  #missingAt(area: Area, at: bigint): Contradiction {
+    return seen(
+      at,
+      `translated, as ${showRange(area.start, area.last)} is mapped`,
+      "nothing there",
+    );
+  }
+
+  #piece(area: Area, at: bigint, to: bigint, run: Translation): void {
+    this.pieces++;
+    if (run.perm !== area.perm) {
+      const contradiction = seen(at, `permission ${area.perm}, as mapped`, `${run.perm}`);
+      if ((run.perm & ~area.perm & PERM_WRITE) !== 0) this.writable ??= contradiction;
+      else this.missing ??= contradiction;
+    }
+    const memory = this.#memory;
+    const va = area.userVa + (at - area.start);
+    const page = memory.page(va);
+    const count = Math.min(memory.page(va + (to - at)) - page, MOST_PAGES);
+    let frame = run.pa + (at - run.iova) - memory.offset(va);
+    for (let k = 0; k <= count; k++) {
+      const before = area.pages.frames.get(page + k);
+      if (before === undefined) this.#sight(area, page + k, frame, at);
+      else {
+        this.known++;
+        if (before !== frame) {
+          this.moved ??= seen(at, `page ${hex(before)} as before, still pinned`, hex(frame));
+        }
+      }
+      frame += BigInt(memory.pageSize);
+    }
+  }
+
+  /** The first sighting of a page since it was pinned. */
+  #sight(area: Area, page: number, frame: bigint, at: bigint): void {
+    const { pages } = area;
+    // What a doubtful mapping shows is worth nothing until it is known to be there.
+    if (!area.sure || !area.held) return;
+    pages.frames.set(page, frame);
+    const identity = this.#memory.identity(page, pages.born);
+    if (identity === undefined) return;
+    const sighting = { pages, page, identity, frame };
+    const there = this.#byFrame.get(frame);
+    if (there && isCurrent(there)) {
+      this.related++;
+      if (!samePage(there.identity, identity)) {
+        this.confused ??= seen(at, "a physical page of its own", `${hex(frame)}, another's page`);
+      }
+    }
+    const elsewhere = this.#byPage.get(identity.key);
+    if (elsewhere && samePage(elsewhere.identity, identity) && isCurrent(elsewhere)) {
+      this.related++;
+      if (elsewhere.frame !== frame) {
+        this.confused ??= seen(
+          at,
+          `${hex(elsewhere.frame)}, where this page is pinned`,
+          hex(frame),
+        );
+      }
+    }
+    this.#byFrame.set(frame, sighting);
+    this.#byPage.set(identity.key, sighting);
+  }
+}
+
+const isCurrent = ({ pages, page, frame }: Sighting): boolean => pages.frames.get(page) === frame;
+const samePage = (a: PageIdentity, b: PageIdentity): boolean =>
+  a.key === b.key && a.since === b.since;
