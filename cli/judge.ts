@@ -2,7 +2,7 @@
 import { InvariantTally } from "../properties/invariants/watch";
 import { type Disagreement, type JudgedRecordings, judgeRecordings } from "../properties/judge";
 import { judgeHistory } from "../properties/oracle";
-import { table } from "../reports/console/text";
+import { table, wrap } from "../reports/console/text";
 import { inert } from "../reports/inert";
 import { renderJson } from "../reports/json";
 import { count, plural } from "../reports/summary";
@@ -117,11 +117,12 @@ const render = (judged: JudgedRecordings, style: ReturnType<typeof styleFor>): s
   const { traces, steps, agreed, disagreed, unsupported, disagreements, notJudged } = judged;
   const needs = Object.entries(judged.needs).map(([need, n]) => `${need} ${count(n ?? 0)}`);
   const needed = needs.length === 0 ? "" : ` (${needs.join(", ")})`;
-  const lines = [
+  const lines = wrap(
     `${plural(traces, "trace")}, ${plural(steps, "step")}: ${count(agreed)} agreed, ` +
       `${count(disagreed)} disagreed, ${count(unsupported)} unsupported${needed}, ` +
       `${count(notJudged)} not judged after a disagreement`,
-  ];
+    style.width,
+  );
   if (disagreed > 0) {
     const more = disagreed - SHOWN;
     const rows = disagreements.slice(0, SHOWN).map(row);

@@ -12,7 +12,7 @@ import {
   whyOf,
 } from "../summary";
 import { renderFailure } from "./failure";
-import { labelled, type Style, table } from "./text";
+import { labelled, type Style, table, wrap } from "./text";
 
 /** What only this machine knows, and what is therefore not in the results. */
 export interface Circumstances {
@@ -100,10 +100,13 @@ const quotas = (all: readonly Quota[]): string => {
   return `${missed.length} of ${all.length} missed: ${named.join("; ")}`;
 };
 
-const renderVerdict = (results: Results, { colors }: Style): string => {
+const renderVerdict = (results: Results, { colors, width }: Style): string => {
   const paint = { pass: colors.green, fail: colors.red, error: colors.red };
   const chosen = paint[results.verdict as keyof typeof paint] ?? colors.yellow;
   const why = whyOf(results);
-  const said = `${chosen(colors.bold(headline(results)))}${why === "" ? "" : `: ${why}`}`;
-  return `${said} (exit ${results.exitCode})`;
+  const said = headline(results);
+  const text = `${said}${why === "" ? "" : `: ${why}`} (exit ${results.exitCode})`;
+  return wrap(text, width)
+    .map((line, i) => (i === 0 ? line.replace(said, chosen(colors.bold(said))) : line))
+    .join("\n");
 };
