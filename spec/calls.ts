@@ -140,8 +140,9 @@ export const CALLS = {
   },
   /**
    * The device moves bytes between its own 64-byte buffer, from device_offset, and memory at
-   * iova. Fields of the outcome are what the IUT can see; a field it cannot see is left out.
-   * fault: 1 when the IOMMU blocked any byte. bytes: the device buffer's bytes after to_device.
+   * iova. EINVAL before BIND: nobody gets at the device then. Fields of the outcome are what the
+   * IUT can see; a field it cannot see is left out. fault: 1 when the IOMMU blocked any byte.
+   * bytes: what arrived in the device's buffer, after a to_device that was not blocked.
    */
   DMA: {
     on: "process",

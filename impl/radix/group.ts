@@ -24,7 +24,7 @@ export class IommufdGroup {
   attach(device: HostDevice, hwpt: IommufdHwptPaging): 0 | Errno {
     if (this.#hwpt !== undefined && this.#hwpt !== hwpt) return "EINVAL";
     const { iopt } = hwpt.ioas;
-    const errno = reserveRegions(iopt, device) || device.iommu.attach(device, hwpt.domain);
+    const errno = reserveRegions(iopt, device) || this.#follow(device, hwpt);
     if (errno !== 0) {
       iopt.unreserve(device);
       return errno;
@@ -40,8 +40,10 @@ export class IommufdGroup {
     const hwpt = this.#hwpt;
     assert(hwpt !== undefined, "a group with an attached device has a HW page table");
     this.#attached.splice(this.#attached.indexOf(device), 1);
-    device.iommu.detach(device);
-    if (this.#attached.length === 0) this.#hwpt = undefined;
+    if (this.#attached.length === 0) {
+      this.#hwpt = undefined;
+      if (device.group !== null) device.group.domain = undefined;
+    }
     hwpt.ioas.iopt.unreserve(device);
     hwpt.users -= 1;
     return hwpt;
@@ -56,7 +58,7 @@ export class IommufdGroup {
     if (old === undefined) return "EINVAL";
     if (old === hwpt) return old;
     const moves = hwpt.ioas !== old.ioas;
-    const errno = (moves ? this.#reserveAll(hwpt) : 0) || this.#switchDomains(hwpt, old);
+    const errno = (moves ? this.#reserveAll(hwpt) : 0) || this.#switchDomain(hwpt);
     if (errno !== 0) {
       if (moves) this.#unreserveAll(hwpt);
       return errno;
@@ -80,15 +82,17 @@ export class IommufdGroup {
     for (const device of this.#attached) hwpt.ioas.iopt.unreserve(device);
   }
 
-  /** One domain to the other without a gap; all devices or none. */
-  #switchDomains(hwpt: IommufdHwptPaging, old: IommufdHwptPaging): 0 | Errno {
-    for (const device of this.#attached) {
-      const errno = device.iommu.attach(device, hwpt.domain);
-      if (errno === 0) continue;
-      for (const moved of this.#attached) moved.iommu.attach(moved, old.domain);
-      return errno;
-    }
-    return 0;
+  /** The first device brings the group to the domain; the others find it there (DEV-16). */
+  #follow(device: HostDevice, hwpt: IommufdHwptPaging): 0 | Errno {
+    if (this.#hwpt !== undefined) return 0;
+    return device.iommu.attach(device.group, hwpt.domain);
+  }
+
+  /** One domain to the other without a gap, for the whole group at once. */
+  #switchDomain(hwpt: IommufdHwptPaging): 0 | Errno {
+    const [device] = this.#attached;
+    assert(device !== undefined, "a group with a HW page table has an attached device");
+    return device.iommu.attach(device.group, hwpt.domain);
   }
 }
 

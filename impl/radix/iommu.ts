@@ -1,12 +1,13 @@
 /**
  * The hardware side: IOMMUs, and the devices and groups behind them.
  *
- * An IOMMU translates a device's DMA by walking the page table of the domain that the device is
- * attached to, on every access: there is no IOTLB, so nothing is ever stale. Domains serve only
- * the IOMMU that made them. A device that is not attached itself is blocked (DEV-07), even while
- * others of its group are attached; hardware that cannot tell them apart would let it through.
+ * An IOMMU translates a device's DMA by walking the page table of the domain that the device's
+ * group is attached to, on every access: there is no IOTLB, so nothing is ever stale. Domains
+ * serve only the IOMMU that made them.
  *
- * Groups are the unit of ownership: the DMA of all their devices belongs to one owner (DEV-04).
+ * Groups are the unit of isolation: hardware need not be able to tell their devices apart. So
+ * the DMA of all of them belongs to one owner (DEV-04) and goes through one domain, whichever of
+ * them is attached (DEV-41); without a domain it is blocked (DEV-07).
  */
 import type { Errno } from "../../spec/errno";
 import type { IovaRange } from "../../spec/units";
@@ -17,6 +18,8 @@ export const DEVICE_BUFFER_SIZE = 64;
 export class IommuGroup {
   /** A kernel driver uses one of its devices through the DMA API (DEV-05). */
   readonly #heldByKernel: boolean;
+  /** What translates the DMA of its devices now. */
+  domain: IommuDomain | undefined;
   #owner: object | undefined;
   #owned = 0;
 
@@ -25,8 +28,7 @@ export class IommuGroup {
   }
 
   claim(owner: object): 0 | Errno {
-    if (this.#heldByKernel) return "EBUSY";
-    if (this.#owned > 0 && this.#owner !== owner) return "EPERM";
+    if (this.#heldByKernel || (this.#owned > 0 && this.#owner !== owner)) return "EPERM";
     this.#owner = owner;
     this.#owned += 1;
     return 0;
@@ -45,8 +47,6 @@ export interface HostDevice {
   readonly reserved: readonly IovaRange[];
   readonly coherent: boolean;
   readonly msiIsolated: boolean;
-  /** What translates its DMA now. */
-  domain: IommuDomain | undefined;
   /** The device's own memory, for DMA to and from; made on first use. */
   buffer: Uint8Array | undefined;
 }
@@ -64,15 +64,11 @@ export class Iommu {
     return new IommuDomain(this);
   }
 
-  /** The driver's attach: also moves a device from one domain to another without a gap. */
-  attach(device: HostDevice, domain: IommuDomain): 0 | Errno {
-    if (domain.iommu !== this) return "EINVAL";
-    device.domain = domain;
+  /** The driver's attach: also moves a group from one domain to another without a gap. */
+  attach(group: IommuGroup | null, domain: IommuDomain): 0 | Errno {
+    if (group === null || domain.iommu !== this) return "EINVAL";
+    group.domain = domain;
     return 0;
-  }
-
-  detach(device: HostDevice): void {
-    device.domain = undefined;
   }
 
   /**
@@ -80,7 +76,7 @@ export class Iommu {
    * address; -1 when it is blocked.
    */
   translate(device: HostDevice, iova: bigint, perm: number): number {
-    const { domain } = device;
+    const domain = device.group?.domain;
     if (domain === undefined || iova < this.aperture[0] || iova > this.aperture[1]) return -1;
     const ioPage = domain.ioPageOf(iova);
     const iopte = domain.iopteAt(ioPage);

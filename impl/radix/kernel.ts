@@ -97,7 +97,6 @@ const makeDevices = (platform: Platform, iommus: readonly Iommu[]): HostDevice[]
     reserved: device.reserved,
     coherent: device.coherent,
     msiIsolated: device.msiIsolated,
-    domain: undefined,
     buffer: undefined,
   }));
 };

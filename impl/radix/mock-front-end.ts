@@ -72,7 +72,6 @@ const makeAttached = (
     reserved: [],
     coherent: true,
     msiIsolated: true,
-    domain: undefined,
     buffer: undefined,
   });
   if (typeof device === "string") return device;

@@ -64,7 +64,8 @@ export const dma: OnProcess<"DMA"> = ({ vfio, physical }, args): OutcomeOf<"DMA"
   const file = vfio.file(args.devfd);
   if (file === undefined) return fail("EBADF");
   const { length, device_offset: offset } = args;
-  if (length + offset > DEVICE_BUFFER_SIZE) return fail("EINVAL");
+  // Before BIND nobody gets at the device itself (VFD-18).
+  if (file.binding === undefined || length + offset > DEVICE_BUFFER_SIZE) return fail("EINVAL");
   const { host } = file.vfioDevice;
   host.buffer ??= new Uint8Array(DEVICE_BUFFER_SIZE);
   const bytes = host.buffer.subarray(offset, offset + length);

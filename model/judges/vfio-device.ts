@@ -145,7 +145,7 @@ export const VFIO_BIND = judge<"VFIO_BIND", BindView>("VFIO_BIND", {
     rule("DEV-02", "ENODEV", (v) => v.device?.spec.group === null),
     rule("DEV-03", "EPERM", (v) => v.device?.spec.msiIsolated === false),
     rule("DEV-04", "EPERM", groupHasOtherOwner, { hard: true }),
-    rule("DEV-05", "EBUSY", (v) => v.device?.spec.kernelDriverInGroup === true),
+    rule("DEV-05", "EPERM", (v) => v.device?.spec.kernelDriverInGroup === true),
   ],
   facts: [
     ...newIdFacts<BindView, { readonly out_devid?: number }>((out) => out.out_devid),

@@ -47,9 +47,10 @@ export const DEV = [
     statement:
       "A device cannot be bound while a kernel driver that does DMA holds a device of its " +
       "group.",
-    errno: "EBUSY",
-    basis: { rule: "D" },
-    source: ["iommufd.rst", "iommu.c __iommu_take_dma_ownership"],
+    // clauses.md says EBUSY; iommu.c counts such a driver as an owner, and answers EPERM.
+    errno: "EPERM",
+    basis: { rule: "D", errno: "I" },
+    source: ["iommufd.rst", "iommu.c iommu_device_claim_dma_owner"],
     needs: ["unfit-device"],
     sides: ["success", "violation"],
   },
