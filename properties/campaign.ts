@@ -87,6 +87,7 @@ class Campaign {
   readonly #held = new Set<Expectation>();
   readonly #inconclusive: string[] = [];
   #unshrunk = 0;
+  #runs = 0;
   #done = 0;
   #stopped: Stop | undefined;
   #nondeterministic: string | undefined;
@@ -114,14 +115,18 @@ class Campaign {
     const property = fc.asyncProperty(arbitraryOf(this.#options), async (trace) => {
       const path = drawn++;
       if (path % of !== index - 1) return;
-      // Timers and signals get their turn only between macrotasks.
-      if (path % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
+      await this.#breathe();
       if (this.#mustStop()) throw STOP;
       await this.#sequence(trace, path);
     });
     const details = await fc.check(property, { seed, numRuns: sequences, endOnFailure: true });
     const error: unknown = details.errorInstance;
     if (details.failed && error !== STOP) throw error;
+  }
+
+  /** Timers and signals get their turn only between macrotasks. */
+  async #breathe(): Promise<void> {
+    if (this.#runs++ % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
 
   #mustStop(): boolean {
@@ -164,6 +169,9 @@ class Campaign {
       return;
     }
     const stillFails = async (trace: Trace): Promise<boolean> => {
+      await this.#breathe();
+      // Interrupted while shrinking: the smallest trace so far is kept.
+      if (this.#options.signal.aborted) return false;
       const again = await runTrace(iut, trace);
       const found = judgeHistory(again, profile, new Coverage(), new InvariantTally());
       return found !== undefined && keyOf(signatureOf(found.deviation)) === keyOf(signature);
@@ -176,18 +184,20 @@ class Campaign {
       minimal.finding === undefined ? [history, finding] : [minimal.history, minimal.finding];
     const found = { version, seed, path: String(path) };
     const { step, deviation } = at;
-    this.#keep(best, at, `${seed}:${path}`, () =>
+    const kept = this.#keep(best, at, `${seed}:${path}`, () =>
       saveCapsule({ iut: iutSpec, profile, deviation, step, history: best, found }),
     );
+    kept.occurrences++;
   }
 
-  #keep(history: History, at: Finding, seedPath: string, save: () => string): void {
+  #keep(history: History, at: Finding, seedPath: string, save: () => string): Found {
     const { deviation } = at;
     const [clause] = deviation.clauses;
     const expectation = this.#options.knownFailing.find((e) => covers(e, deviation));
     if (expectation !== undefined) this.#held.add(expectation);
     const key = keyOf(signatureOf(deviation));
-    if (this.#found.has(key)) return;
+    const known = this.#found.get(key);
+    if (known !== undefined) return known;
     const failure = {
       clause,
       statement: statementOf(clause),
@@ -201,11 +211,14 @@ class Campaign {
       capsule: save(),
       seedPath,
     };
-    this.#found.set(key, { failure, occurrences: 1 });
+    const found = { failure, occurrences: 0 };
+    this.#found.set(key, found);
+    return found;
   }
 
   results(): Results {
-    const found = [...this.#found.values()];
+    // Sorted, so that a used --db and a fresh one list the same failures in the same order.
+    const found = [...this.#found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
     return concludeRun(this.#options, {
       coverage: this.#coverage,
       tally: this.#tally,

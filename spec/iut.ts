@@ -64,8 +64,9 @@ export const inProcess = (info: IutInfo, boot: (platform: Platform) => Machine):
   },
 });
 
+/** The error and where it was thrown; without folders, so that every machine says the same. */
 const reasonOf = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error);
-  const at = error.stack?.split("\n")[1]?.trim() ?? "";
-  return at === "" ? String(error) : `${String(error)} (${at})`;
+  const at = /at (?:.*[\\/(])?([^\\/()]+:\d+):\d+\)?$/m.exec(error.stack ?? "")?.[1];
+  return at === undefined ? String(error) : `${String(error)} (${at})`;
 };

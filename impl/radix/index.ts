@@ -12,6 +12,7 @@ export const radix: Iut = inProcess(
       "multi-device-group",
       "mixed-iommus",
       "unfit-device",
+      "large-iommu-page",
       "dma",
       "translate",
       "page-refs",

@@ -24,7 +24,9 @@ export type Twist<K extends CallName, S> = readonly [
 ];
 
 /** Share of calls that are twisted; calls that fail by themselves come on top. */
-const TWISTED = 34;
+const TWISTED = 66;
+/** A twist may have no place in the present state; another one may. */
+const TRIES = 4;
 
 /**
  * Makes a call, sometimes twisted, rarely twice: calls that break several rules at once are
@@ -38,9 +40,12 @@ export const makeTwisted = <K extends CallName, S>(
 ): Made => {
   let twisted = step;
   const times = c.draw.chance(TWISTED) ? (c.draw.chance(12) ? 2 : 1) : 0;
-  for (let i = 0; i < times; i++) {
+  let done = 0;
+  for (let tries = 0; tries < TRIES * times && done < times; tries++) {
     const args = c.draw.pick(twists)?.[1](twisted, c, subject);
-    if (args !== undefined) twisted = { ...twisted, in: args };
+    if (args === undefined) continue;
+    twisted = { ...twisted, in: args };
+    done++;
   }
   return c.make(twisted);
 };

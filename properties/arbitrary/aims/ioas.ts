@@ -54,7 +54,7 @@ export const allocAim: Aim = {
   make: (c, scene) => {
     const fd = c.draw.pick(scene.fds);
     if (fd === undefined) return false;
-    const flags = c.draw.chance(25) ? c.draw.of(1, 0x8000_0000) : 0;
+    const flags = c.draw.chance(35) ? c.draw.of(1, 0x8000_0000) : 0;
     c.make({ call: "IOAS_ALLOC", fd: c.iommufd(fd), in: flags === 0 ? {} : { flags } });
     return true;
   },
@@ -114,6 +114,14 @@ const ALLOW_TWISTS: readonly Twist<"IOAS_ALLOW_IOVAS", IoasView>[] = [
         ...a,
         ...allow([...((a.array as IovaRange[] | undefined) ?? []), range(start, at)]),
       };
+    },
+  ],
+  [
+    "ALW-13",
+    ({ in: a }, { draw }, ioas) => {
+      const valid = draw.pick(ioas.ranges);
+      if (valid === undefined || valid[0] < 2n) return undefined;
+      return { ...a, ...allow([range(valid[0] - 1n, valid[0]), range(valid[1], valid[0])]) };
     },
   ],
   [

@@ -12,6 +12,7 @@ import {
   MAP_WRITEABLE,
   VFIO_ATTACH_ARGSZ,
   VFIO_BIND_ARGSZ,
+  VFIO_DETACH_ARGSZ,
   VFIO_IOAS_GET,
   VFIO_IOAS_SET,
 } from "../../../spec/uapi/flags";
@@ -94,7 +95,19 @@ const openAndBind = (c: Composer, fd: number): number | undefined => {
   const taken = sceneOf(c.model).cdevs.map(({ dev }) => dev);
   const closed = [0, 1, 2, 3, 4].filter((dev) => c.platform.devices[dev] && !taken.includes(dev));
   const dev = c.draw.chance(50) ? closed.at(-1) : c.draw.pick(closed);
-  if (dev === undefined) return undefined;
+  return dev === undefined ? undefined : bindDevice(c, dev, fd);
+};
+
+/** Two devices of one group, if the platform has such a group. */
+const pairOfAGroup = ({ platform: { devices } }: Composer): readonly number[] => {
+  const second = devices.findIndex(
+    ({ group }, i) => group !== null && devices.findIndex((d) => d.group === group) < i,
+  );
+  if (second < 0) return [];
+  return [devices.findIndex(({ group }) => group === devices[second]?.group), second];
+};
+
+const bindDevice = (c: Composer, dev: number, fd: number): number | undefined => {
   const { outcome } = c.make({ call: "DEVICE_OPEN", in: { dev } });
   const devfd = (outcome.out as { devfd: number } | undefined)?.devfd;
   if (devfd === undefined) return undefined;
@@ -147,7 +160,7 @@ export const MOTIFS: readonly Aim[] = [
     map(c, ioas, { va: start("buf0"), bytes: PAGE });
   }),
   // AUT-09: room for the length, but not at the alignment that 6.12 wants.
-  motif("misaligned-hole", 2, ["IOAS_ALLOW_IOVAS"], (c, { fd }) => {
+  motif("misaligned-hole", 1, ["IOAS_ALLOW_IOVAS"], (c, { fd }) => {
     const ioas = fresh(c, fd);
     if (ioas === undefined) return;
     const at = 0x100_0000n + PAGE * c.draw.of(1n, 3n);
@@ -156,7 +169,7 @@ export const MOTIFS: readonly Aim[] = [
     map(c, ioas, { va: new Handle("buf0", "", PAGE), bytes: PAGE });
   }),
   // AUT-11: aligning upwards would leave the address space.
-  motif("top-of-the-world", 2, ["IOAS_ALLOW_IOVAS"], (c, { fd }) => {
+  motif("top-of-the-world", 1, ["IOAS_ALLOW_IOVAS"], (c, { fd }) => {
     const ioas = fresh(c, fd);
     if (ioas === undefined) return;
     allow(c, ioas, [[U64_MAX - 4n * PAGE + 1n, U64_MAX - c.draw.of(0n, 1n, PAGE)]]);
@@ -175,6 +188,14 @@ export const MOTIFS: readonly Aim[] = [
     map(c, ioas, { va: new Handle("buf0"), bytes: 2n * PAGE });
     map(c, ioas, { va: new Handle("buf0"), bytes: 1n });
   }),
+  // AUT-10: room of a single byte is no room.
+  motif("single-byte-hole", 1, ["IOAS_ALLOW_IOVAS"], (c, { fd }) => {
+    const ioas = fresh(c, fd);
+    if (ioas === undefined) return;
+    allow(c, ioas, [[0x100_0000n, 0x100_0000n + PAGE]]);
+    map(c, ioas, { va: start("buf0"), bytes: 1n, at: 0x100_0001n });
+    map(c, ioas, { va: start("buf0"), bytes: 1n });
+  }),
   // AUT-15: a reservation between two automatic maps is respected by the second.
   motif("reserve-between", 1, ["ADD_RESERVED"], (c, ioas) => {
     map(c, ioas, { va: start("buf0"), bytes: PAGE });
@@ -188,7 +209,7 @@ export const MOTIFS: readonly Aim[] = [
     look(c, ioas);
   }),
   // ALW-12, ALW-14, DOM-02: allowed IOVAs outside the aperture keep a domain away.
-  motif("allowed-in-the-way", 2, ["IOAS_ALLOW_IOVAS"], (c, { fd }) => {
+  motif("allowed-in-the-way", 1, ["IOAS_ALLOW_IOVAS"], (c, { fd }) => {
     const ioas = fresh(c, fd);
     if (ioas === undefined) return;
     allow(c, ioas, [c.draw.of([0n, 0xffffn] as const, [U64_MAX - 0xffffn, U64_MAX] as const)]);
@@ -198,8 +219,75 @@ export const MOTIFS: readonly Aim[] = [
     attach(c, ioas);
     look(c, ioas);
   }),
+  // RSV-02, RSV-08, I-104: a mapping where a device must not have one.
+  motif("mapped-in-the-way", 1, ["VFIO_ATTACH"], (c, { fd }) => {
+    const ioas = fresh(c, fd);
+    if (ioas === undefined) return;
+    const at = c.draw.of(0xfee0_0000n, 0xfeef_f000n, 0x200_0000n);
+    map(c, ioas, { va: start("buf0"), bytes: PAGE, at });
+    attach(c, ioas);
+    const gone = { ioas_id: c.object(fd, ioas.id), iova: at as Iova, length: PAGE as Bytes };
+    c.make({ call: "IOAS_UNMAP", fd: c.iommufd(fd), in: gone });
+    attach(c, ioas);
+    look(c, ioas);
+  }),
+  // DEV-15, DEV-16, DEV-32, DEV-41: the devices of a group go together or not at all.
+  {
+    name: "one-group",
+    weight: 2,
+    calls: ["VFIO_ATTACH", "VFIO_DETACH"],
+    make: (c, scene) => {
+      const { draw } = c;
+      const [one, two] = pairOfAGroup(c);
+      const fd = draw.pick(scene.fds);
+      const [a, b] = scene.ioases.filter((ioas) => ioas.fd === fd);
+      if (one === undefined || two === undefined || fd === undefined || a === undefined)
+        return false;
+      const taken = scene.cdevs.some(({ dev }) => dev === one || dev === two);
+      if (taken) return false;
+      const devfds = [one, two].map((dev) => bindDevice(c, dev, fd));
+      const to = (i: number, ioas: IoasView): void => {
+        const args = { argsz: VFIO_ATTACH_ARGSZ, pt_id: c.object(fd, ioas.id) };
+        c.make({ call: "VFIO_ATTACH", in: { devfd: c.cdev(devfds[i] ?? -1), ...args } });
+      };
+      map(c, a, { va: start("buf0"), bytes: PAGE, at: 0x100_0000n });
+      to(0, a);
+      to(1, draw.chance(60) && b !== undefined ? b : a);
+      to(1, a);
+      if (b !== undefined && draw.chance(50)) to(draw.int(0, 1), b);
+      look(c, a);
+      const leaves = c.cdev(devfds[draw.int(0, 1)] ?? -1);
+      c.make({ call: "VFIO_DETACH", in: { devfd: leaves, argsz: VFIO_DETACH_ARGSZ } });
+      look(c, a);
+      for (const devfd of devfds) {
+        const load = { devfd: c.cdev(devfd ?? -1), iova: 0x100_0000n as Iova, length: 16 };
+        if (c.can("DMA")) c.make({ call: "DMA", in: { ...load, dir: "to_device" } });
+      }
+      return true;
+    },
+  },
+  // DEV-20: an automatic HWPT goes with its last device, and its id with it.
+  motif("last-device-leaves", 1, ["DESTROY"], (c, { fd }) => {
+    const ioas = fresh(c, fd);
+    if (ioas === undefined) return;
+    attach(c, ioas);
+    const [hwpt] = now(c, ioas)?.hwpts ?? [];
+    const scene = sceneOf(c.model);
+    const mock = scene.mocks.find((m) => m.fd === fd && m.ioas === ioas.id);
+    const cdev = scene.cdevs.find((d) => d.fd === fd && d.ioas === ioas.id);
+    if (mock !== undefined) {
+      c.make({ call: "DESTROY", fd: c.iommufd(fd), in: { id: c.object(fd, mock.stdev) } });
+    }
+    if (cdev !== undefined) {
+      const args = { devfd: c.cdev(cdev.devfd), argsz: VFIO_DETACH_ARGSZ };
+      c.make({ call: "VFIO_DETACH", in: args });
+    }
+    if (hwpt === undefined) return;
+    c.make({ call: "DESTROY", fd: c.iommufd(fd), in: { id: c.object(fd, hwpt) } });
+    c.make({ call: "DESTROY", fd: c.iommufd(fd), in: { id: c.object(fd, ioas.id) } });
+  }),
   // MAP-22, DOM-04, I-104: a bad lazy mapping keeps the first domain away until it is gone.
-  motif("late-fault", 2, ["IOAS_MAP"], (c, { fd }) => {
+  motif("late-fault", 1, ["IOAS_MAP"], (c, { fd }) => {
     const ioas = fresh(c, fd);
     if (ioas === undefined) return;
     map(c, ioas, { va: start("buf0"), bytes: PAGE, at: 0x100_0000n });
@@ -218,7 +306,7 @@ export const MOTIFS: readonly Aim[] = [
   // MAP-30, PIN-04, DOM-08, CPY-31: the memory behind a pinned mapping is replaced.
   {
     name: "replaced-memory",
-    weight: 4,
+    weight: 2,
     calls: ["MMAP", "MUNMAP"],
     make: (c, scene) => {
       const { draw } = c;
@@ -265,7 +353,7 @@ export const MOTIFS: readonly Aim[] = [
     look(c, ioas);
   }),
   // CPY-25, UNM-21, I-75: neighbours copied as one, then unmapped piece by piece.
-  motif("neighbours", 3, ["IOAS_MAP", "IOAS_COPY"], (c, { fd }) => {
+  motif("neighbours", 1, ["IOAS_MAP", "IOAS_COPY"], (c, { fd }) => {
     const ioas = fresh(c, fd);
     if (ioas === undefined) return;
     const at = 0x100_0000n;
@@ -309,7 +397,7 @@ export const MOTIFS: readonly Aim[] = [
   // context takes the group.
   {
     name: "orphaned-device",
-    weight: 2,
+    weight: 1,
     calls: ["DEVICE_CLOSE", "VFIO_BIND", "DMA"],
     make: (c, scene) => {
       const { draw } = c;
