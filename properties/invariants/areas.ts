@@ -112,7 +112,9 @@ const coverageOf = (ioas: Ioas, start: bigint, last: bigint): Coverage => {
     const inside = area.start >= start && area.last <= last;
     if (!area.sure || !area.whole) coverage.open = true;
     if (!inside) {
-      if (area.sure) coverage.cut ??= area;
+      // What has no bounds of its own may have been cut anywhere.
+      if (area.sure && area.whole) coverage.cut ??= area;
+      if (!area.whole) coverage.most += area.last - area.start + 1n;
       continue;
     }
     const length = area.last - area.start + 1n;

@@ -1,11 +1,12 @@
 /** Section E: who owns a group of devices, and what its devices reach. */
 import type { CallOf } from "../../spec/calls";
+import { VFIO_DETACH_ARGSZ } from "../../spec/uapi/flags";
 import { type Finding, HELD, type Invariant } from "./invariant";
 import { groupKey } from "./ledger/devices";
 import { coverOf, permFor, reachOf } from "./ledger/dma";
 import type { Device, Ioas } from "./ledger/ioas";
 import type { Ledger } from "./ledger/ledger";
-import { byteOf } from "./ledger/memory";
+import { firstDifference } from "./ledger/memory";
 import {
   contains,
   hex,
@@ -157,11 +158,12 @@ const I_66: Invariant = {
     VFIO_DETACH: (call, { errno }, ledger) => {
       const { devfd, argsz, flags } = call.in;
       const device = ledger.files.get(devfd)?.device;
-      if (!device?.hwpt || argsz < 8 || flags !== 0 || errno === "ENOMEM") return undefined;
+      if (!device?.hwpt || device.ctx.closed || errno === "ENOMEM") return undefined;
+      if (argsz < VFIO_DETACH_ARGSZ || flags !== 0) return undefined;
       return errno === 0 ? HELD : { expected: "success: the device is attached", actual: errno };
     },
     IOAS_IOVA_RANGES: whenAnswered((ioas, set) => {
-      const before = ioas.allowed?.length === 0 ? ioas.answers.get(ioas.attached) : undefined;
+      const before = ioas.allowed?.length === 0 ? ioas.answers?.get(ioas.attached) : undefined;
       if (before === undefined || before.detaches === ioas.detaches) return undefined;
       if (sameSet(set, before.set)) return HELD;
       return { expected: `${showSet(before.set)}, as before the attach`, actual: showSet(set) };
@@ -185,19 +187,11 @@ const dmaIsolated = (call: CallOf<"DMA">, fault: number | undefined, ledger: Led
 
 /** Memory changes by what the process stores, and by DMA through a mapping of it. */
 const unchanged = (call: CallOf<"MEM_READ">, digits: string, { memory }: Ledger): Finding => {
-  const { va } = call.in;
-  let compared = false;
-  for (let i = 0; i < digits.length / 2; i++) {
-    const at = va + BigInt(i);
-    const key = memory.isScratch(at) ? undefined : memory.key(memory.page(at));
-    const known = key === undefined ? undefined : memory.byte(key, Number(memory.offset(at)));
-    if (known === undefined) continue;
-    compared = true;
-    const byte = byteOf(digits, i);
-    if (byte === known) continue;
-    return { expected: `byte ${hex(known)} at ${hex(at)}, as stored`, actual: hex(byte) };
-  }
-  return compared ? HELD : undefined;
+  const difference = firstDifference(memory, call.in.va, digits);
+  if (difference === undefined) return undefined;
+  if (difference === "none") return HELD;
+  const { at, known, read } = difference;
+  return { expected: `byte ${hex(known)} at ${hex(at)}, as stored`, actual: hex(read) };
 };
 
 const I_67: Invariant = {

@@ -1,6 +1,6 @@
 /** Section B: domains and devices see exactly the memory that is mapped. */
 import type { CallOf } from "../../spec/calls";
-import { PERM_WRITE } from "../../spec/uapi/flags";
+import { PERM_READ, PERM_WRITE } from "../../spec/uapi/flags";
 import { type Check, type Contradiction, type Finding, HELD, type Invariant } from "./invariant";
 import { answeredByte, areaAt, coverOf, loadByte, permFor, reachOf } from "./ledger/dma";
 import type { Ioas } from "./ledger/ioas";
@@ -120,7 +120,8 @@ const I_21: Invariant = {
       const reach = device && reachOf(device);
       if (reach === undefined) return undefined;
       const last = iova + BigInt(length) - 1n;
-      if (!coverOf(reach, iova, last, permFor(dir)).all) return HELD;
+      const { all, maybe } = coverOf(reach, iova, last, permFor(dir));
+      if (!all) return maybe ? undefined : HELD;
       return { expected: `no fault: ${hex(iova)} is mapped with the right`, actual: "fault 1" };
     },
   },
@@ -149,9 +150,14 @@ const I_24: Invariant = {
       if (out.fault === 1 || call.in.length > 64) return undefined;
       const device = ledger.files.get(call.in.devfd)?.device;
       const reach = device && reachOf(device);
+      if (reach === undefined) return undefined;
+      const { iova: start, length } = call.in;
+      const { all } = coverOf(reach, start, start + BigInt(length) - 1n, PERM_READ);
+      // Where a fault cannot be seen, only a transfer that must have worked says anything.
+      if (out.fault !== 0 && !all) return undefined;
       let compared = 0;
-      for (let i = 0; reach && i < call.in.length; i++) {
-        const iova = call.in.iova + BigInt(i);
+      for (let i = 0; i < length; i++) {
+        const iova = start + BigInt(i);
         const area = areaAt(reach.ioas, iova);
         const byte = area?.sure ? loadByte(ledger, area, iova) : undefined;
         const answered = answeredByte(out.bytes, call, i);

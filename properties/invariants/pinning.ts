@@ -16,6 +16,7 @@ const exact = (
   ledger: Ledger,
 ): Finding => {
   const { memory } = ledger;
+  if (memory.offset(uptr) !== 0n || memory.offset(length) !== 0n) return undefined;
   const first = memory.page(uptr);
   const end = Math.min(first + Number(length) / memory.pageSize, first + MOST_PAGES);
   const bounds = new PinBounds(ledger, first, end - 1);

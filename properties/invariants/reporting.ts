@@ -79,10 +79,11 @@ const I_05: Invariant = {
   statement: "Ranges depend on the devices now attached, not on the IOAS or on its history.",
   needs: [],
   clauses: ["RNG-14"],
-  general: true,
   on: {
     IOAS_IOVA_RANGES: whenAnswered((ioas, set, ledger) => {
       if (ioas.added.length > 0 || ioas.allowed?.length !== 0) return undefined;
+      // What this very IOAS answered before is a matter of I-66 and I-84.
+      if (ioas.answers?.has(ioas.attached)) return undefined;
       const before = ledger.rangesByDevices.get(ioas.attached);
       if (before === undefined) return undefined;
       if (sameSet(set, before)) return HELD;

@@ -60,7 +60,10 @@ export class InvariantWatch {
   /** undefined: nothing contradicts anything so far. */
   step(call: Call, outcome: Outcome): Deviation | undefined {
     // The ledger follows the first process only; what another one does is beyond it.
-    if (this.#ledger.lost) return undefined;
+    if (this.#ledger.lost || call.proc !== 0) {
+      this.#ledger.lost = true;
+      return undefined;
+    }
     const { checked } = this.#tally;
     for (const { index, check } of TABLE[call.call]) {
       const finding = check(call, outcome, this.#ledger);

@@ -84,7 +84,7 @@ export class Ioas {
   widened = false;
   reshaped = false;
   /** Complete answers by attachments, for the present `added` and without an allowed list. */
-  readonly answers = new Map<number, RangesAnswer>();
+  answers: Map<number, RangesAnswer> | undefined;
 
   #usable: RangeSet | undefined;
   #promised: RangeSet | undefined;

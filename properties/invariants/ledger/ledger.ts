@@ -11,6 +11,7 @@ import type { Platform } from "../../../spec/platform";
 import {
   OPTION_HUGE_PAGES,
   OPTION_OP_SET,
+  VFIO_ATTACH_ARGSZ,
   VFIO_IOAS_CLEAR,
   VFIO_IOAS_SET,
 } from "../../../spec/uapi/flags";
@@ -75,8 +76,6 @@ export class Ledger {
 
   /** Takes note of an answer that contradicted nothing. */
   note(call: Call, outcome: Outcome): void {
-    if (call.proc !== 0) this.lost = true;
-    if (this.lost) return;
     this.walk.reset();
     let changed = outcome.errno === 0 ? this.#success(call, outcome) : this.#failure(call);
     if (call.call === "IOAS_IOVA_RANGES") changed = this.#noteElements(call.in);
@@ -100,6 +99,7 @@ export class Ledger {
       case "MPROTECT":
         return true;
       case "VFIO_ATTACH":
+        if (call.in.argsz < VFIO_ATTACH_ARGSZ || call.in.flags !== 0) return false;
         return devices.noteFailedReplace(this.files.get(call.in.devfd)?.device, call.in.pt_id);
       case "MOCK_DOMAIN_REPLACE": {
         const object = this.object(call.fd, call.in.stdev_id);
@@ -225,6 +225,7 @@ export class Ledger {
     const shape = key * 2 + Number(ioas.huge);
     if (!this.alignments.has(shape)) this.alignments.set(shape, answer.alignment);
     if (ioas.allowed?.length !== 0) return;
+    ioas.answers ??= new Map();
     ioas.answers.set(key, answer);
     if (ioas.added.length === 0 && !this.rangesByDevices.has(key)) {
       this.rangesByDevices.set(key, answer.set);

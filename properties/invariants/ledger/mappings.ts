@@ -20,17 +20,6 @@ export const unmapRange = (
   return length === 0n || last > U64_MAX ? undefined : { start: iova, last };
 };
 
-/** The piece of an area between two IOVAs inside it, as a user address and its pages. */
-const pieceOf = (ledger: Ledger, area: Area, from: bigint, to: bigint) => {
-  const userVa = area.userVa + (from - area.start);
-  return {
-    pages: area.pages,
-    userVa,
-    firstPage: ledger.memory.page(userVa),
-    lastPage: ledger.memory.page(userVa + (to - from)),
-  };
-};
-
 const insert = (ledger: Ledger, area: Area): void => {
   const { ioas } = area;
   // Whatever was doubtful there is gone, or the mapping could not be there.
@@ -109,11 +98,15 @@ export const noteCopy = (ledger: Ledger, call: CallOf<"IOAS_COPY">, dst: bigint)
     }
     const start = higher(source.start, src);
     const end = lower(source.last, last);
+    const userVa = source.userVa + (start - source.start);
     insert(ledger, {
-      ...pieceOf(ledger, source, start, end),
       ioas,
       start: dst + (start - src),
       last: dst + (end - src),
+      pages: source.pages,
+      userVa,
+      firstPage: ledger.memory.page(userVa),
+      lastPage: ledger.memory.page(userVa + (end - start)),
       perm: permOf(flags),
       whole: sources.length === 1,
       sure: true,
@@ -131,7 +124,12 @@ export const noteUnmap = (ledger: Ledger, call: CallOf<"IOAS_UNMAP">): void => {
   }
   const at = ioas.firstAt(range.start);
   // Doubtful areas that reach out of the range are gone as well: it would have failed on them.
-  while ((ioas.areas[at]?.start ?? U64_MAX + 1n) <= range.last) remove(ledger, ioas, at);
+  while ((ioas.areas[at]?.start ?? U64_MAX + 1n) <= range.last) {
+    const { start, last, whole } = ioas.areas[at] as Area;
+    // A copy of several mappings was cut, and nobody knows where (CPY-25).
+    if (!whole && (start < range.start || last > range.last)) ledger.lost = true;
+    remove(ledger, ioas, at);
+  }
   ledger.handovers++;
 };
 
@@ -186,5 +184,5 @@ export const settleDoubts = (
 export const noteReserved = (ioas: Ioas, start: Iova, length: bigint): void => {
   ioas.moved("narrowed");
   ioas.added.push([start, lastOf(start, length)]);
-  ioas.answers.clear();
+  ioas.answers = undefined;
 };

@@ -16,11 +16,9 @@ interface Change {
   readonly now: "fresh" | "open";
 }
 
-interface Contents {
-  readonly data: Uint8Array;
-  /** 1 where nobody knows the byte. */
-  readonly open: Uint8Array;
-}
+/** Bytes of a page that are not 0, by offset; OPEN where nobody knows. */
+type Contents = Map<number, number>;
+const OPEN = -1;
 
 /** A page as it was at one address between two changes. */
 export interface PageIdentity {
@@ -159,21 +157,18 @@ export class UserMemory {
 
   /** The byte at `offset` of the page with this key; undefined: nobody knows. */
   byte(key: number, offset: number): number | undefined {
-    const contents = this.#contents.get(key);
-    if (contents === undefined) return 0;
-    return contents.open[offset] === 1 ? undefined : contents.data[offset];
+    const byte = this.#contents.get(key)?.get(offset) ?? 0;
+    return byte === OPEN ? undefined : byte;
   }
 
   /** @param value undefined: from now on nobody knows */
   setByte(key: number, offset: number, value: number | undefined): void {
     let contents = this.#contents.get(key);
     if (contents === undefined) {
-      const { pageSize } = this;
-      contents = { data: new Uint8Array(pageSize), open: new Uint8Array(pageSize) };
+      contents = new Map();
       this.#contents.set(key, contents);
     }
-    contents.data[offset] = value ?? 0;
-    contents.open[offset] = value === undefined ? 1 : 0;
+    contents.set(offset, value ?? OPEN);
   }
 
   /** The scratch area is set up anew for each call, so what it held says nothing. */
@@ -183,14 +178,47 @@ export class UserMemory {
 
   /** Takes note of `count` bytes stored at `va`: their hex digits, or undefined for unknown ones. */
   store(va: bigint, digits: string | undefined, count: number): void {
-    for (let i = 0; i < count; i++) {
-      const at = va + BigInt(i);
-      const key = this.isScratch(at) ? undefined : this.key(this.page(at));
-      const value = digits === undefined ? undefined : byteOf(digits, i);
-      if (key !== undefined) this.setByte(key, Number(this.offset(at)), value);
+    if (this.isScratch(va)) return;
+    let page = this.page(va);
+    let key = this.key(page);
+    let offset = Number(this.offset(va));
+    for (let i = 0; i < count; i++, offset++) {
+      if (offset === this.pageSize) {
+        page++;
+        offset = 0;
+        key = this.key(page);
+      }
+      if (key === undefined) continue;
+      this.setByte(key, offset, digits === undefined ? undefined : byteOf(digits, i));
     }
   }
 }
+
+/** The first byte in `digits` that differs from what is known to be at `va`. */
+export const firstDifference = (
+  memory: UserMemory,
+  va: bigint,
+  digits: string,
+): { readonly at: bigint; readonly known: number; readonly read: number } | "none" | undefined => {
+  if (memory.isScratch(va)) return undefined;
+  let page = memory.page(va);
+  let key = memory.key(page);
+  let offset = Number(memory.offset(va));
+  let compared = false;
+  for (let i = 0; i < digits.length / 2; i++, offset++) {
+    if (offset === memory.pageSize) {
+      page++;
+      offset = 0;
+      key = memory.key(page);
+    }
+    const known = key === undefined ? undefined : memory.byte(key, offset);
+    if (known === undefined) continue;
+    compared = true;
+    const read = byteOf(digits, i);
+    if (read !== known) return { at: va + BigInt(i), known, read };
+  }
+  return compared ? "none" : undefined;
+};
 
 export const byteOf = (digits: string, index: number): number =>
   Number.parseInt(digits.slice(index * 2, index * 2 + 2), 16);

@@ -24,6 +24,9 @@ export interface Area {
   held: boolean;
 }
 
+/** Whether a mapping without any right (MAP-03) pins its pages, nobody says. */
+export const isFirm = ({ sure, perm }: Area): boolean => sure && perm !== 0;
+
 export class Pages {
   /** Changes of user memory before the MAP (UserMemory.now). */
   readonly born: number;
@@ -41,7 +44,7 @@ export class Pages {
     for (;;) {
       const before = at;
       for (const area of this.areas) {
-        if (area === except || !area.held || !area.sure) continue;
+        if (area === except || !area.held || !isFirm(area)) continue;
         if (area.firstPage <= at && at <= area.lastPage) at = area.lastPage + 1;
       }
       if (at > last) return true;
@@ -70,7 +73,9 @@ export class Pins {
     if (area.held) return;
     area.held = true;
     this.holding++;
-    if (!area.sure || !area.pages.heldBesides(area, area.firstPage, area.lastPage)) this.changes++;
+    if (!isFirm(area) || !area.pages.heldBesides(area, area.firstPage, area.lastPage)) {
+      this.changes++;
+    }
   }
 
   release(area: Area): void {

@@ -3,7 +3,7 @@ import type { In, OutcomeOf } from "../../../spec/calls";
 import type { PinRun } from "../../../spec/fields";
 import type { Ledger } from "./ledger";
 import type { UserMemory } from "./memory";
-import type { Pages } from "./pages";
+import { isFirm, type Pages } from "./pages";
 
 /** What had happened to pins when an answer came. */
 interface Moment {
@@ -108,7 +108,7 @@ export class PinBounds {
     let holds = 0;
     for (const area of pages.areas) {
       if (!area.held || page < area.firstPage || page > area.lastPage) continue;
-      holds = Math.max(holds, area.sure ? 2 : 1);
+      holds = Math.max(holds, isFirm(area) ? 2 : 1);
     }
     if (holds === 0) return;
     this.high++;

@@ -8,7 +8,7 @@ import { PERM_WRITE } from "../../../spec/uapi/flags";
 import type { Contradiction } from "../invariant";
 import type { Ioas } from "./ioas";
 import type { PageIdentity, UserMemory } from "./memory";
-import type { Area, Pages } from "./pages";
+import { type Area, isFirm, type Pages } from "./pages";
 import { hex, higher, lower, showRange } from "./ranges";
 
 /** A page seen at a physical address, while its MAP has it pinned. */
@@ -153,7 +153,7 @@ export class Walk {
   #sight(area: Area, page: number, frame: bigint, at: bigint): void {
     const { pages } = area;
     // What a doubtful mapping shows is worth nothing until it is known to be there.
-    if (!area.sure || !area.held) return;
+    if (!isFirm(area) || !area.held) return;
     pages.frames.set(page, frame);
     const identity = this.#memory.identity(page, pages.born);
     if (identity === undefined) return;
