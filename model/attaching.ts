@@ -11,18 +11,19 @@ import type { ClauseId } from "../spec/clauses/registry";
 import { clauseIndex } from "../spec/clauses/registry";
 import type { Coverage } from "../spec/coverage";
 import type { Errno } from "../spec/errno";
-import type { IovaRange } from "../spec/units";
 import { type Broken, type Fact, fact, type Rule, rule } from "./judge";
-import { aboutId, lowestFreeId, type OnIommufd } from "./judges/common";
+import { aboutId, countIfGoneHwpt, lowestFreeId, type OnIommufd } from "./judges/common";
 import { attachDevice, joinDomain, moveGroup } from "./lifetime";
 import { isReadOnlyMemory, pinProblem } from "./pinning";
 import { type Interval, intersectsAny } from "./state/intervals";
-import { conforms, hasAreaIn, outside } from "./state/ioas";
+import { conforms, hasAreaIn } from "./state/ioas";
 import type { MachineState } from "./state/machine";
 import type { BoundDevice, Context, Group, Hwpt, Ioas, IommufdObject } from "./state/objects";
 import { countSeen, expectLater } from "./state/seen";
 
-export interface AttachView extends OnIommufd {
+/** `own` is what only the call itself looks at. */
+export interface AttachView<Own = unknown> extends OnIommufd {
+  readonly own: Own;
   readonly ptId: number;
   readonly pt: IommufdObject | undefined;
   /** Undefined for the mock device that the call is about to make. */
@@ -48,17 +49,18 @@ export interface Attaching {
   readonly device: BoundDevice | undefined;
   readonly group: Group | undefined;
   readonly iommu: number;
-  readonly reserved: readonly IovaRange[];
+  readonly reserved: readonly Interval[];
   readonly strict: boolean;
 }
 
-export const attachView = (from: Attaching): AttachView => {
+export const attachView = <Own>(from: Attaching, own: Own): AttachView<Own> => {
   const { machine, context, ptId, device, group, iommu } = from;
   const pt = context?.objects.get(ptId);
   const replacing = device?.group.attached.includes(device) === true;
   const ioas = pt?.type === "ioas" ? pt : pt?.type === "hwpt" ? pt.ioas : undefined;
   const chosen = pt?.type === "hwpt" ? pt : ioas && automatic(ioas, group, iommu);
   return {
+    own,
     machine,
     context,
     ptId,
@@ -69,7 +71,7 @@ export const attachView = (from: Attaching): AttachView => {
     replacing,
     ioas,
     chosen,
-    regions: ioas === undefined ? [] : regionsFor(from, ioas, chosen, replacing),
+    regions: ioas === undefined ? NO_REGIONS : regionsFor(from, ioas, chosen, replacing),
     strict: from.strict,
     pins: undefined,
   };
@@ -86,13 +88,14 @@ const regionsFor = (
   ioas: Ioas,
   chosen: Hwpt | undefined,
   replacing: boolean,
-): Interval[] => {
-  const { group, device } = from;
-  if (replacing && (group?.hwpt === chosen || group?.hwpt?.ioas === ioas)) return [];
-  const moving =
-    replacing && device ? device.group.attached.map((d) => d.reserved) : [from.reserved];
-  return moving.flat().map(([first, last]) => ({ first, last }));
+): readonly Interval[] => {
+  const { group } = from;
+  if (!replacing || group === undefined) return from.reserved;
+  if (group.hwpt === chosen || group.hwpt?.ioas === ioas) return NO_REGIONS;
+  return group.attached.flatMap((device) => device.reserved);
 };
+
+const NO_REGIONS: readonly Interval[] = [];
 
 /** True if an IOAS is the target and it needs a new HWPT. */
 const isNew = (v: AttachView): v is AttachView & { readonly ioas: Ioas } =>
@@ -105,19 +108,17 @@ const joining = (v: AttachView): boolean => isNew(v) && !groupIsElsewhere(v);
 const groupIsElsewhere = (v: AttachView): boolean =>
   v.ioas !== undefined && !v.replacing && v.group?.hwpt !== undefined && v.group.hwpt !== v.chosen;
 
-const specOf = (v: AttachView) => v.machine.platform.iommus[v.iommu];
-const ioPageSize = (v: AttachView): bigint => BigInt(specOf(v)?.ioPageSize ?? v.machine.pageSize);
-const apertureEnds = (v: AttachView): readonly Interval[] => {
-  const spec = specOf(v);
-  return spec === undefined ? [] : outside(spec.aperture);
-};
+const ioPageSize = (v: AttachView): bigint => v.machine.iommus[v.iommu]?.ioPageSize ?? 1n;
+const apertureEnds = (v: AttachView): readonly Interval[] =>
+  v.machine.iommus[v.iommu]?.outside ?? NO_REGIONS;
 
 const inTheWay = (v: AttachView, ranges: readonly Interval[]): boolean => {
   const { ioas } = v;
   if (ioas === undefined) return false;
-  return ranges.some(
-    ({ first, last }) => hasAreaIn(ioas, first, last) || allowedIn(v, first, last),
-  );
+  for (const { first, last } of ranges) {
+    if (hasAreaIn(ioas, first, last) || allowedIn(v, first, last)) return true;
+  }
+  return false;
 };
 
 const allowedIn = (v: AttachView, first: bigint, last: bigint): boolean =>
@@ -280,7 +281,6 @@ export const attachAnswer = (v: AttachView, taken: readonly number[] = []): numb
   return v.context === undefined ? 0 : lowestFreeId(v.context, taken);
 };
 
-const DEV_20 = clauseIndex("DEV-20");
 const DEV_34 = clauseIndex("DEV-34");
 
 /** What a failing attach has shown or is to show. */
@@ -290,10 +290,8 @@ export const afterFailedAttach = (
   coverage: Coverage | undefined,
 ): void => {
   const { context, ioas } = v;
-  if (coverage !== undefined) {
-    if (v.pt === undefined && context?.goneHwpts.has(v.ptId)) countSeen(coverage, DEV_20);
-    if (v.replacing) countSeen(coverage, DEV_34);
-  }
+  countIfGoneHwpt(context, v.ptId, coverage);
+  if (v.replacing && coverage !== undefined) countSeen(coverage, DEV_34);
   if (v.replacing && v.group?.hwpt !== undefined) {
     expectLater(v.group.hwpt.ioas.seen.ranges, "DEV-33");
   }

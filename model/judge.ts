@@ -23,22 +23,31 @@ export interface Rule<V> {
   readonly index: number;
   readonly errno: Errno;
   readonly broken: (view: V) => boolean;
-  /** The call was one that could have broken it; absent: every call. */
-  readonly applies?: (view: V) => boolean;
+  /** The call was one that could have broken it; undefined: every call. */
+  readonly applies: ((view: V) => boolean) | undefined;
   /** Other clauses that say the same about this call. */
-  readonly also?: (view: V) => readonly ClauseId[];
+  readonly also: ((view: V) => readonly ClauseId[]) | undefined;
   /** A success would mean nothing, so it is wrong even where the clause does not bind. */
-  readonly hard?: true;
+  readonly hard: boolean;
 }
 
-type RuleOptions<V> = Pick<Rule<V>, "applies" | "also" | "hard">;
+type RuleOptions<V> = Partial<Pick<Rule<V>, "applies" | "also" | "hard">>;
 
 export const rule = <V>(
   clause: ClauseId,
   errno: Errno,
   broken: (view: V) => boolean,
   options: RuleOptions<V> = {},
-): Rule<V> => ({ clause, index: clauseIndex(clause), errno, broken, ...options });
+): Rule<V> => ({
+  // All rules have the same fields in the same order: the fold reads thousands per millisecond.
+  clause,
+  index: clauseIndex(clause),
+  errno,
+  broken,
+  applies: options.applies,
+  also: options.also,
+  hard: options.hard ?? false,
+});
 
 export const never = (): boolean => false;
 
@@ -46,22 +55,25 @@ export const never = (): boolean => false;
 export interface Fact<V, O> {
   readonly clause: ClauseId;
   readonly index: number;
-  /** The call shows it; absent: every successful call. */
-  readonly when?: (view: V, out: O) => boolean;
-  /** The outputs agree; absent: the success says it all. */
-  readonly holds?: (view: V, out: O) => boolean;
+  /** The call shows it; undefined: every successful call. */
+  readonly when: ((view: V, out: O) => boolean) | undefined;
+  /** The outputs agree; undefined: the success says it all. */
+  readonly holds: ((view: V, out: O) => boolean) | undefined;
   /** For people: the right outputs. */
-  readonly right?: (view: V) => string;
+  readonly right: ((view: V) => string) | undefined;
   /** Checked, but no exercise of the clause. */
-  readonly uncounted?: true;
+  readonly uncounted: boolean;
 }
 
-type FactOptions<V, O> = Pick<Fact<V, O>, "when" | "holds" | "right" | "uncounted">;
+type FactOptions<V, O> = Partial<Pick<Fact<V, O>, "when" | "holds" | "right" | "uncounted">>;
 
 export const fact = <V, O>(clause: ClauseId, options: FactOptions<V, O> = {}): Fact<V, O> => ({
   clause,
   index: clauseIndex(clause),
-  ...options,
+  when: options.when,
+  holds: options.holds,
+  right: options.right,
+  uncounted: options.uncounted ?? false,
 });
 
 export interface JudgeOf<K extends CallName, V> {
@@ -116,7 +128,27 @@ export type Judge = JudgeOf<CallName, object>;
 export const judge = <K extends CallName, V extends object>(
   _call: K,
   definition: JudgeOf<K, V>,
-): Judge => definition as unknown as Judge;
+): Judge => {
+  // All judges have the same fields in the same order, for the sake of the fold.
+  const { promise, promises, view, rules, facts, answer, shown, effect, failure } = definition;
+  const { answerOfFailure, checkFailure, allocates, leeway, otherwise } = definition;
+  return {
+    promise,
+    promises,
+    view,
+    rules,
+    facts,
+    answer,
+    shown,
+    effect,
+    failure,
+    answerOfFailure,
+    checkFailure,
+    allocates,
+    leeway,
+    otherwise,
+  } as unknown as Judge;
+};
 
 /** The rule that decides in linux-6.12. */
 export const firstBroken = <V>(rules: readonly Rule<V>[], view: V): Rule<V> | undefined => {
@@ -132,7 +164,7 @@ export const allBroken = <V>(rules: readonly Rule<V>[], view: V): Rule<V>[] =>
 
 /** True if a call that breaks this rule must not succeed. */
 export const forbids = <V>(rule: Rule<V>, view: V, profile: Profile): boolean =>
-  rule.hard === true ||
+  rule.hard ||
   ruleBinds(rule.index, profile) ||
   (rule.also?.(view).some((id) => ruleBinds(clauseIndex(id), profile)) ?? false);
 

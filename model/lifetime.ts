@@ -3,9 +3,9 @@
  * and leave an HWPT, contexts end. Feasibility was judged before; nothing here can fail.
  */
 import { hold, isStale, release } from "./pinning";
-import { hasAreaIn, newIoas, outside, realign, reserve, unreserve } from "./state/ioas";
+import { newIoas, realign, reserve, unreserve } from "./state/ioas";
 import type { MachineState } from "./state/machine";
-import type { Area, BoundDevice, Context, Group, Hwpt, Ioas } from "./state/objects";
+import type { Area, BoundDevice, Context, Hwpt, Ioas } from "./state/objects";
 import { expectLater } from "./state/seen";
 
 export const newContext = (): Context => ({
@@ -50,13 +50,13 @@ export const joinDomain = (
   id: number,
   iommu: number,
 ): Hwpt => {
-  const spec = machine.platform.iommus[iommu];
+  const spec = machine.iommus[iommu];
   const hwpt: Hwpt = {
     type: "hwpt",
     id,
     ioas,
     iommu,
-    ioPageSize: BigInt(spec?.ioPageSize ?? machine.pageSize),
+    ioPageSize: spec?.ioPageSize ?? machine.page,
     devices: 0,
     born: machine.calls,
     filledStale: false,
@@ -73,7 +73,7 @@ export const joinDomain = (
   if (spec !== undefined) {
     reserve(
       ioas,
-      outside(spec.aperture).map((range) => ({ ...range, owner: hwpt })),
+      spec.outside.map(({ first, last }) => ({ first, last, owner: hwpt })),
     );
   }
   realign(ioas, machine.page);
@@ -126,7 +126,7 @@ export const attachDevice = (device: BoundDevice, hwpt: Hwpt): void => {
 const reserveFor = (device: BoundDevice, ioas: Ioas): void =>
   reserve(
     ioas,
-    device.reserved.map(([first, last]) => ({ first, last, owner: device })),
+    device.reserved.map(({ first, last }) => ({ first, last, owner: device })),
   );
 
 /** DEV-40, DEV-41. */
@@ -211,9 +211,3 @@ export const destroyContext = (machine: MachineState, context: Context): void =>
 };
 
 export const isAttached = (device: BoundDevice): boolean => device.group.attached.includes(device);
-
-/** True if a mapping is in the way of something that wants to be reserved (RSV-08). */
-export const mappingInTheWay = (ioas: Ioas, ranges: readonly { first: bigint; last: bigint }[]) =>
-  ranges.some(({ first, last }) => hasAreaIn(ioas, first, last));
-
-export const isShared = (group: Group): boolean => group.attached.length > 1;

@@ -2,7 +2,6 @@
  * What MAP and COPY have in common: a new mapping must fit into its IOAS (MAP-08 to MAP-12), an
  * automatic IOVA must keep the relations of AUT, and pages are pinned if the IOAS has a domain.
  */
-import type { ClauseId } from "../spec/clauses/registry";
 import { clauseIndex } from "../spec/clauses/registry";
 import type { Coverage } from "../spec/coverage";
 import type { Errno } from "../spec/errno";
@@ -117,81 +116,68 @@ export const isPinned = (v: MappingView): boolean => v.ioas !== undefined && has
 export const isFixed = (v: MappingView): boolean => v.fixed;
 export const isAutomatic = (v: MappingView): boolean => !v.fixed;
 
-const start = (v: MappingView, out: { start?: bigint }): bigint => out.start ?? v.iova;
+/** The first and last IOVA that the IUT answered. */
+const from = (v: MappingView): bigint => v.claimed ?? 0n;
+const to = (v: MappingView): bigint => (v.claimed ?? 0n) + v.length - 1n;
 
-/** AUT: the relations that an automatic IOVA keeps. `startOf` picks the output. */
-export const automaticFacts = <V extends MappingView, O>(
-  startOf: (out: O) => bigint | undefined,
-): Fact<V, O>[] => {
-  const from = (v: V, out: O): bigint => start(v, { start: startOf(out) ?? 0n });
-  const to = (v: V, out: O): bigint => from(v, out) + v.length - 1n;
-  const auto =
-    (clause: ClauseId, when: (v: V) => boolean, right: string) =>
-    (holds: (v: V, first: bigint, last: bigint) => boolean): Fact<V, O> =>
-      fact(clause, {
-        when: (v) => !v.fixed && v.ioas !== undefined && when(v),
-        holds: (v, out) => holds(v, from(v, out), to(v, out)),
-        right: () => right,
-      });
-  const always = (): boolean => true;
-  return [
-    auto(
-      "AUT-02",
-      (v) => (v.ioas?.areas.length ?? 0) > 0,
-      "an IOVA over no mapping",
-    )((v, first, last) => v.ioas !== undefined && !hasAreaIn(v.ioas, first, last)),
-    auto(
-      "AUT-15",
-      (v) => v.ioas?.seen.reservedSinceAuto === true,
-      "an IOVA not reserved",
-    )((v, first, last) => v.ioas !== undefined && isUsable(v.ioas, first, last)),
-    auto(
-      "AUT-01",
-      always,
-      "an IOVA in a usable and allowed range",
-    )(
-      (v, first, last) =>
-        v.ioas !== undefined && isUsable(v.ioas, first, last) && allows(v.ioas, first, last),
-    ),
-    auto(
-      "AUT-03",
-      (v) => alignmentOf(v) > 1n,
-      "a multiple of the alignment",
-    )((v, first) => isAligned(v, first)),
-    auto(
-      "AUT-07",
-      contractApplies,
-      "as aligned as user_va and length",
-    )((v, first) => first % lowestBit(v.length) === 0n),
-    auto(
-      "AUT-04",
-      always,
-      "an IOVA not in the first or last page",
-    )((v, first, last) => first >= v.machine.page && last <= U64_MAX - v.machine.page),
-    auto(
-      "AUT-05",
-      (v) => wishOf(v).offset !== 0n,
-      "an IOVA with the offset bits of user_va",
-    )((v, first) => (first & wishOf(v).offset) === wishOf(v).offset),
-    auto(
-      "AUT-06",
-      (v) => wishOf(v).alignment > 1n,
-      "an IOVA with 6.12's alignment",
-    )((v, first) => first % wishOf(v).alignment === 0n),
-    fact("AUT-10", {
-      when: (v, out) => !v.fixed && v.length === 1n && skipsSingleByte(v, from(v, out)),
-      holds: (v, out) => !isLastOfRoom(v, from(v, out)),
-      right: () => "an IOVA that is not the last byte of its room",
-    }),
-  ];
+/** AUT: the relations that an answered automatic IOVA keeps. */
+export const automaticFacts = <V extends MappingView, O>(): Fact<V, O>[] => [
+  fact("AUT-02", {
+    when: (v) => !v.fixed && (v.ioas?.areas.length ?? 0) > 0,
+    holds: (v) => v.ioas !== undefined && !hasAreaIn(v.ioas, from(v), to(v)),
+    right: () => "an IOVA over no mapping",
+  }),
+  fact("AUT-15", {
+    when: (v) => !v.fixed && v.ioas?.seen.reservedSinceAuto === true,
+    holds: (v) => v.ioas !== undefined && isUsable(v.ioas, from(v), to(v)),
+    right: () => "an IOVA that is not reserved",
+  }),
+  fact("AUT-01", {
+    when: isAutomatic,
+    holds: (v) => v.ioas !== undefined && isUsable(v.ioas, from(v), to(v)) && isAllowed(v),
+    right: () => "an IOVA in a usable and allowed range",
+  }),
+  fact("AUT-03", {
+    when: (v) => !v.fixed && alignmentOf(v) > 1n,
+    holds: (v) => isAligned(v, from(v)),
+    right: (v) => `a multiple of the alignment 0x${alignmentOf(v).toString(16)}`,
+  }),
+  fact("AUT-07", {
+    when: contractApplies,
+    holds: (v) => from(v) % lowestBit(v.length) === 0n,
+    right: (v) => `a multiple of 0x${lowestBit(v.length).toString(16)}`,
+  }),
+  fact("AUT-04", {
+    when: isAutomatic,
+    holds: (v) => from(v) >= v.machine.page && to(v) <= U64_MAX - v.machine.page,
+    right: () => "an IOVA not in the first or last page",
+  }),
+  fact("AUT-05", {
+    when: (v) => !v.fixed && wishOf(v).offset !== 0n,
+    holds: (v) => (from(v) & wishOf(v).offset) === wishOf(v).offset,
+    right: (v) => `an IOVA with the bits 0x${wishOf(v).offset.toString(16)} set`,
+  }),
+  fact("AUT-06", {
+    when: (v) => !v.fixed && wishOf(v).alignment > 1n,
+    holds: (v) => (from(v) & (wishOf(v).alignment - 1n)) === 0n,
+    right: (v) => `a multiple of 0x${wishOf(v).alignment.toString(16)}`,
+  }),
+  fact("AUT-10", {
+    when: (v) => !v.fixed && v.length === 1n && skipsSingleByte(v, from(v)),
+    holds: (v) => !isLastOfRoom(v, from(v)),
+    right: () => "an IOVA that is not the last byte of its room",
+  }),
+];
+
+const isAllowed = (v: MappingView): boolean => {
+  const spans = v.ioas?.allowedSpans ?? [];
+  return spans.length === 0 || covers(spans, from(v), to(v));
 };
-
-const allows = (ioas: Ioas, first: bigint, last: bigint): boolean =>
-  ioas.allowedSpans.length === 0 || covers(ioas.allowedSpans, first, last);
 
 const lowestBit = (n: bigint): bigint => n & -n;
 
 const contractApplies = (v: MappingView): boolean => {
+  if (v.fixed) return false;
   const bit = lowestBit(v.length);
   return bit > 1n && bit <= v.machine.thpSize && v.userVa % bit === 0n;
 };

@@ -28,9 +28,9 @@ const STATES_MAX = 64;
 export class Model {
   readonly #profile: Profile;
   readonly #coverage: Coverage;
-  /** Takes the counts of states other than the first. */
-  readonly #uncounted = new Coverage();
   #states: [MachineState, ...MachineState[]];
+  /** Alternatives that the present call has opened. */
+  #opened: MachineState[] = [];
 
   constructor(platform: Platform, profile: Profile, coverage: Coverage) {
     this.#profile = profile;
@@ -49,23 +49,21 @@ export class Model {
    */
   judge(call: Call, outcome: Outcome): Deviation | undefined {
     const judge = JUDGES[call.call];
-    if (this.#states.length === 1) {
-      const more: MachineState[] = [];
-      const deviation = this.#judgeIn(this.#states[0], judge, call, outcome, this.#coverage, more);
-      if (deviation === undefined && more.length > 0) this.#states.push(...more);
-      return deviation;
-    }
-    return this.#judgeInAll(judge, call, outcome);
+    if (this.#states.length > 1) return this.#judgeInAll(judge, call, outcome);
+    const deviation = this.#judgeIn(this.#states[0], judge, call, outcome, this.#coverage);
+    if (this.#opened.length > 0) this.#states.push(...this.#opened.splice(0));
+    return deviation;
   }
 
   #judgeInAll(judge: Judge, call: Call, outcome: Outcome): Deviation | undefined {
     const fitting: MachineState[] = [];
+    const uncounted = new Coverage();
     let first: Deviation | undefined;
     for (const state of this.#states) {
-      const coverage = fitting.length === 0 ? this.#coverage : this.#uncounted;
-      const more: MachineState[] = [];
-      const deviation = this.#judgeIn(state, judge, call, outcome, coverage, more);
-      if (deviation === undefined) fitting.push(state, ...more);
+      const coverage = fitting.length === 0 ? this.#coverage : uncounted;
+      const deviation = this.#judgeIn(state, judge, call, outcome, coverage);
+      const opened = this.#opened.splice(0);
+      if (deviation === undefined) fitting.push(state, ...opened);
       else first ??= deviation;
     }
     const [head, ...tail] = fitting;
@@ -80,7 +78,6 @@ export class Model {
     call: Call,
     outcome: Outcome,
     coverage: Coverage,
-    more: MachineState[],
   ): Deviation | undefined {
     state.calls++;
     const profile = this.#profile;
@@ -91,7 +88,7 @@ export class Model {
     if (judge.otherwise?.when(view, errno)) {
       const copy = structuredClone(state);
       judge.otherwise.effect(judge.view(copy, call, outcome, profile));
-      more.push(copy);
+      this.#opened.push(copy);
     }
     if (errno === 0) {
       const deviation = checkOutputs(judge, view, outcome, profile, coverage);

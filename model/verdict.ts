@@ -27,13 +27,10 @@ export const read = (judge: Judge, view: object, outcome: Outcome, profile: Prof
 const readStrictly = (judge: Judge, view: object, outcome: Outcome): Reading => {
   const by = firstBroken(judge.rules, view);
   const { errno } = outcome;
-  if (by === undefined) {
-    return errno === 0 ? SUCCESS : unexpectedErrno(judge, view, errno, []);
-  }
-  if (errno === by.errno) return { kind: "failure", by };
-  if (errno === 0) return wrongSuccess(by, view);
+  if (errno === by?.errno) return { kind: "failure", by };
+  if (errno === 0) return by === undefined ? SUCCESS : wrongSuccess(by, view);
   if (judge.leeway?.(view, errno) !== undefined) return { kind: "failure", by: undefined };
-  return unexpectedErrno(judge, view, errno, [by]);
+  return unexpectedErrno(judge, view, errno, by === undefined ? [] : [by]);
 };
 
 const readByDocuments = (
@@ -116,7 +113,7 @@ export const checkOutputs = (
       if (!ruleBinds(fact.index, profile)) continue;
       return wrongOutput(fact.clause, fact.right?.(view) ?? "", out);
     }
-    if (fact.uncounted !== true) success[fact.index] = (success[fact.index] ?? 0) + 1;
+    if (!fact.uncounted) success[fact.index] = (success[fact.index] ?? 0) + 1;
   }
   for (let i = 0; i < rules.length; i++) {
     const rule = rules[i];
@@ -139,8 +136,9 @@ export const countViolation = (rule: AnyRule, view: object, coverage: Coverage):
   const { violation } = coverage;
   violation[rule.index] = (violation[rule.index] ?? 0) + 1;
   if (rule.also === undefined) return;
-  for (const id of rule.also(view)) {
-    const index = clauseIndex(id);
+  const also = rule.also(view);
+  for (let i = 0; i < also.length; i++) {
+    const index = clauseIndex(also[i] as ClauseId);
     violation[index] = (violation[index] ?? 0) + 1;
   }
 };

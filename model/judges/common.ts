@@ -1,8 +1,10 @@
 /** Rules and small questions that many calls share. */
-import type { ClauseId } from "../../spec/clauses/registry";
+import { type ClauseId, clauseIndex } from "../../spec/clauses/registry";
+import type { Coverage } from "../../spec/coverage";
 import { type Fact, fact, never, type Rule, rule } from "../judge";
 import type { MachineState } from "../state/machine";
 import type { Context, Ioas } from "../state/objects";
+import { countSeen } from "../state/seen";
 
 /** What every call on an iommufd looks up. */
 export interface OnIommufd {
@@ -27,6 +29,18 @@ export const ioasOf = (context: Context | undefined, id: number): Ioas | undefin
 export const aboutId = (context: Context | undefined, id: number): readonly ClauseId[] => {
   if (id === 0) return ["OBJ-02"];
   return context?.objects.has(id) ? ["OBJ-04"] : [];
+};
+
+const DEV_20 = clauseIndex("DEV-20");
+
+/** An id that found nothing: was it that of an automatic HWPT that is gone (DEV-20)? */
+export const countIfGoneHwpt = (
+  context: Context | undefined,
+  id: number,
+  coverage: Coverage | undefined,
+): void => {
+  if (coverage === undefined || context === undefined) return;
+  if (context.goneHwpts.has(id) && !context.objects.has(id)) countSeen(coverage, DEV_20);
 };
 
 /** 6.12's own choice of an id: the smallest that is free (OBJ-03), beside those just given. */

@@ -199,7 +199,7 @@ export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
       holds: (v, out) => out.dst_iova === v.iova,
       right: (v) => `dst_iova 0x${v.iova.toString(16)}`,
     }),
-    ...automaticFacts<View, { readonly dst_iova?: bigint }>((out) => out.dst_iova),
+    ...automaticFacts<View, { readonly dst_iova?: bigint }>(),
     fact("CPY-30", { when: isAutomatic }),
     fact("AUT-13", { when: (v) => !v.fixed && v.userVa % v.machine.page !== 0n }),
     fact("CPY-20", { when: (v) => v.source === v.ioas }),

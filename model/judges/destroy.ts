@@ -5,12 +5,11 @@
  * devices, a device by its driver; mappings use nothing (OBJ-06). The mock device's own object is
  * the exception: destroying it is how a mock device is detached and unbound (TST-02).
  */
-import { type ClauseId, clauseIndex } from "../../spec/clauses/registry";
+import type { ClauseId } from "../../spec/clauses/registry";
 import { fact, judge, rule } from "../judge";
 import { removeIoas, unbindDevice } from "../lifetime";
 import type { IommufdObject } from "../state/objects";
-import { countSeen } from "../state/seen";
-import { aboutId, fdIsOpen, type OnIommufd } from "./common";
+import { aboutId, countIfGoneHwpt, fdIsOpen, type OnIommufd } from "./common";
 
 interface View extends OnIommufd {
   readonly id: number;
@@ -42,8 +41,6 @@ const byKind = (v: View): readonly ClauseId[] => {
       return [];
   }
 };
-
-const DEV_20 = clauseIndex("DEV-20");
 
 export const DESTROY = judge<"DESTROY", View>("DESTROY", {
   promise: "OBJ-05",
@@ -78,9 +75,5 @@ export const DESTROY = judge<"DESTROY", View>("DESTROY", {
       unbindDevice(machine, object.device);
     }
   },
-  failure: (v, _broken, coverage) => {
-    if (coverage && v.object === undefined && v.context?.goneHwpts.has(v.id)) {
-      countSeen(coverage, DEV_20);
-    }
-  },
+  failure: (v, _broken, coverage) => countIfGoneHwpt(v.context, v.id, coverage),
 });

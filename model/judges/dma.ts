@@ -2,17 +2,17 @@
  * DMA of a VFIO device: 64 bytes of its own and memory, through the domain of its group.
  *
  * The whole group goes through one HWPT, whichever of its devices is attached (DEV-15, DEV-41);
- * without one, everything is blocked (DEV-07). A blocked read leaves the device's buffer open. A
- * blocked write leaves memory alone; where it is blocked at a later page only, the pages before
- * may have been written or not.
+ * without one, everything is blocked (DEV-07). Where a byte is blocked, memory stays as it was.
+ * What else a transfer does that is blocked at some byte is open: a read leaves the device's
+ * buffer open, a write may reach the bytes that are mapped or not.
  */
 import { type ClauseId, clauseIndex } from "../../spec/clauses/registry";
 import { fact, judge, never, rule } from "../judge";
 import { pinAt } from "../pinning";
 import { areaAt } from "../state/ioas";
 import type { MachineState } from "../state/machine";
-import { type Page, readByte, writeByte } from "../state/memory";
-import type { Cdev, Hwpt, PhysicalDevice } from "../state/objects";
+import { type Page, readBytes, writeBytes } from "../state/memory";
+import type { Area, Cdev, Hwpt, PhysicalDevice } from "../state/objects";
 import { countSeen } from "../state/seen";
 
 interface View {
@@ -24,15 +24,25 @@ interface View {
   readonly iova: bigint;
   readonly length: number;
   readonly offset: number;
-  /** The byte of memory behind each byte of the transfer, up to the first that is blocked. */
-  readonly reached: readonly Target[];
-  /** Why the transfer is blocked; undefined: it is not. */
+  /** The transfer, cut where the page or the mapping behind it changes. */
+  readonly stretches: readonly Stretch[];
+  /** Why the first blocked byte is blocked; undefined: none is. */
   readonly blocked: ClauseId | undefined;
+  after: Contents | undefined;
 }
 
-interface Target {
-  readonly page: Page;
+/** Bytes [from, to) of the transfer; no page: blocked. */
+interface Stretch {
+  readonly from: number;
+  readonly to: number;
+  readonly page: Page | undefined;
   readonly offset: number;
+}
+
+/** What a buffer holds, with a 1 in `open` for each byte that nobody knows. */
+interface Contents {
+  readonly bytes: Uint8Array;
+  readonly open: Uint8Array;
 }
 
 const walk = (
@@ -41,55 +51,77 @@ const walk = (
   toDevice: boolean,
   iova: bigint,
   length: number,
-): { reached: Target[]; blocked: ClauseId | undefined } => {
-  const reached: Target[] = [];
-  for (let i = 0; i < length; i++) {
-    if (hwpt === undefined) return { reached, blocked: "DEV-07" };
-    const at = iova + BigInt(i);
-    const area = areaAt(hwpt.ioas, at);
+): Pick<View, "stretches" | "blocked"> => {
+  const stretches: Stretch[] = [];
+  let blocked: ClauseId | undefined;
+  for (let from = 0; from < length; ) {
+    const at = iova + BigInt(from);
+    const area = hwpt && areaAt(hwpt.ioas, at);
     const pin = area && pinAt(machine, area, at);
-    if (area === undefined || pin === undefined) return { reached, blocked: "DOM-01" };
-    if (toDevice ? !area.readable : !area.writeable) return { reached, blocked: "DOM-09" };
-    const offset = Number((area.startByte + (at - area.first)) % machine.page);
-    reached.push({ page: pin.page, offset });
+    const reason = whyBlocked(hwpt, area, toDevice);
+    blocked ??= reason;
+    // Unmapped bytes one by one: a mapping may begin at any of them.
+    let to = from + 1;
+    let offset = 0;
+    if (area !== undefined) {
+      offset = Number((area.startByte + (at - area.first)) % machine.page);
+      const left = area.last - at + 1n;
+      const inPage = machine.pageSize - offset;
+      to = Math.min(from + (left < BigInt(inPage) ? Number(left) : inPage), length);
+    }
+    stretches.push({ from, to, page: reason === undefined ? pin?.page : undefined, offset });
+    from = to;
   }
-  return { reached, blocked: undefined };
+  return { stretches, blocked };
 };
 
-const bufferBytes = (v: View): number => v.device?.buffer.length ?? 0;
-const fitsBuffer = (v: View): boolean => v.offset + v.length <= bufferBytes(v);
+const whyBlocked = (
+  hwpt: Hwpt | undefined,
+  area: Area | undefined,
+  toDevice: boolean,
+): ClauseId | undefined => {
+  if (hwpt === undefined) return "DEV-07";
+  if (area === undefined) return "DOM-01";
+  return (toDevice ? area.readable : area.writeable) ? undefined : "DOM-09";
+};
 
-/** The device's buffer after the transfer; undefined where nobody knows. */
-const bufferAfter = (v: View): (number | undefined)[] => {
-  const after: (number | undefined)[] = [];
-  const { device } = v;
-  if (device === undefined) return after;
-  for (let i = 0; i < device.buffer.length; i++) {
-    const moved = v.toDevice && i >= v.offset && i < v.offset + v.length;
-    if (!moved) after.push(device.unknown[i] === 1 ? undefined : device.buffer[i]);
-    else {
-      const target = v.blocked === undefined ? v.reached[i - v.offset] : undefined;
-      after.push(target && readByte(target.page, target.offset));
+const fitsBuffer = (v: View): boolean => v.offset + v.length <= (v.device?.buffer.length ?? 0);
+
+/** The device's buffer after the transfer. */
+const bufferAfter = (v: View): Contents => {
+  if (v.after !== undefined) return v.after;
+  const bytes = Uint8Array.from(v.device?.buffer ?? []);
+  const open = Uint8Array.from(v.device?.unknown ?? []);
+  const end = v.offset + v.length;
+  if (v.toDevice && v.blocked !== undefined) open.fill(1, v.offset, end);
+  else if (v.toDevice) {
+    bytes.fill(0, v.offset, end);
+    open.fill(0, v.offset, end);
+    for (const { from, to, page, offset } of v.stretches) {
+      const [a, b] = [v.offset + from, v.offset + to];
+      if (page !== undefined) readBytes(page, offset, bytes.subarray(a, b), open.subarray(a, b));
     }
   }
-  return after;
+  v.after = { bytes, open };
+  return v.after;
 };
 
-/** `hex` is the whole buffer, or the part that was transferred. */
+/** Where an answer's bytes begin: it shows the whole buffer, or the part that was transferred. */
+const shownFrom = (v: View, hex: string): number => (hex.length === 2 * v.length ? v.offset : 0);
+
 const showsBuffer = (v: View, hex: string): boolean => {
-  let right = bufferAfter(v);
-  if (hex.length === 2 * v.length) right = right.slice(v.offset, v.offset + v.length);
-  if (hex.length !== 2 * right.length) return false;
-  return right.every(
-    (byte, i) => byte === undefined || byte === Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16),
-  );
+  const { bytes, open } = bufferAfter(v);
+  const first = shownFrom(v, hex);
+  const answered = Buffer.from(hex, "hex");
+  if (first === 0 && answered.length !== v.length && answered.length !== bytes.length) return false;
+  return answered.every((byte, i) => open[first + i] === 1 || bytes[first + i] === byte);
 };
 
-const toHex = (bytes: readonly (number | undefined)[]): string =>
-  bytes.map((byte) => (byte ?? 0).toString(16).padStart(2, "0")).join("");
+const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
-const faultFact = (clause: ClauseId, when: (v: View) => boolean) =>
+const faultFact = (clause: ClauseId, when: (v: View) => boolean, uncounted?: true) =>
   fact<View, { readonly fault?: number }>(clause, {
+    ...(uncounted && { uncounted }),
     when: (v, out) => out.fault !== undefined && when(v),
     holds: (v, out) => out.fault === (v.blocked === undefined ? 0 : 1),
     right: (v) => (v.blocked === undefined ? "fault 0" : "fault 1, the IOMMU blocks it"),
@@ -98,13 +130,14 @@ const faultFact = (clause: ClauseId, when: (v: View) => boolean) =>
 const isAttachedToAny = (v: View): boolean => v.hwpt !== undefined;
 
 export const DMA = judge<"DMA", View>("DMA", {
-  promise: "VFD-18",
+  promise: "MAP-23",
   view: (machine, call) => {
     const { devfd, dir, iova, length, device_offset } = call.in;
     const cdev = machine.cdevs.get(devfd);
     const hwpt = cdev?.bound?.group.hwpt;
     const toDevice = dir === "to_device";
     const bytes = Math.min(length, cdev?.device.buffer.length ?? 0);
+    const { stretches, blocked } = walk(machine, hwpt, toDevice, iova, bytes);
     return {
       machine,
       cdev,
@@ -114,15 +147,13 @@ export const DMA = judge<"DMA", View>("DMA", {
       iova,
       length,
       offset: device_offset,
-      ...walk(machine, hwpt, toDevice, iova, bytes),
+      stretches,
+      blocked,
+      after: undefined,
     };
   },
   rules: [
     rule("VFD-02", "EBADF", (v) => v.cdev === undefined, { applies: never, hard: true }),
-    rule("VFD-18", "EINVAL", (v) => v.cdev !== undefined && v.cdev.bound === undefined, {
-      applies: never,
-      hard: true,
-    }),
     // The device itself has no more bytes than its buffer.
     rule("VFD-18", "EINVAL", (v) => v.device !== undefined && !fitsBuffer(v), {
       applies: never,
@@ -130,26 +161,29 @@ export const DMA = judge<"DMA", View>("DMA", {
     }),
   ],
   facts: [
-    faultFact("DEV-07", (v) => v.blocked === "DEV-07"),
+    faultFact("DEV-07", (v) => v.blocked === "DEV-07" && v.cdev?.bound !== undefined),
+    faultFact("DEV-07", (v) => v.blocked === "DEV-07", true),
     faultFact("DOM-09", (v) => v.blocked === "DOM-09"),
     faultFact("DOM-01", (v) => v.blocked === "DOM-01"),
     faultFact("MAP-23", (v) => v.blocked === undefined && v.length > 0),
     fact("MAP-23", {
       when: (v, out) => out.bytes !== undefined && v.toDevice,
       holds: (v, out) => showsBuffer(v, out.bytes ?? ""),
-      right: (v) => `bytes ${toHex(bufferAfter(v))}`,
+      right: (v) => `bytes ${toHex(bufferAfter(v).bytes)}`,
       uncounted: true,
     }),
   ],
   answer: (v) => {
     const fault = v.blocked === undefined ? 0 : 1;
-    return v.toDevice ? { fault, bytes: toHex(bufferAfter(v)) } : { fault };
+    return v.toDevice ? { fault, bytes: toHex(bufferAfter(v).bytes) } : { fault };
   },
+  // Before the bind nothing is attached either; an IUT may as well refuse to drive the device.
+  leeway: (v, errno) => (errno === "EINVAL" && v.cdev?.bound === undefined ? "VFD-18" : undefined),
   shown: (v, out, coverage) => {
     const { context } = v.cdev?.bound ?? {};
     if (context !== undefined && !context.open) countSeen(coverage, VFD_16);
     if (!isAttachedToAny(v) || v.blocked !== undefined) return;
-    if (v.toDevice && out.bytes !== undefined && v.reached[0]?.page.writtenWhilePinned) {
+    if (v.toDevice && out.bytes !== undefined && v.stretches[0]?.page?.writtenWhilePinned) {
       countSeen(coverage, MAP_31);
     }
   },
@@ -162,31 +196,31 @@ export const DMA = judge<"DMA", View>("DMA", {
 });
 
 const loadBuffer = (v: View, device: PhysicalDevice, hex: string | undefined): void => {
-  const after = bufferAfter(v);
-  for (let i = 0; i < after.length; i++) {
-    device.unknown[i] = after[i] === undefined ? 1 : 0;
-    device.buffer[i] = after[i] ?? 0;
-  }
+  const { bytes, open } = bufferAfter(v);
+  device.buffer.set(bytes);
+  device.unknown.set(open);
   // What an answer says of bytes that nobody knew is what they are.
-  if (hex === undefined) return;
-  const from = hex.length === 2 * after.length ? 0 : v.offset;
-  for (let i = 0; 2 * i < hex.length; i++) {
-    device.buffer[from + i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16);
-    device.unknown[from + i] = 0;
-  }
+  if (hex === undefined || !fitsBuffer(v)) return;
+  const answered = Buffer.from(hex, "hex");
+  const first = shownFrom(v, hex);
+  if (first + answered.length > device.buffer.length) return;
+  device.buffer.set(answered, first);
+  device.unknown.fill(0, first, first + answered.length);
 };
 
 const storeBuffer = (v: View, device: PhysicalDevice): void => {
-  const blocked = v.blocked !== undefined;
-  // The page in which the transfer is blocked stays as it was; those before it are open.
-  const blockedAt = v.iova + BigInt(v.reached.length);
-  const open = blocked ? v.reached.length - Number(blockedAt % v.machine.page) : v.reached.length;
-  for (let i = 0; i < open; i++) {
-    const target = v.reached[i];
-    const at = v.offset + i;
-    if (target === undefined) return;
-    const value = blocked || device.unknown[at] === 1 ? undefined : device.buffer[at];
-    writeByte(target.page, target.offset, value);
+  const open = device.unknown.slice();
+  if (v.blocked !== undefined) open.fill(1);
+  const allKnown = !open.includes(1);
+  for (const { from, to, page, offset } of v.stretches) {
+    if (page === undefined) continue;
+    const [a, b] = [v.offset + from, v.offset + to];
+    writeBytes(
+      page,
+      offset,
+      device.buffer.subarray(a, b),
+      allKnown ? undefined : open.subarray(a, b),
+    );
   }
 };
 

@@ -2,6 +2,7 @@
 import type { CallName } from "../../spec/calls";
 import type { Judge } from "../judge";
 import { ADD_RESERVED } from "./add-reserved";
+import { MMAP, MPROTECT, MUNMAP } from "./address-space";
 import { IOAS_ALLOW_IOVAS } from "./allow-iovas";
 import { IOAS_COPY } from "./copy";
 import { DESTROY } from "./destroy";
@@ -10,7 +11,7 @@ import { IOAS_ALLOC } from "./ioas-alloc";
 import { IOAS_IOVA_RANGES } from "./iova-ranges";
 import { IOAS_MAP } from "./map";
 import { MD_CHECK_MAP, MD_CHECK_REFS } from "./md-check";
-import { MEM_READ, MEM_WRITE, MMAP, MPROTECT, MUNMAP } from "./memory";
+import { MEM_READ, MEM_WRITE } from "./memory";
 import { MOCK_DOMAIN, MOCK_DOMAIN_FLAGS, MOCK_DOMAIN_REPLACE } from "./mock-device";
 import { CLOSE, OPEN } from "./open-close";
 import { OPTION } from "./option";

@@ -12,7 +12,7 @@ import type { ClauseId } from "../../spec/clauses/registry";
 import { type Bytes, type IovaRange, U64_MAX } from "../../spec/units";
 import type { Profile } from "../../spec/verdict";
 import { type Flaw, fact, judge, rule } from "../judge";
-import { covers, union } from "../state/intervals";
+import { covers, sorted, union } from "../state/intervals";
 import type { Ioas } from "../state/objects";
 import { settle } from "../state/seen";
 import { show } from "../verdict";
@@ -33,6 +33,8 @@ interface View extends OnIommufd {
   readonly writable: number;
   /** How many ranges there are; where that is open, what the IUT says. */
   readonly total: number;
+  /** Worked out at most once: the ranges are right. */
+  agrees: boolean | undefined;
 }
 
 const strict = (v: View): boolean => v.profile === "linux-6.12";
@@ -56,7 +58,7 @@ const rangesAreRight = (v: View, array: readonly IovaRange[]): boolean => {
   if (array.length !== toBeStored(v)) return false;
   const intervals = (list: readonly IovaRange[]) => list.map(([first, last]) => ({ first, last }));
   const right = intervals(usable(v));
-  const answered = union(intervals(array));
+  const answered = union(sorted(intervals(array)));
   if (!answered.every((range) => covers(right, range.first, range.last))) return false;
   if (v.total > v.capacity) return true;
   return right.every((range) => covers(answered, range.first, range.last));
@@ -87,7 +89,10 @@ const right = (v: View): string =>
 const listFact = (clause: ClauseId, when?: (v: View) => boolean) =>
   fact<View, Answer>(clause, {
     ...(when && { when }),
-    holds: (v, out) => rangesAreRight(v, out.array ?? []),
+    holds: (v, out) => {
+      v.agrees ??= rangesAreRight(v, out.array ?? []);
+      return v.agrees;
+    },
     right,
   });
 
@@ -109,6 +114,7 @@ export const IOAS_IOVA_RANGES = judge<"IOAS_IOVA_RANGES", View>("IOAS_IOVA_RANGE
       capacity: call.in.num_iovas,
       writable: call.in.writable_elems,
       total: profile === "linux-6.12" || said === undefined || said < count ? count : said,
+      agrees: undefined,
     };
   },
   rules: [

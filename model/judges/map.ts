@@ -169,7 +169,7 @@ export const IOAS_MAP = judge<"IOAS_MAP", View>("IOAS_MAP", {
       holds: (v, out) => out.iova === v.iova,
       right: (v) => `iova 0x${v.iova.toString(16)}`,
     }),
-    ...automaticFacts<View, { readonly iova?: bigint }>((out) => out.iova),
+    ...automaticFacts<View, { readonly iova?: bigint }>(),
     fact("MAP-20", { when: isAutomatic }),
     fact("MAP-22", { when: (v) => !isPinned(v) && isBadMemory(v) }),
     fact("MAP-24", { when: isByteGranular }),

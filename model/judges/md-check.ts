@@ -11,7 +11,7 @@ import type { MachineState } from "../state/machine";
 import { pageNumber, type Vma, vmaAt } from "../state/memory";
 import type { Hwpt } from "../state/objects";
 import { countSeen } from "../state/seen";
-import { aboutId, fdIsOpen, type OnIommufd } from "./common";
+import { aboutId, countIfGoneHwpt, fdIsOpen, type OnIommufd } from "./common";
 
 /** Where the walk over the units ends: with success, or in its first bad unit. */
 type Verdict = "fine" | "EFAULT" | "EINVAL" | "EIO";
@@ -92,6 +92,7 @@ export const MD_CHECK_MAP = judge<"MD_CHECK_MAP", MapView>("MD_CHECK_MAP", {
     rule("TST-03", "EINVAL", (v) => verdictOf(v) === "EINVAL", { applies: () => false }),
   ],
   facts: [],
+  failure: (v, _broken, coverage) => countIfGoneHwpt(v.context, v.hwptId, coverage),
   shown: (v, _out, coverage) => {
     if (v.hwpt === undefined || v.length === 0n) return;
     const area = areaAt(v.hwpt.ioas, v.iova);

@@ -1,225 +1,150 @@
 /**
- * User memory: MMAP, MUNMAP, MPROTECT, MEM_WRITE, MEM_READ. Not iommufd calls, but what they do
- * decides what MAP pins and where DMA shows. GEN-23 is the clause that ties a mapping to the
- * memory of its process; their errors are those of the host.
+ * CPU access to user memory: MEM_WRITE and MEM_READ. The bytes are those of the pages that are
+ * now at the address, which DMA writes too. Where nobody knows a byte, because a blocked DMA left
+ * it open, any answer is right and tells what it is.
  */
-import type { CallOf } from "../../spec/calls";
-import type { Prot } from "../../spec/fields";
-import { fact, judge, never, type Rule, rule } from "../judge";
+import { fact, judge, never, rule } from "../judge";
 import { touch } from "../pinning";
 import type { MachineState } from "../state/machine";
 import {
-  mappedUpTo,
-  newObject,
-  type Page,
-  type PageSpan,
   type ProcessState,
   pageIn,
   pageNumber,
-  pagesOf,
-  place,
-  protect,
-  readByte,
-  unplace,
+  readBytes,
   type Vma,
   vmaAt,
-  writeByte,
+  writeBytes,
 } from "../state/memory";
 
-/** Last byte of user space on x86-64. */
-const USER_LAST = 0x7fff_ffff_efffn;
-
-interface RangeView {
-  readonly machine: MachineState;
-  readonly process: ProcessState | undefined;
-  readonly va: bigint;
-  readonly length: bigint;
-  readonly prot: Prot;
-  readonly kind: string;
-}
-
-const isMisaligned = (v: RangeView): boolean => v.va % v.machine.page !== 0n || v.length === 0n;
-const leavesUserSpace = (v: RangeView): boolean => v.va + v.length - 1n > USER_LAST;
-const spanOf = (v: RangeView): PageSpan => pagesOf(v.va, v.length, v.machine.pageSize);
-
-const rangeView = (
-  machine: MachineState,
-  call: CallOf<"MMAP" | "MUNMAP" | "MPROTECT">,
-): RangeView => ({
-  machine,
-  process: machine.processes[call.proc],
-  va: call.in.va,
-  length: call.in.length,
-  prot: "prot" in call.in ? call.in.prot : "none",
-  kind: "kind" in call.in ? call.in.kind : "",
-});
-
-const host = { applies: never, hard: true } as const;
-
-export const MMAP = judge<"MMAP", RangeView>("MMAP", {
-  promise: "GEN-23",
-  view: rangeView,
-  rules: [
-    rule("GEN-23", "EINVAL", isMisaligned, host),
-    rule("GEN-23", "ENOMEM", leavesUserSpace, host),
-  ],
-  facts: [],
-  effect: (v) => {
-    if (v.process === undefined) return;
-    place(v.process, spanOf(v), v.prot, newObject(v.kind === "anon-private"), 0);
-  },
-});
-
-export const MUNMAP = judge<"MUNMAP", RangeView>("MUNMAP", {
-  promise: "GEN-23",
-  view: rangeView,
-  rules: [rule("GEN-23", "EINVAL", (v) => isMisaligned(v) || leavesUserSpace(v), host)],
-  facts: [],
-  effect: (v) => {
-    if (v.process !== undefined) unplace(v.process, spanOf(v));
-  },
-});
-
-const hasHole = (v: RangeView): boolean => {
-  if (v.process === undefined || isMisaligned(v)) return false;
-  const span = spanOf(v);
-  return mappedUpTo(v.process, span) < span.last;
-};
-
-export const MPROTECT = judge<"MPROTECT", RangeView>("MPROTECT", {
-  promise: "GEN-23",
-  view: rangeView,
-  rules: [
-    rule("GEN-23", "EINVAL", (v) => v.va % v.machine.page !== 0n, host),
-    rule("GEN-23", "ENOMEM", (v) => v.length > 0n && (leavesUserSpace(v) || hasHole(v)), host),
-  ],
-  facts: [],
-  effect: (v) => {
-    if (v.process !== undefined && v.length > 0n) protect(v.process, spanOf(v), v.prot);
-  },
-  // What lies before the hole has been changed.
-  failure: (v, broken) => {
-    if (v.process === undefined || broken.errno !== "ENOMEM" || leavesUserSpace(v)) return;
-    const { first } = spanOf(v);
-    const last = mappedUpTo(v.process, spanOf(v));
-    if (last >= first) protect(v.process, { first, last }, v.prot);
-  },
-});
-
-interface AccessView {
+interface View {
   readonly machine: MachineState;
   readonly process: ProcessState | undefined;
   readonly va: bigint;
   readonly length: number;
   /** How many bytes can be accessed before the first that cannot. */
   readonly reach: number;
-  readonly bytes: string;
+  /** What is stored. */
+  readonly bytes: Uint8Array;
+  /** What is loaded, and 1 for each byte that nobody knows; worked out at most once. */
+  loaded: { readonly bytes: Uint8Array; readonly open: Uint8Array } | undefined;
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 const permits = (vma: Vma | undefined, write: boolean): boolean =>
   vma !== undefined && (write ? vma.prot === "rw" : vma.prot !== "none");
 
-const reachOf = (v: Pick<AccessView, "machine" | "process" | "va" | "length">, write: boolean) => {
-  const { machine, process, va, length } = v;
+const viewOf = (
+  machine: MachineState,
+  process: ProcessState | undefined,
+  va: bigint,
+  length: number,
+  stored: Uint8Array | undefined,
+): View => {
+  const pageSize = machine.pageSize;
   let reach = 0;
   while (reach < length) {
     const at = va + BigInt(reach);
-    const vma = process && vmaAt(process, pageNumber(at, machine.pageSize));
-    if (!permits(vma, write)) break;
-    reach += machine.pageSize - Number(at % machine.page);
+    const vma = process && vmaAt(process, pageNumber(at, pageSize));
+    if (!permits(vma, stored !== undefined)) break;
+    reach += pageSize - Number(at % machine.page);
   }
-  return Math.min(reach, length);
+  if (reach > length) reach = length;
+  return { machine, process, va, length, reach, bytes: stored ?? NO_BYTES, loaded: undefined };
 };
 
-/** Calls `visit` for the page and page offset of each byte from va on. */
-const eachByte = (
-  v: AccessView,
+/** Calls `visit` for each page of the first `count` bytes: its part of them is [from, to). */
+const eachPage = (
+  v: View,
   count: number,
-  visit: (vma: Vma, number: number, offset: number, i: number) => void,
+  visit: (vma: Vma, number: number, offset: number, from: number, to: number) => void,
 ): void => {
   const { machine, process } = v;
-  if (process === undefined) return;
-  for (let i = 0; i < count; ) {
-    const at = v.va + BigInt(i);
+  for (let from = 0; from < count; ) {
+    const at = v.va + BigInt(from);
     const number = pageNumber(at, machine.pageSize);
-    const vma = vmaAt(process, number);
+    const vma = process && vmaAt(process, number);
     if (vma === undefined) return;
-    let offset = Number(at % machine.page);
-    for (; offset < machine.pageSize && i < count; offset++, i++) visit(vma, number, offset, i);
+    const offset = Number(at % machine.page);
+    const to = Math.min(from + machine.pageSize - offset, count);
+    visit(vma, number, offset, from, to);
+    from = to;
   }
 };
 
-const byteAt = (hex: string, i: number): number => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16);
-
-const store = (v: AccessView, count: number): void =>
-  eachByte(v, count, (vma, number, offset, i) => {
+const store = (v: View, count: number): void =>
+  eachPage(v, count, (vma, number, offset, from, to) => {
     const page = touch(v.machine, vma, number);
-    writeByte(page, offset, byteAt(v.bytes, i));
+    writeBytes(page, offset, v.bytes.subarray(from, to));
     if (page.pins > 0 && vma.object.isPrivate) page.writtenWhilePinned = true;
   });
 
-export const MEM_WRITE = judge<"MEM_WRITE", AccessView>("MEM_WRITE", {
+const faults = rule<View>("GEN-23", "EFAULT", (v) => v.reach < v.length, {
+  applies: never,
+  hard: true,
+});
+
+export const MEM_WRITE = judge<"MEM_WRITE", View>("MEM_WRITE", {
   promise: "GEN-23",
   view: (machine, call) => {
-    const process = machine.processes[call.proc];
-    const at = { machine, process, va: call.in.va, length: call.in.bytes.length / 2 };
-    return { ...at, reach: reachOf(at, true), bytes: call.in.bytes };
+    const bytes = Buffer.from(call.in.bytes, "hex");
+    return viewOf(machine, machine.processes[call.proc], call.in.va, bytes.length, bytes);
   },
-  rules: [rule("GEN-23", "EFAULT", (v) => v.reach < v.length, host)],
+  rules: [faults],
   facts: [],
   effect: (v) => store(v, v.length),
+  // The bytes before the fault are stored.
   failure: (v) => store(v, v.reach),
 });
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
-
-/** The bytes at va; undefined where nobody knows. */
-const load = (v: AccessView): (number | undefined)[] => {
-  const loaded: (number | undefined)[] = [];
-  eachByte(v, v.length, (vma, number, offset) => {
+const load = (v: View): { readonly bytes: Uint8Array; readonly open: Uint8Array } => {
+  if (v.loaded !== undefined) return v.loaded;
+  const bytes = new Uint8Array(v.length);
+  const open = new Uint8Array(v.length);
+  eachPage(v, v.length, (vma, number, offset, from, to) => {
     const page = pageIn(vma, number);
-    if (vma.object.isScratch) loaded.push(undefined);
-    else loaded.push(page === undefined ? 0 : readByte(page, offset));
+    if (vma.object.isScratch) open.fill(1, from, to);
+    else if (page !== undefined) {
+      readBytes(page, offset, bytes.subarray(from, to), open.subarray(from, to));
+    }
   });
-  return loaded;
+  v.loaded = { bytes, open };
+  return v.loaded;
 };
 
-const agrees = (v: AccessView, hex: string): boolean => {
+const agrees = (v: View, hex: string): boolean => {
   if (hex.length !== 2 * v.length) return false;
-  return load(v).every((byte, i) => byte === undefined || byte === byteAt(hex, i));
+  const { bytes, open } = load(v);
+  const answered = Buffer.from(hex, "hex");
+  for (let i = 0; i < v.length; i++) if (open[i] === 0 && bytes[i] !== answered[i]) return false;
+  return true;
 };
 
 /** What an answer says of bytes that nobody knew is what they are. */
-const learn = (v: AccessView, hex: string): void =>
-  eachByte(v, v.length, (vma, number, offset, i) => {
-    const page: Page | undefined = pageIn(vma, number);
-    if (page === undefined || page.unknown.size === 0) return;
-    if (readByte(page, offset) === undefined) writeByte(page, offset, byteAt(hex, i));
+const learn = (v: View, hex: string): void => {
+  if (!load(v).open.includes(1) || hex.length !== 2 * v.length) return;
+  const answered = Buffer.from(hex, "hex");
+  eachPage(v, v.length, (vma, number, offset, from, to) => {
+    const page = pageIn(vma, number);
+    if (page !== undefined) writeBytes(page, offset, answered.subarray(from, to));
   });
+};
 
-const toHex = (bytes: readonly (number | undefined)[]): string =>
-  bytes.map((byte) => HEX[byte ?? 0]).join("");
+const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
-const readRules: readonly Rule<AccessView>[] = [
-  rule("GEN-23", "EFAULT", (v) => v.reach < v.length, host),
-];
-
-export const MEM_READ = judge<"MEM_READ", AccessView>("MEM_READ", {
+export const MEM_READ = judge<"MEM_READ", View>("MEM_READ", {
   promise: "GEN-23",
-  view: (machine, call) => {
-    const process = machine.processes[call.proc];
-    const at = { machine, process, va: call.in.va, length: call.in.length };
-    return { ...at, reach: reachOf(at, false), bytes: "" };
-  },
-  rules: readRules,
+  view: (machine, call) =>
+    viewOf(machine, machine.processes[call.proc], call.in.va, call.in.length, undefined),
+  rules: [faults],
   facts: [
     // Bytes come from the CPU's stores and from DMA; the latter is what can go wrong here.
     fact("MAP-23", {
       holds: (v, out) => agrees(v, out.bytes ?? ""),
-      right: (v) => `bytes ${toHex(load(v))}`,
+      right: (v) => `bytes ${toHex(load(v).bytes)}`,
       uncounted: true,
     }),
   ],
-  answer: (v) => ({ bytes: toHex(load(v)) }),
+  answer: (v) => ({ bytes: toHex(load(v).bytes) }),
   effect: (v, out) => learn(v, out.bytes ?? ""),
 });

@@ -18,13 +18,13 @@ import {
 } from "../attaching";
 import { type Fact, fact, judge, type Rule, rule } from "../judge";
 import { bindDevice } from "../lifetime";
+import type { Interval } from "../state/intervals";
 import { newGroup } from "../state/machine";
-import type { BoundDevice, IommufdObject, Stdev } from "../state/objects";
+import type { BoundDevice, Stdev } from "../state/objects";
 import { aboutId, fdIsOpen, lowestFreeId, newIdFacts, type OnIommufd } from "./common";
 
-interface MockView extends AttachView {
-  readonly devFlags: number;
-}
+/** The own part of MOCK_DOMAIN is its device flags. */
+type MockView = AttachView<number>;
 
 interface MockOut {
   readonly out_stdev_id?: number;
@@ -33,6 +33,7 @@ interface MockOut {
 }
 
 const MOCK_IOMMU = 0;
+const NO_REGIONS: readonly Interval[] = [];
 
 const viewOf = (
   machine: OnIommufd["machine"],
@@ -49,10 +50,10 @@ const viewOf = (
     device: undefined,
     group: undefined,
     iommu: MOCK_IOMMU,
-    reserved: [],
+    reserved: NO_REGIONS,
     strict,
   };
-  return { ...attachView(from), devFlags };
+  return attachView(from, devFlags);
 };
 
 /** The ids that 6.12 would take. */
@@ -78,7 +79,7 @@ const idsDiffer = (out: MockOut): boolean =>
 
 const rules: readonly Rule<MockView>[] = [
   fdIsOpen(),
-  rule("TST-02", "EINVAL", (v) => (v.devFlags & ~(MOCK_NO_DIRTY | MOCK_HUGE_IOVA)) !== 0),
+  rule("TST-02", "EINVAL", (v) => (v.own & ~(MOCK_NO_DIRTY | MOCK_HUGE_IOVA)) !== 0),
   rule("DEV-11", "EINVAL", isOwnDevice, { applies: () => false, hard: true }),
   ...attachRules,
 ];
@@ -99,7 +100,7 @@ const effect = (v: MockView, out: MockOut): void => {
     context,
     group: newGroup(),
     iommu: MOCK_IOMMU,
-    reserved: [],
+    reserved: NO_REGIONS,
   };
   const stdev: Stdev = { type: "stdev", id: out.out_stdev_id ?? 0, device };
   // The HWPT first: its id tells by what is live whether it is a new one.
@@ -134,10 +135,8 @@ export const MOCK_DOMAIN_FLAGS = judge<"MOCK_DOMAIN_FLAGS", MockView>("MOCK_DOMA
     viewOf(machine, call.fd, call.in.pt_id, call.in.dev_flags, profile === "linux-6.12"),
 });
 
-interface ReplaceView extends AttachView {
-  readonly stdevId: number;
-  readonly stdev: IommufdObject | undefined;
-}
+/** The own part of MOCK_DOMAIN_REPLACE is the id of the mock device. */
+type ReplaceView = AttachView<number>;
 
 export const MOCK_DOMAIN_REPLACE = judge<"MOCK_DOMAIN_REPLACE", ReplaceView>(
   "MOCK_DOMAIN_REPLACE",
@@ -155,15 +154,15 @@ export const MOCK_DOMAIN_REPLACE = judge<"MOCK_DOMAIN_REPLACE", ReplaceView>(
         device,
         group: device?.group,
         iommu: MOCK_IOMMU,
-        reserved: [],
+        reserved: NO_REGIONS,
         strict: profile === "linux-6.12",
       };
-      return { ...attachView(from), stdevId: stdev_id, stdev };
+      return attachView(from, stdev_id);
     },
     rules: [
       fdIsOpen(),
       rule("GEN-19", "ENOENT", (v) => v.context !== undefined && v.device === undefined, {
-        also: (v) => aboutId(v.context, v.stdevId),
+        also: (v) => aboutId(v.context, v.own),
         hard: true,
       }),
       ...attachRules,

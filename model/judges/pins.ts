@@ -17,7 +17,9 @@ interface View extends OnIommufd {
   readonly process: ProcessState | undefined;
   readonly uptr: bigint;
   readonly length: bigint;
+  /** Worked out at most once. */
   runs: readonly PinRun[] | undefined;
+  agrees: boolean | undefined;
 }
 
 /** The right answer, with runs as long as possible. */
@@ -82,11 +84,10 @@ const sameRuns = (right: readonly PinRun[], answer: readonly PinRun[]): boolean 
   return i === right.length;
 };
 
-/** The highest number of pins of one page. */
-const mostPins = (v: View): number => {
-  let most = 0;
-  for (const [pins] of runsOf(v)) if (pins !== "EFAULT" && pins > most) most = pins;
-  return most;
+/** True if the answer is to show a page with more pins than `count`. */
+const hasMoreThan = (v: View, count: number): boolean => {
+  for (const run of runsOf(v)) if (run[0] !== "EFAULT" && run[0] > count) return true;
+  return false;
 };
 
 /** A pinned page that several areas need, so that sharing shows (CPY-21). */
@@ -115,7 +116,10 @@ const right = (v: View): string => `refs ${show(runsOf(v))}`;
 const runFact = (clause: ClauseId, when: (v: View) => boolean) =>
   fact<View, { readonly refs?: readonly PinRun[] }>(clause, {
     when,
-    holds: (v, out) => sameRuns(runsOf(v), out.refs ?? []),
+    holds: (v, out) => {
+      v.agrees ??= sameRuns(runsOf(v), out.refs ?? []);
+      return v.agrees;
+    },
     right,
   });
 
@@ -128,6 +132,7 @@ export const PAGE_REFS = judge<"PAGE_REFS", View>("PAGE_REFS", {
     uptr: call.in.uptr,
     length: call.in.length,
     runs: undefined,
+    agrees: undefined,
   }),
   rules: [
     fdIsOpen(),
@@ -138,11 +143,11 @@ export const PAGE_REFS = judge<"PAGE_REFS", View>("PAGE_REFS", {
   ],
   facts: [
     // Too many or too few pins: which clause says so best depends on what holds the pages.
-    runFact("PIN-02", (v) => mostPins(v) > 1),
-    runFact("MAP-27", (v) => mostPins(v) > 1),
-    runFact("PIN-01", (v) => mostPins(v) > 0),
+    runFact("PIN-02", (v) => hasMoreThan(v, 1)),
+    runFact("MAP-27", (v) => hasMoreThan(v, 1)),
+    runFact("PIN-01", (v) => hasMoreThan(v, 0)),
     runFact("PIN-03", () => true),
-    runFact("CPY-21", (v) => mostPins(v) > 0 && showsSharing(v)),
+    runFact("CPY-21", (v) => hasMoreThan(v, 0) && showsSharing(v)),
   ],
   answer: (v) => ({ refs: runsOf(v) }),
   shown: (v, _out, coverage) => settleMemory(v, coverage),

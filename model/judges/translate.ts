@@ -19,7 +19,7 @@ import type { Page } from "../state/memory";
 import type { Area, Hwpt } from "../state/objects";
 import { countSeen, settle } from "../state/seen";
 import { show } from "../verdict";
-import { aboutId, fdIsOpen, isElsewhere, type OnIommufd } from "./common";
+import { aboutId, countIfGoneHwpt, fdIsOpen, isElsewhere, type OnIommufd } from "./common";
 
 interface View extends OnIommufd {
   readonly hwptId: number;
@@ -30,6 +30,9 @@ interface View extends OnIommufd {
   readonly learnt: Map<Page, bigint>;
   /** A page showed the number that it showed before (PIN-04). */
   recognised: boolean;
+  /** Worked out at most once. */
+  covered: boolean | undefined;
+  rightPages: boolean | undefined;
 }
 
 const permOf = (area: Area): number =>
@@ -123,7 +126,16 @@ const isPageNumber = (v: View, page: Page, number: bigint): boolean => {
   return true;
 };
 
-/** What a page-identity mismatch in this window is about, most telling first. */
+const isCovered = (v: View, runs: readonly Translation[]): boolean => {
+  v.covered ??= coversExactly(v, runs);
+  return v.covered;
+};
+
+const hasRightPages = (v: View, runs: readonly Translation[]): boolean => {
+  v.rightPages ??= pagesAreRight(v, runs);
+  return v.rightPages;
+};
+
 const isEmpty = (v: View): boolean => {
   let empty = true;
   eachArea(v, () => {
@@ -212,6 +224,8 @@ export const TRANSLATE = judge<"TRANSLATE", View>("TRANSLATE", {
       last,
       learnt: new Map(),
       recognised: false,
+      covered: undefined,
+      rightPages: undefined,
     };
   },
   rules: [
@@ -225,16 +239,17 @@ export const TRANSLATE = judge<"TRANSLATE", View>("TRANSLATE", {
   facts: [
     // Translations that should be gone, or where nothing was ever mapped.
     translates("UNM-26", isEmpty, (_v, runs) => runs.length === 0),
-    translates("DOM-10", hasPartialPage, coversExactly),
-    translates("DOM-01", isMapped, coversExactly),
+    translates("DOM-10", hasPartialPage, isCovered),
+    translates("DOM-01", isMapped, isCovered),
     translates("DOM-09", hasReadOnly, nothingIsTooWriteable),
     translates("DOM-01", isMapped, permsAreRight),
-    translates("MAP-30", hasStale, pagesAreRight),
-    translates("MAP-23", isMapped, pagesAreRight),
+    translates("MAP-30", hasStale, hasRightPages),
+    translates("MAP-23", isMapped, hasRightPages),
     fact("GEN-22", { when: (v) => isMapped(v) && isElsewhere(v, v.hwptId) }),
   ],
   answer: (v) => ({ runs: answerOf(v) }),
   shown: (v, _out, coverage) => countShown(v, coverage),
+  failure: (v, _broken, coverage) => countIfGoneHwpt(v.context, v.hwptId, coverage),
   effect: (v) => {
     for (const [page, number] of v.learnt) {
       page.token = number;

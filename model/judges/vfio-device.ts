@@ -60,11 +60,6 @@ interface OnCdev {
   readonly bound: BoundDevice | undefined;
 }
 
-const onCdev = (machine: MachineState, devfd: number): OnCdev => {
-  const cdev = machine.cdevs.get(devfd);
-  return { machine, cdev, bound: cdev?.bound };
-};
-
 const fileIsOpen = <V extends OnCdev>(): Rule<V> =>
   rule("VFD-02", "EBADF", (v) => v.cdev === undefined, { applies: never, hard: true });
 
@@ -77,7 +72,10 @@ interface CloseView extends OnCdev {
 
 export const DEVICE_CLOSE = judge<"DEVICE_CLOSE", CloseView>("DEVICE_CLOSE", {
   promise: "VFD-08",
-  view: (machine, call) => ({ ...onCdev(machine, call.in.devfd), devfd: call.in.devfd }),
+  view: (machine, call) => {
+    const cdev = machine.cdevs.get(call.in.devfd);
+    return { machine, cdev, bound: cdev?.bound, devfd: call.in.devfd };
+  },
   rules: [fileIsOpen()],
   facts: [fact("OBJ-08", { when: (v) => v.bound?.context.open === false })],
   effect: (v) => {
@@ -120,9 +118,10 @@ export const VFIO_BIND = judge<"VFIO_BIND", BindView>("VFIO_BIND", {
   promises: (v) => (groupIsOwned(v) ? "DEV-06" : v.device?.group.lastOwner ? "DEV-42" : undefined),
   view: (machine, call) => {
     const { devfd, argsz, flags, iommufd } = call.in;
-    const on = onCdev(machine, devfd);
+    const cdev = machine.cdevs.get(devfd);
     const context = machine.fds.get(iommufd);
-    return { ...on, device: on.cdev?.device, argsz, flags, iommufd, context };
+    const bound = cdev?.bound;
+    return { machine, cdev, bound, device: cdev?.device, argsz, flags, iommufd, context };
   },
   rules: [
     fileIsOpen(),
@@ -166,7 +165,7 @@ export const VFIO_BIND = judge<"VFIO_BIND", BindView>("VFIO_BIND", {
       context,
       group: device.group,
       iommu: device.spec.iommu,
-      reserved: device.spec.reserved,
+      reserved: device.reserved,
     };
     bindDevice(bound);
     cdev.bound = bound;
@@ -179,13 +178,16 @@ export const VFIO_BIND = judge<"VFIO_BIND", BindView>("VFIO_BIND", {
     errno === "EBADFD" && notOpen(v) && v.machine.cdevs.has(v.iommufd) ? "VFD-05" : undefined,
 });
 
-interface AttachPtView extends AttachView, OnCdev {
+interface AttachArguments {
+  readonly cdev: Cdev | undefined;
   readonly argsz: number;
   readonly flags: number;
 }
 
+type AttachPtView = AttachView<AttachArguments>;
+
 const badAttach = (v: AttachPtView): boolean =>
-  v.bound !== undefined && (v.argsz < VFIO_ATTACH_ARGSZ || v.flags !== 0);
+  v.device !== undefined && (v.own.argsz < VFIO_ATTACH_ARGSZ || v.own.flags !== 0);
 
 export const VFIO_ATTACH = judge<"VFIO_ATTACH", AttachPtView>("VFIO_ATTACH", {
   promise: "VFD-13",
@@ -195,8 +197,8 @@ export const VFIO_ATTACH = judge<"VFIO_ATTACH", AttachPtView>("VFIO_ATTACH", {
   },
   view: (machine, call, _claimed, profile) => {
     const { devfd, argsz, flags, pt_id } = call.in;
-    const on = onCdev(machine, devfd);
-    const { bound } = on;
+    const cdev = machine.cdevs.get(devfd);
+    const bound = cdev?.bound;
     const from = {
       machine,
       context: bound?.context,
@@ -207,11 +209,13 @@ export const VFIO_ATTACH = judge<"VFIO_ATTACH", AttachPtView>("VFIO_ATTACH", {
       reserved: bound?.reserved ?? [],
       strict: profile === "linux-6.12",
     };
-    return { ...attachView(from), ...on, argsz, flags };
+    return attachView(from, { cdev, argsz, flags });
   },
   rules: [
-    fileIsOpen(),
-    isBound(),
+    rule("VFD-02", "EBADF", (v) => v.own.cdev === undefined, { applies: never, hard: true }),
+    rule("VFD-18", "EINVAL", (v) => v.own.cdev !== undefined && v.device === undefined, {
+      hard: true,
+    }),
     rule("VFD-10", "EINVAL", badAttach, { hard: true }),
     ...attachRules,
   ],
@@ -223,10 +227,10 @@ export const VFIO_ATTACH = judge<"VFIO_ATTACH", AttachPtView>("VFIO_ATTACH", {
   ],
   answer: (v) => ({ pt_id: attachAnswer(v) }),
   effect: (v, out) => {
-    if (v.bound !== undefined) attachEffect(v, v.bound, out.pt_id ?? 0);
+    if (v.device !== undefined) attachEffect(v, v.device, out.pt_id ?? 0);
   },
   failure: (v, broken, coverage) => {
-    if (v.bound !== undefined && !badAttach(v)) afterFailedAttach(v, broken, coverage);
+    if (v.device !== undefined && !badAttach(v)) afterFailedAttach(v, broken, coverage);
   },
   allocates: true,
   otherwise: {
@@ -245,11 +249,11 @@ interface DetachView extends OnCdev {
 export const VFIO_DETACH = judge<"VFIO_DETACH", DetachView>("VFIO_DETACH", {
   promise: "DEV-40",
   promises: (v) => (v.bound && !isAttached(v.bound) ? "VFD-14" : undefined),
-  view: (machine, call) => ({
-    ...onCdev(machine, call.in.devfd),
-    argsz: call.in.argsz,
-    flags: call.in.flags,
-  }),
+  view: (machine, call) => {
+    const { devfd, argsz, flags } = call.in;
+    const cdev = machine.cdevs.get(devfd);
+    return { machine, cdev, bound: cdev?.bound, argsz, flags };
+  },
   rules: [
     fileIsOpen(),
     isBound(),

@@ -28,10 +28,10 @@ const ascending = (a: Interval, b: Interval): number =>
 
 export const sorted = (list: readonly Interval[]): Interval[] => [...list].sort(ascending);
 
-/** The union, as ranges that neither overlap nor touch. */
+/** The union of a sorted list, as ranges that neither overlap nor touch. */
 export const union = (list: readonly Interval[]): Interval[] => {
   const joined: { first: bigint; last: bigint }[] = [];
-  for (const { first, last } of sorted(list)) {
+  for (const { first, last } of list) {
     const before = joined.at(-1);
     if (before === undefined || (before.last !== U64_MAX && first > before.last + 1n)) {
       joined.push({ first, last });
@@ -40,14 +40,14 @@ export const union = (list: readonly Interval[]): Interval[] => {
   return joined;
 };
 
-/** Everything in [0, 2^64-1] that is in none of the ranges. */
+/** Everything in [0, 2^64-1] that is in none of the ranges of a sorted list. */
 export const complement = (list: readonly Interval[]): IovaRange[] => {
   const holes: IovaRange[] = [];
   let next = 0n;
-  for (const { first, last } of union(list)) {
+  for (const { first, last } of list) {
     if (first > next) holes.push([next as Iova, (first - 1n) as Iova]);
     if (last === U64_MAX) return holes;
-    next = last + 1n;
+    if (last >= next) next = last + 1n;
   }
   holes.push([next as Iova, U64_MAX as Iova]);
   return holes;

@@ -1,6 +1,5 @@
 /** An I/O address space: sorted areas, reservations, and what follows from them. */
-import { U64_MAX } from "../../spec/units";
-import { complement, type Interval, intersectsAny } from "./intervals";
+import { complement, intersectsAny } from "./intervals";
 import type { Area, Hwpt, Ioas, Reservation } from "./objects";
 
 export const newIoas = (id: number): Ioas => ({
@@ -68,10 +67,16 @@ export const isTaken = (ioas: Ioas, first: bigint, last: bigint): boolean =>
 
 export const reserve = (ioas: Ioas, reservations: readonly Reservation[]): void => {
   if (reservations.length === 0) return;
-  ioas.reservations.push(...reservations);
+  for (const reservation of reservations) insertReservation(ioas.reservations, reservation);
   ioas.usable = complement(ioas.reservations);
   ioas.seen.rangesAsked = false;
   ioas.seen.fresh = false;
+};
+
+const insertReservation = (list: Reservation[], reservation: Reservation): void => {
+  let at = list.length;
+  while (at > 0 && (list[at - 1]?.first ?? 0n) > reservation.first) at--;
+  list.splice(at, 0, reservation);
 };
 
 export const unreserve = (ioas: Ioas, owner: Reservation["owner"]): void => {
@@ -80,15 +85,6 @@ export const unreserve = (ioas: Ioas, owner: Reservation["owner"]): void => {
   ioas.reservations = left;
   ioas.usable = complement(left);
   ioas.seen.rangesAsked = false;
-};
-
-/** The IOVAs that a domain of this aperture cannot translate (DOM-02). */
-export const outside = (aperture: readonly [bigint, bigint]): Interval[] => {
-  const [first, last] = aperture;
-  const ranges: Interval[] = [];
-  if (first > 0n) ranges.push({ first: 0n, last: first - 1n });
-  if (last < U64_MAX) ranges.push({ first: last + 1n, last: U64_MAX });
-  return ranges;
 };
 
 /** ALN-01. */

@@ -4,6 +4,8 @@
  * open what a call did. It holds plain data only, so that structuredClone copies it.
  */
 import type { Platform } from "../../spec/platform";
+import type { IovaRange } from "../../spec/units";
+import { complement, type Interval } from "./intervals";
 import { bootProcesses, type Page, type ProcessState } from "./memory";
 import type { Cdev, Context, Group, PhysicalDevice } from "./objects";
 import type { Pending } from "./seen";
@@ -18,6 +20,8 @@ export interface MachineState {
   readonly fds: Map<number, Context>;
   /** Open device cdevs. */
   readonly cdevs: Map<number, Cdev>;
+  /** By index in platform.iommus. */
+  readonly iommus: readonly IommuState[];
   /** By index in platform.devices. */
   readonly devices: readonly PhysicalDevice[];
   readonly processes: readonly ProcessState[];
@@ -34,6 +38,17 @@ export interface MachineState {
   readonly seenRefs: Pending;
   readonly seenStatus: Pending;
 }
+
+export interface IommuState {
+  readonly ioPageSize: bigint;
+  /** The IOVAs that it cannot translate (DOM-02). */
+  readonly outside: readonly Interval[];
+}
+
+const outsideOf = (aperture: IovaRange): Interval[] =>
+  complement([{ first: aperture[0], last: aperture[1] }]).map(toInterval);
+
+const toInterval = ([first, last]: IovaRange): Interval => ({ first, last });
 
 /** A mock device is alone in its group, and so is a device that has none (DEV-02). */
 export const newGroup = (): Group => ({
@@ -56,6 +71,7 @@ export const boot = (platform: Platform): MachineState => {
     }
     return {
       spec,
+      reserved: spec.reserved.map(toInterval),
       group,
       bound: undefined,
       buffer: new Uint8Array(BUFFER_BYTES),
@@ -70,6 +86,10 @@ export const boot = (platform: Platform): MachineState => {
     thpSize: platform.thpSize,
     fds: new Map(),
     cdevs: new Map(),
+    iommus: platform.iommus.map(({ ioPageSize, aperture }) => ({
+      ioPageSize: BigInt(ioPageSize),
+      outside: outsideOf(aperture),
+    })),
     devices,
     processes: bootProcesses(platform),
     charged: new Map(),

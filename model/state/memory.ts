@@ -84,8 +84,14 @@ const bootProcess = (
     pinned: 0,
     locked: 0,
   };
-  const scratch = newObject(true, true);
-  place(state, pagesOf(SCRATCH.va, SCRATCH.length, pageSize), "rw", scratch, 0);
+  const scratch = pagesOf(SCRATCH.va, SCRATCH.length, pageSize);
+  state.vmas.push({
+    first: scratch.first,
+    last: scratch.last,
+    prot: "rw",
+    object: newObject(true, true),
+    offset: 0,
+  });
   for (const region of process.memory) {
     let object = newObject(region.kind === "anon-private");
     if (region.kind === "memfd" && region.memfd !== undefined) {
@@ -93,8 +99,10 @@ const bootProcess = (
       memfds.set(region.memfd, object);
     }
     const offset = Number(region.offset ?? 0n) / pageSize;
-    place(state, pagesOf(region.va, region.length, pageSize), region.prot, object, offset);
+    const span = pagesOf(region.va, region.length, pageSize);
+    state.vmas.push({ first: span.first, last: span.last, prot: region.prot, object, offset });
   }
+  state.vmas.sort(byFirst);
   return state;
 };
 
@@ -154,7 +162,7 @@ export const place = (
   offset: number,
 ): void => {
   cut(process, span);
-  process.vmas.push({ ...span, prot, object, offset });
+  process.vmas.push({ first: span.first, last: span.last, prot, object, offset });
   process.vmas.sort(byFirst);
 };
 
@@ -180,23 +188,37 @@ export const mappedUpTo = (process: ProcessState, span: PageSpan): number => {
   return Math.min(next - 1, span.last);
 };
 
-/** A byte, or undefined if nobody knows it. */
-export const readByte = (page: Page, offset: number): number | undefined => {
-  const chunk = Math.floor(offset / CHUNK);
-  if (page.unknown.get(chunk)?.[offset % CHUNK] === 1) return undefined;
-  return page.bytes.get(chunk)?.[offset % CHUNK] ?? 0;
+/** Loads bytes from `offset` on, within one page; where nobody knows, `open` gets a 1. */
+export const readBytes = (page: Page, offset: number, into: Uint8Array, open: Uint8Array): void => {
+  for (let done = 0; done < into.length; ) {
+    const at = (offset + done) % CHUNK;
+    const chunk = Math.floor((offset + done) / CHUNK);
+    const length = Math.min(CHUNK - at, into.length - done);
+    const bytes = page.bytes.get(chunk);
+    if (bytes !== undefined) into.set(bytes.subarray(at, at + length), done);
+    const unknown = page.unknown.get(chunk);
+    if (unknown !== undefined) open.set(unknown.subarray(at, at + length), done);
+    done += length;
+  }
 };
 
-/** Stores a byte; undefined makes it unknown. */
-export const writeByte = (page: Page, offset: number, value: number | undefined): void => {
-  const chunk = Math.floor(offset / CHUNK);
-  if (value === undefined) {
-    chunkOf(page.unknown, chunk)[offset % CHUNK] = 1;
-    return;
+/** Stores bytes from `offset` on, within one page; those with a 1 in `open` become unknown. */
+export const writeBytes = (
+  page: Page,
+  offset: number,
+  bytes: Uint8Array,
+  open?: Uint8Array,
+): void => {
+  for (let done = 0; done < bytes.length; ) {
+    const at = (offset + done) % CHUNK;
+    const chunk = Math.floor((offset + done) / CHUNK);
+    const length = Math.min(CHUNK - at, bytes.length - done);
+    chunkOf(page.bytes, chunk).set(bytes.subarray(done, done + length), at);
+    if (open !== undefined)
+      chunkOf(page.unknown, chunk).set(open.subarray(done, done + length), at);
+    else page.unknown.get(chunk)?.fill(0, at, at + length);
+    done += length;
   }
-  chunkOf(page.bytes, chunk)[offset % CHUNK] = value;
-  const unknown = page.unknown.get(chunk);
-  if (unknown !== undefined) unknown[offset % CHUNK] = 0;
 };
 
 const chunkOf = (chunks: Map<number, Uint8Array>, index: number): Uint8Array => {

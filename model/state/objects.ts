@@ -43,7 +43,7 @@ export interface Ioas {
   /** Elements of ALLOW_IOVAS, and the same with those that touch joined. */
   allowed: readonly Interval[];
   allowedSpans: readonly Interval[];
-  /** A multiset: equal reservations of two owners are two (RSV-04). */
+  /** A sorted multiset: equal reservations of two owners are two (RSV-04). */
   reservations: Reservation[];
   /** Automatic HWPTs in the order of their creation (DEV-12). */
   readonly hwpts: Hwpt[];
@@ -122,7 +122,7 @@ export interface BoundDevice {
   readonly context: Context;
   readonly group: Group;
   readonly iommu: number;
-  readonly reserved: readonly IovaRange[];
+  readonly reserved: readonly Interval[];
 }
 
 /** The selftest object that stands for a mock device and its binding (TST-02). */
@@ -135,6 +135,7 @@ export interface Stdev {
 /** A device of a VFIO platform, bound or not. */
 export interface PhysicalDevice {
   readonly spec: Device;
+  readonly reserved: readonly Interval[];
   readonly group: Group;
   bound: BoundDevice | undefined;
   /** Its own memory; 1 in `unknown` where a blocked DMA left it open. */
