@@ -97,10 +97,17 @@ export class IoptPages {
     this.#pinnedPfns = new PinnedPfns(pageCount);
   }
 
-  /** Maps an area into all domains of its IOAS. All or nothing. */
+  /**
+   * Maps an area into all domains of its IOAS. All or nothing. A COPY of several pieces can make
+   * areas that begin or end inside an IO page (CPY-11); no domain can map such a one.
+   */
   fill(area: IoptArea, domains: readonly IommuDomain[]): 0 | Errno {
     const errno = this.#pinUncovered(area);
     if (errno !== 0) return errno;
+    if (!domains.every((domain) => domain.isWholeIoPages(area.iova, area.length))) {
+      this.#unpinUncovered(area);
+      return "EINVAL";
+    }
     for (const domain of domains) this.#mapInto(area, domain);
     this.#forEachSpan(area, (first, last, covering) => {
       if (covering === undefined) this.#pinnedPfns.erase(first, last - first + 1);
@@ -125,6 +132,11 @@ export class IoptPages {
     });
     area.storageDomain = undefined;
     for (const domain of domains) area.window(domain).unmap();
+    this.#unpinUncovered(area);
+  }
+
+  /** Unpins what no filled area covers; the pfns are in pinned_pfns. */
+  #unpinUncovered(area: IoptArea): void {
     const { process } = this;
     this.#forEachSpan(area, (first, last, covering) => {
       if (covering !== undefined) return;
