@@ -1,7 +1,9 @@
 /** From counters to verdicts: what a run as a whole has shown, and its exit code. */
+
+import { ruleBinds } from "../model/basis";
 import type { Clause } from "../spec/clauses/clause";
 import { BASIS_NAMES } from "../spec/clauses/clause";
-import { CLAUSES, type ClauseId } from "../spec/clauses/registry";
+import { CLAUSES, type ClauseId, clauseIndex } from "../spec/clauses/registry";
 import type { Coverage } from "../spec/coverage";
 import type { Need } from "../spec/needs";
 import { offersOf } from "../spec/platform";
@@ -52,9 +54,9 @@ export const concludeRun = (options: CampaignOptions, tallies: Tallies): Results
   const { iut, iutSpec, profile, version, seed, platforms, knownFailing, clauses } = options;
   const available = availableNeeds(options);
   const failing = new Set(tallies.failures.map((failure) => failure.clause));
-  const clauseResults = CLAUSES.filter((clause) => clauses.has(clause.id)).map((clause) =>
-    clauseResult(clause, tallies.coverage, available, failing),
-  );
+  const clauseResults = CLAUSES.filter(
+    ({ id, sides }) => clauses.has(id) && ruleBinds(clauseIndex(id), profile) && sides.length > 0,
+  ).map((clause) => clauseResult(clause, tallies.coverage, available, failing));
   const invariants = INVARIANTS.filter(({ id }) => clauses.has(id)).map(
     ({ id, statement, needs }): InvariantResult => {
       const checked = tallies.tally.of(id);
@@ -190,6 +192,10 @@ const exitOf = (
   missed: readonly string[],
 ): Pick<Results, "verdict" | "exitCode" | "reason"> => {
   const unexpected = tallies.failures.filter((failure) => !failure.known);
+  const [crash] = unexpected;
+  if (tallies.health.calls === 0 && crash?.kind === "crash") {
+    return { verdict: "error", exitCode: 69, reason: `the IUT answers nothing: ${crash.actual}` };
+  }
   if (unexpected.length > 0) {
     const names = unexpected.map((failure) => failure.clause).join(", ");
     return { verdict: "fail", exitCode: 1, reason: `not conformant: ${names}` };

@@ -6,6 +6,7 @@
  */
 import { Model } from "../model/model";
 import type { Call, Outcome } from "../spec/calls";
+import { clauseIndex } from "../spec/clauses/registry";
 import type { Coverage } from "../spec/coverage";
 import { malformed } from "../spec/outcome";
 import type { Platform } from "../spec/platform";
@@ -19,6 +20,9 @@ export interface Finding {
   readonly step: number;
   readonly deviation: Deviation;
 }
+
+const LIV_01 = clauseIndex("LIV-01");
+const LIV_02 = clauseIndex("LIV-02");
 
 /** Judges one machine's life, call by call. */
 export class Oracle {
@@ -62,6 +66,8 @@ export const judgeHistory = (
     if (deviation !== undefined) return { step: i, deviation };
     resolver.note(step, outcome);
   }
+  coverage.success[LIV_01] = (coverage.success[LIV_01] ?? 0) + outcomes.length;
+  coverage.success[LIV_02] = (coverage.success[LIV_02] ?? 0) + outcomes.length;
   if (ending?.kind !== "crash") return undefined;
   return {
     step: outcomes.length,

@@ -11,7 +11,7 @@ export const LIV = [
     basis: { rule: "D" },
     source: ["uapi iommufd.h, general ioctl format"],
     needs: [],
-    sides: [],
+    sides: ["success"],
   },
   {
     id: "LIV-02",
@@ -20,6 +20,6 @@ export const LIV = [
     basis: { rule: "D" },
     source: ["uapi iommufd.h, general ioctl format"],
     needs: [],
-    sides: [],
+    sides: ["success"],
   },
 ] as const satisfies readonly Clause[];

@@ -6,8 +6,6 @@ import { CLAUSES, type ClauseId, clause, clauseIndex, FAMILIES, isClauseId } fro
 
 /** Rules that no call can be said to exercise by itself. A new one is a decision. */
 const NOT_JUDGED_ALONE: readonly ClauseId[] = [
-  "LIV-01",
-  "LIV-02",
   "GEN-02",
   "GEN-17",
   "GEN-18",

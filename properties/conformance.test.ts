@@ -1,0 +1,176 @@
+/**
+ * The property suites: whole campaigns in a small budget. The long ones are commands
+ * (`npm run conform`); what must hold for every run is held here.
+ */
+import { describe, expect, test } from "@jest/globals";
+import { radix } from "../impl/radix";
+import { modelMachine } from "../model/machine";
+import type { Call, Outcome } from "../spec/calls";
+import type { Capsule } from "../spec/capsule";
+import { CLAUSES } from "../spec/clauses/registry";
+import { type Iut, inProcess, type Machine } from "../spec/iut";
+import { PLATFORMS } from "../spec/platform";
+import { PROFILES } from "../spec/verdict";
+import { type CampaignOptions, runCampaign } from "./campaign";
+import { INVARIANTS } from "./invariants/catalogue";
+
+const options = (iut: Iut, more: Partial<CampaignOptions> = {}): CampaignOptions => ({
+  iut,
+  iutSpec: iut.info.name,
+  profile: "linux-6.12",
+  version: "test",
+  seed: 20,
+  sequences: 150,
+  length: [30, 60],
+  platforms: PLATFORMS,
+  clauses: new Set([...CLAUSES, ...INVARIANTS].map(({ id }) => id)),
+  shard: [1, 1],
+  corpus: [],
+  knownFailing: [],
+  onProgress: () => {},
+  saveCapsule: () => "capsule.json",
+  signal: new AbortController().signal,
+  ...more,
+});
+
+const model = inProcess({ ...radix.info, name: "model" }, modelMachine);
+
+/** radix, with its answers changed on their way out. */
+const altered = (name: string, change: (call: Call, outcome: Outcome) => Outcome): Iut =>
+  inProcess({ ...radix.info, name }, (platform): Machine => {
+    const machine = modelMachine(platform);
+    return { call: (call) => change(call, machine.call(call)) };
+  });
+
+describe.each(PROFILES)("profile %s", (profile) => {
+  test.each([radix, model])("$info.name conforms", async (iut) => {
+    const { failures, sequences } = await runCampaign(options(iut, { profile }));
+    expect(failures).toEqual([]);
+    expect(sequences).toBe(150);
+  });
+});
+
+describe("a run", () => {
+  test("exercises every reachable clause from every side within a thousand sequences", async () => {
+    const results = await runCampaign(options(radix, { sequences: 1000, seed: 1 }));
+    const missed = [...results.clauses, ...results.invariants].filter(
+      ({ verdict }) => verdict === "inconclusive",
+    );
+    expect(missed.map(({ id, reason }) => `${id} ${reason}`)).toEqual([]);
+    expect(results).toMatchObject({ verdict: "pass", exitCode: 0, reason: "" });
+  }, 60_000);
+
+  test("gives the same bytes for the same seed, and others for another", async () => {
+    const once = await runCampaign(options(radix, { sequences: 40 }));
+    expect(await runCampaign(options(radix, { sequences: 40 }))).toEqual(once);
+    const other = await runCampaign(options(radix, { sequences: 40, seed: 21 }));
+    expect(other.historyHash).not.toBe(once.historyHash);
+  });
+
+  test("is the sum of its shards", async () => {
+    const shards = await Promise.all(
+      [1, 2, 3].map((i) => runCampaign(options(radix, { sequences: 30, shard: [i, 3] }))),
+    );
+    expect(shards.map(({ sequences }) => sequences)).toEqual([10, 10, 10]);
+    const whole = await runCampaign(options(radix, { sequences: 30 }));
+    expect(shards.reduce((sum, { calls }) => sum + calls, 0)).toBe(whole.calls);
+  });
+
+  test("stops after the present sequence when it is interrupted, and says so", async () => {
+    const stop = new AbortController();
+    const onProgress = (done: number): void => {
+      if (done === 5) stop.abort("interrupted");
+    };
+    const results = await runCampaign(options(radix, { onProgress, signal: stop.signal }));
+    expect(results).toMatchObject({ sequences: 5, verdict: "inconclusive", exitCode: 130 });
+  });
+
+  test("is inconclusive when a time cap ends it", async () => {
+    const stop = new AbortController();
+    stop.abort("time");
+    const results = await runCampaign(options(radix, { signal: stop.signal }));
+    expect(results).toMatchObject({ sequences: 0, verdict: "inconclusive", exitCode: 2 });
+  });
+});
+
+describe("an implementation that is no use", () => {
+  test("always ENOMEM: not conformant in linux-6.12, inconclusive at best elsewhere", async () => {
+    const useless = altered("enomem", () => ({ errno: "ENOMEM" }));
+    expect((await runCampaign(options(useless, { sequences: 30 }))).exitCode).toBe(1);
+    const results = await runCampaign(options(useless, { sequences: 30, profile: "documented" }));
+    expect([1, 2]).toContain(results.exitCode);
+  });
+
+  test("always success: not conformant", async () => {
+    const lenient = altered("lenient", (_, outcome) =>
+      outcome.errno === 0 ? outcome : ({ errno: 0, out: {} } as Outcome),
+    );
+    expect((await runCampaign(options(lenient, { sequences: 30 }))).exitCode).toBe(1);
+  });
+
+  test("throws on every call: unavailable", async () => {
+    const broken = inProcess({ ...radix.info, name: "broken" }, () => ({
+      call: () => {
+        throw new Error("boom");
+      },
+    }));
+    const results = await runCampaign(options(broken, { sequences: 30 }));
+    expect(results).toMatchObject({ verdict: "error", exitCode: 69 });
+    expect(results.reason).toContain("boom");
+  });
+
+  test("throws in one call: a failure of LIV-01, shrunk to that call", async () => {
+    let saved: Capsule | undefined;
+    const fragile = altered("fragile", (call, outcome) => {
+      if (call.call === "IOAS_COPY") throw new Error("no copies today");
+      return outcome;
+    });
+    const saveCapsule = (capsule: Capsule): string => {
+      saved = capsule;
+      return "capsule.json";
+    };
+    const results = await runCampaign(options(fragile, { sequences: 30, saveCapsule }));
+    expect(results.exitCode).toBe(1);
+    expect(results.failures.map(({ clause, kind }) => `${clause} ${kind}`)).toEqual([
+      "LIV-01 crash",
+    ]);
+    expect(saved?.history.trace.steps.map(({ call }) => call)).toEqual(["IOAS_COPY"]);
+  });
+
+  test("answers differently each time: nondeterministic", async () => {
+    let n = 0;
+    const moody = altered("moody", (call, outcome) =>
+      call.call === "PROC_STATUS"
+        ? { errno: 0, out: { VmPin_pages: n++, VmLck_pages: 0 } }
+        : outcome,
+    );
+    const knownFailing = [...CLAUSES, ...INVARIANTS].flatMap(({ id }) =>
+      (["errno", "output", "invariant"] as const).map((kind) => ({ clause: id, kind, reason: "" })),
+    );
+    const results = await runCampaign(options(moody, { sequences: 60, knownFailing }));
+    expect(results.reason).not.toBe("");
+    expect([1, 3]).toContain(results.exitCode);
+  });
+});
+
+describe("known failures", () => {
+  const bad = altered("bad", (call, outcome) =>
+    call.call === "IOAS_UNMAP" && outcome.errno === 0
+      ? { errno: 0, out: { length: 1n as never } }
+      : outcome,
+  );
+
+  test("are told apart from new ones", async () => {
+    const expectation = { clause: "UNM-20", kind: "output", reason: "test" } as const;
+    const results = await runCampaign(options(bad, { sequences: 60, knownFailing: [expectation] }));
+    expect(results.failures.filter(({ known }) => known).map(({ clause }) => clause)).toEqual([
+      "UNM-20",
+    ]);
+  });
+
+  test("that do not fail any more make the run fail", async () => {
+    const expectation = { clause: "MAP-01", kind: "errno", reason: "mended" } as const;
+    const results = await runCampaign(options(radix, { knownFailing: [expectation] }));
+    expect(results).toMatchObject({ exitCode: 1, staleExpectations: ["MAP-01 errno"] });
+  });
+});

@@ -1,0 +1,136 @@
+/**
+ * The oracle is tight: whatever is changed in a recorded answer of the real kernel is noticed,
+ * unless the clauses leave it open, and then the reason stands in OPEN.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import type { Call, Outcome } from "../spec/calls";
+import { Coverage } from "../spec/coverage";
+import type { Errno } from "../spec/errno";
+import { type RecordedStep, type Recording, readRecordings } from "../spec/recording";
+import { MAP_FIXED_IOVA } from "../spec/uapi/flags";
+import type { Iova, IovaRange } from "../spec/units";
+import { InvariantTally } from "./invariants/watch";
+import { Oracle } from "./oracle";
+
+const DIR = process.env["RECORDINGS"] ?? join(__dirname, "corpus", "recordings");
+const recordings = readdirSync(DIR)
+  .filter((file) => file === "core.jsonl")
+  .flatMap((file) => readRecordings(readFileSync(join(DIR, file), "utf8"), file));
+
+interface Corruption {
+  readonly what: string;
+  readonly outcome: Outcome;
+}
+
+/** Outputs whose corruption the clauses permit, and why. */
+const OPEN: Readonly<Record<string, string>> = {
+  "IOAS_ALLOC out_ioas_id to an unused id": "UNS-01: any unused id will do",
+  "OPEN fd to another number": "numbers of files are the kernel's own affair",
+  "an automatic IOVA to another place": "UNS-02: any place that meets AUT-01 to AUT-07 will do",
+};
+
+const ERRNOS: readonly Errno[] = ["EINVAL", "ENOENT", "EPERM", "EIO", "ENOMEM"];
+
+/** Answers with one thing changed. */
+const corruptions = ({ call }: Call, outcome: Outcome): Corruption[] => {
+  const { errno, out = {} } = outcome;
+  const answers: Corruption[] = ERRNOS.filter((other) => other !== errno).map((other) => ({
+    what: `${call} ${errno} to ${other}`,
+    outcome: { errno: other } as Outcome,
+  }));
+  if (errno !== 0) {
+    answers.push({ what: `${call} ${errno} to success`, outcome: successOf(call) });
+  }
+  for (const [name, value] of Object.entries(out)) {
+    for (const [how, changed] of changes(value)) {
+      const what = `${call} ${name} ${how}`;
+      answers.push({ what, outcome: { errno, out: { ...out, [name]: changed } } as Outcome });
+    }
+  }
+  return answers;
+};
+
+/** A success with outputs that are as harmless as can be. */
+const successOf = (call: string): Outcome => {
+  const outs: Readonly<Record<string, unknown>> = {
+    IOAS_ALLOC: { out_ioas_id: 4242 },
+    IOAS_MAP: { iova: 0x7777_0000n },
+    IOAS_COPY: { dst_iova: 0x7777_0000n },
+    IOAS_UNMAP: { length: 0x1000n },
+    IOAS_IOVA_RANGES: { num_iovas: 0, out_iova_alignment: 1n, array: [] },
+    OPTION: { val64: 1n },
+    VFIO_IOAS: { ioas_id: 1 },
+    MEM_READ: { bytes: "" },
+  };
+  return { errno: 0, ...(outs[call] !== undefined && { out: outs[call] }) } as Outcome;
+};
+
+const changes = (value: unknown): [how: string, changed: unknown][] => {
+  if (typeof value === "bigint") {
+    return [
+      ["plus one", value + 1n],
+      ["to another place", value ^ (1n << 63n)],
+    ];
+  }
+  if (typeof value === "number") return [["plus one", value + 1]];
+  if (typeof value === "string") return [["to ff", "ff".repeat(value.length / 2)]];
+  if (!Array.isArray(value)) return [];
+  if (value.length === 0) return [["with an element", [[0n as Iova, 1n as Iova]]]];
+  const [first] = value as readonly (IovaRange | readonly [number, number])[];
+  const bumped =
+    typeof first?.[0] === "bigint"
+      ? [first[0] + 1n, first[1]]
+      : [Number(first?.[0] ?? 0) + 1, first?.[1]];
+  return [
+    ["without an element", value.slice(1)],
+    ["with its first element changed", [bumped, ...value.slice(1)]],
+  ];
+};
+
+/** The general names under which OPEN knows a corruption. */
+const openName = (call: Call, { what }: Corruption): string => {
+  if (call.call === "IOAS_ALLOC" && what.endsWith("plus one")) return Object.keys(OPEN)[0] ?? "";
+  if (call.call === "OPEN" && what.endsWith("plus one")) return Object.keys(OPEN)[1] ?? "";
+  const maps = call.call === "IOAS_MAP" || call.call === "IOAS_COPY";
+  const isAutomatic = maps && (call.in.flags & MAP_FIXED_IOVA) === 0;
+  if (isAutomatic && / (dst_)?iova /.test(what)) return Object.keys(OPEN)[2] ?? "";
+  return what;
+};
+
+const isKnown = (step: RecordedStep): step is { call: Call; outcome: Outcome } => "call" in step;
+
+/** Corruptions of one step that nobody noticed, neither in it nor later in the trace. */
+const missed = (recording: Recording, at: number): string[] => {
+  const step = recording.steps[at];
+  if (step === undefined || !isKnown(step)) return [];
+  return corruptions(step.call, step.outcome).flatMap((corruption) => {
+    const oracle = new Oracle(
+      recording.platform,
+      "linux-6.12",
+      new Coverage(),
+      new InvariantTally(),
+    );
+    for (const before of recording.steps.slice(0, at)) {
+      if (isKnown(before)) oracle.judge(before.call, before.outcome);
+    }
+    if (oracle.judge(step.call, corruption.outcome) !== undefined) return [];
+    return [openName(step.call, corruption)];
+  });
+};
+
+describe("every changed answer in the recordings of core is noticed at once", () => {
+  test.each(recordings.map((recording) => [recording.name, recording] as const))(
+    "%s",
+    (_, recording) => {
+      const unnoticed = new Set(recording.steps.flatMap((__, i) => missed(recording, i)));
+      expect([...unnoticed].filter((what) => !Object.hasOwn(OPEN, what))).toEqual([]);
+    },
+  );
+
+  test("nothing is listed as open that is noticed anyway", () => {
+    const unnoticed = new Set(recordings.flatMap((r) => r.steps.flatMap((_, i) => missed(r, i))));
+    expect([...unnoticed].sort()).toEqual(Object.keys(OPEN).sort());
+  });
+});
