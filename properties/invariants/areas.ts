@@ -9,7 +9,8 @@ import {
 } from "../../spec/uapi/flags";
 import { U64_MAX } from "../../spec/units";
 import { whenAttached } from "./arrival";
-import { type Finding, HELD, type Invariant } from "./invariant";
+import { type Finding, HELD } from "./finding";
+import type { Invariant } from "./invariant";
 import type { Ioas } from "./ledger/ioas";
 import type { Ledger } from "./ledger/ledger";
 import { sourceAreas, unmapRange } from "./ledger/mappings";

@@ -1,6 +1,7 @@
 /** Checks of every call that makes IOVAs of an IOAS reserved. */
 import type { Call } from "../../spec/calls";
-import { type Check, type Finding, HELD } from "./invariant";
+import { type Finding, HELD } from "./finding";
+import type { Check } from "./invariant";
 import { type Arrival, attachmentOf } from "./ledger/attachment";
 import type { Ioas } from "./ledger/ioas";
 import type { Ledger } from "./ledger/ledger";

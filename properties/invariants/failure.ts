@@ -1,8 +1,12 @@
 /** Section G, and I-63: calls that fail, and calls that only ask. */
 import { CALL_NAMES, type Call, type CallName, type Outcome } from "../../spec/calls";
 import type { Errno } from "../../spec/errno";
-import { type Checks, type Finding, HELD, type Invariant } from "./invariant";
+import { type Finding, HELD } from "./finding";
+import type { Checks, Invariant } from "./invariant";
+import { attachmentOf } from "./ledger/attachment";
+import type { Ioas } from "./ledger/ioas";
 import type { Ledger } from "./ledger/ledger";
+import { asSet, outsideOf } from "./ledger/ranges";
 import {
   FAILED,
   FAILED_ATTACH,
@@ -91,6 +95,40 @@ const I_102: Invariant = {
   },
 };
 
+/** EADDRINUSE on something new in an IOAS must have a mapping or an allowed IOVA to point at. */
+const inWay = (ioas: Ioas | undefined): Finding => {
+  if (ioas === undefined || ioas.ctx.closed || ioas.allowed === undefined) return undefined;
+  if (ioas.areas.length > 0 || ioas.allowed.length > 0) return HELD;
+  return { expected: "success: nothing is mapped or allowed", actual: "EADDRINUSE" };
+};
+
+const attachInWay = (call: Call, { errno }: Outcome, ledger: Ledger): Finding => {
+  const attachment = errno === "EADDRINUSE" ? attachmentOf(call, ledger) : undefined;
+  return attachment && attachment.arrivals.length > 0 ? inWay(attachment.ioas) : undefined;
+};
+
+const I_104: Invariant = {
+  id: "I-104",
+  statement: "What was refused because of a mapping or an allowed IOVA works once that is gone.",
+  needs: [],
+  clauses: ["ALW-14", "RSV-02"],
+  on: {
+    VFIO_ATTACH: attachInWay,
+    MOCK_DOMAIN: attachInWay,
+    MOCK_DOMAIN_FLAGS: attachInWay,
+    MOCK_DOMAIN_REPLACE: attachInWay,
+    ADD_RESERVED: (call, { errno }, ledger) =>
+      errno === "EADDRINUSE" ? inWay(ledger.ioas(call.fd, call.in.ioas_id)) : undefined,
+    IOAS_ALLOW_IOVAS: (call, { errno }, ledger) => {
+      const { array, num_iovas: count } = call.in;
+      const ioas = errno === "EADDRINUSE" ? ledger.ioas(call.fd, call.in.ioas_id) : undefined;
+      if (ioas === undefined || ioas.fog || array.length < count) return undefined;
+      const bad = outsideOf(ioas.promised, asSet(array.slice(0, count)));
+      return bad ? HELD : { expected: "success: nothing of it is reserved", actual: "EADDRINUSE" };
+    },
+  },
+};
+
 /** What every command of an iommufd can say, by its framing and its ids. */
 const COMMAND: readonly Errno[] = [
   "EBADF",
@@ -152,4 +190,4 @@ const I_105: Invariant = {
 };
 
 /** Queries belong to section F of the list, but are seen in one history like the rest. */
-export const FAILURE: readonly Invariant[] = [I_84, I_100, I_102, I_105, I_106, I_107];
+export const FAILURE: readonly Invariant[] = [I_84, I_100, I_102, I_104, I_105, I_106, I_107];

@@ -1,7 +1,8 @@
 /** Section E: who owns a group of devices, and what its devices reach. */
 import type { CallOf } from "../../spec/calls";
 import { VFIO_DETACH_ARGSZ } from "../../spec/uapi/flags";
-import { type Finding, HELD, type Invariant } from "./invariant";
+import { type Finding, HELD } from "./finding";
+import type { Invariant } from "./invariant";
 import { groupKey } from "./ledger/devices";
 import { coverOf, permFor, reachOf } from "./ledger/dma";
 import type { Device, Ioas } from "./ledger/ioas";

@@ -3,19 +3,8 @@ import type { CallName, CallOf, OutcomeOf } from "../../spec/calls";
 import type { ClauseId } from "../../spec/clauses/registry";
 import type { Need } from "../../spec/needs";
 import type { InvariantId } from "../../spec/verdict";
+import type { Finding } from "./finding";
 import type { Ledger } from "./ledger/ledger";
-
-/** Two answers that cannot both be right: what the earlier ones imply, and what came. */
-export interface Contradiction {
-  readonly expected: string;
-  readonly actual: string;
-}
-
-/** The answer was compared with something and fits. */
-export const HELD = "held";
-
-/** undefined: the ledger knows too little, so there was nothing to compare the answer with. */
-export type Finding = Contradiction | typeof HELD | undefined;
 
 /** Looks at one answer, before the ledger has taken note of it. Never changes the ledger. */
 export type Check<K extends CallName> = (

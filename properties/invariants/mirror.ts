@@ -1,7 +1,8 @@
 /** Section B: domains and devices see exactly the memory that is mapped. */
 import type { CallOf } from "../../spec/calls";
 import { PERM_READ, PERM_WRITE } from "../../spec/uapi/flags";
-import { type Check, type Contradiction, type Finding, HELD, type Invariant } from "./invariant";
+import { type Contradiction, type Finding, HELD } from "./finding";
+import type { Check, Invariant } from "./invariant";
 import { answeredByte, areaAt, coverOf, loadByte, permFor, reachOf } from "./ledger/dma";
 import type { Ioas } from "./ledger/ioas";
 import type { Ledger } from "./ledger/ledger";

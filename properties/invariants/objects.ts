@@ -1,5 +1,5 @@
 /** Section D: object ids, their users and their lives. */
-import type { Call, CallName, Outcome } from "../../spec/calls";
+import type { Call, Outcome } from "../../spec/calls";
 import {
   OPTION_HUGE_PAGES,
   OPTION_OP_GET,
@@ -7,7 +7,8 @@ import {
   VFIO_IOAS_GET,
   VFIO_IOAS_SET,
 } from "../../spec/uapi/flags";
-import { type Finding, HELD, type Invariant } from "./invariant";
+import { type Finding, HELD } from "./finding";
+import type { Invariant } from "./invariant";
 import { attachmentOf } from "./ledger/attachment";
 import type { Ledger } from "./ledger/ledger";
 import { I_54 } from "./pinning";
@@ -41,49 +42,42 @@ const I_50: Invariant = {
   },
 };
 
-/** Ids that a call names as IOASs, if it gets as far as looking. */
-const ioasIds = (call: Call): readonly number[] => {
+/** The first id that a call names as an IOAS and that is none; 0 never is one (OBJ-02). */
+const missingIoas = (call: Call, ledger: Ledger): number | "none" | undefined => {
+  const isThere = (id: number): boolean => ledger.ioas(call.fd, id) !== undefined;
   switch (call.call) {
     case "IOAS_IOVA_RANGES":
     case "IOAS_ALLOW_IOVAS":
     case "IOAS_MAP":
     case "IOAS_UNMAP":
     case "ADD_RESERVED":
-      return [call.in.ioas_id];
+      return isThere(call.in.ioas_id) ? "none" : call.in.ioas_id;
     case "IOAS_COPY":
-      return [call.in.src_ioas_id, call.in.dst_ioas_id];
+      if (!isThere(call.in.src_ioas_id)) return call.in.src_ioas_id;
+      return isThere(call.in.dst_ioas_id) ? "none" : call.in.dst_ioas_id;
     case "OPTION":
-      return call.in.option_id === OPTION_HUGE_PAGES ? [call.in.object_id] : [];
+      if (call.in.option_id !== OPTION_HUGE_PAGES) return undefined;
+      return isThere(call.in.object_id) ? "none" : call.in.object_id;
     case "VFIO_IOAS":
-      return call.in.op === VFIO_IOAS_SET ? [call.in.ioas_id] : [];
+      if (call.in.op !== VFIO_IOAS_SET) return undefined;
+      return isThere(call.in.ioas_id) ? "none" : call.in.ioas_id;
     default:
-      return [];
+      return undefined;
   }
 };
 
-/** Calls for which ENOENT can mean nothing but a missing id. */
-const ONLY_IDS: ReadonlySet<CallName> = new Set([
-  "IOAS_IOVA_RANGES",
-  "IOAS_ALLOW_IOVAS",
-  "IOAS_MAP",
-  "ADD_RESERVED",
-  "OPTION",
-  "VFIO_IOAS",
-]);
-
 const typed = (call: Call, { errno }: Outcome, ledger: Ledger): Finding => {
-  if (errno !== 0 && errno !== "ENOENT") return undefined;
-  if (!ledger.contexts.has(call.fd)) return undefined;
-  const ids = ioasIds(call);
-  if (ids.length === 0) return undefined;
-  const missing = ids.find((id) => ledger.ioas(call.fd, id) === undefined);
+  if ((errno !== 0 && errno !== "ENOENT") || !ledger.contexts.has(call.fd)) return undefined;
+  const missing = missingIoas(call, ledger);
+  if (missing === undefined) return undefined;
   if (errno === 0) {
-    if (missing === undefined) return HELD;
+    if (missing === "none") return HELD;
     return { expected: `ENOENT: ${missing} is no IOAS`, actual: "success" };
   }
-  if (!ONLY_IDS.has(call.call)) return undefined;
-  if (missing !== undefined) return HELD;
-  return { expected: `anything else: IOAS ${ids[0]} is there`, actual: "ENOENT" };
+  if (missing !== "none") return HELD;
+  // For these two ENOENT can also mean that nothing is mapped there.
+  if (call.call === "IOAS_COPY" || call.call === "IOAS_UNMAP") return undefined;
+  return { expected: "anything else: the IOAS is there", actual: "ENOENT" };
 };
 
 const fresh = (ledger: Ledger, fd: number, ids: readonly (number | undefined)[]): Finding => {

@@ -1,7 +1,8 @@
 /** Section C: pins, and what is accounted for them. */
 import type { CallOf } from "../../spec/calls";
 import type { PinRun } from "../../spec/fields";
-import { type Check, type Finding, HELD, type Invariant } from "./invariant";
+import { type Finding, HELD } from "./finding";
+import type { Check, Invariant } from "./invariant";
 import type { Ledger } from "./ledger/ledger";
 import { PinBounds, type Status } from "./ledger/pin-answers";
 import { hex } from "./ledger/ranges";

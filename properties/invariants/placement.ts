@@ -1,7 +1,8 @@
 /** Checks of every MAP and COPY by where its mapping is, or was asked to be. */
 import type { CallOf } from "../../spec/calls";
 import { MAP_FIXED_IOVA } from "../../spec/uapi/flags";
-import type { Check, Finding } from "./invariant";
+import type { Finding } from "./finding";
+import type { Check } from "./invariant";
 import type { Ioas } from "./ledger/ioas";
 import type { Ledger } from "./ledger/ledger";
 import type { Area } from "./ledger/pages";

@@ -1,6 +1,7 @@
 /** Section A: what IOVA_RANGES answers. */
 import type { CallOf, OutcomeOf } from "../../spec/calls";
-import { type Check, type Finding, HELD, type Invariant } from "./invariant";
+import { type Finding, HELD } from "./finding";
+import type { Check, Invariant } from "./invariant";
 import type { Ioas } from "./ledger/ioas";
 import type { Ledger } from "./ledger/ledger";
 import { asSet, hex, outsideOf, type RangeSet, sameSet, showRange, showSet } from "./ledger/ranges";
@@ -10,10 +11,9 @@ type OnAnswer = (ioas: Ioas, set: RangeSet, ledger: Ledger) => Finding;
 /** A check of every complete answer about an IOAS whose reservations are known. */
 export const whenAnswered =
   (check: OnAnswer): Check<"IOAS_IOVA_RANGES"> =>
-  (call, { errno, out }, ledger) => {
-    if (errno !== 0 || out?.array === undefined) return undefined;
-    const ioas = ledger.ioas(call.fd, call.in.ioas_id);
-    return ioas && !ioas.fog ? check(ioas, asSet(out.array), ledger) : undefined;
+  (call, outcome, ledger) => {
+    const answered = ledger.answered(call, outcome);
+    return answered && check(answered.ioas, answered.set, ledger);
   };
 
 /**

@@ -2,7 +2,8 @@
 import { MAP_FIXED_IOVA } from "../../spec/uapi/flags";
 import { U64_MAX } from "../../spec/units";
 import { allowedInWay, areaInWay, type OnArrival, whenAttached, whenReserved } from "./arrival";
-import { type Finding, HELD, type Invariant } from "./invariant";
+import { type Finding, HELD } from "./finding";
+import type { Invariant } from "./invariant";
 import type { Ledger } from "./ledger/ledger";
 import { asSet, contains, outsideOf, showRange, showSet } from "./ledger/ranges";
 import { askedAt, firstOverlap, type MapCall, type OnPlacement, whenPlaced } from "./placement";

@@ -8,7 +8,8 @@ import { CALL_NAMES, type Call, type CallName, type Outcome } from "../../spec/c
 import type { Platform } from "../../spec/platform";
 import type { Deviation, InvariantId } from "../../spec/verdict";
 import { WATCHED } from "./catalogue";
-import { type Contradiction, type Finding, HELD, type Invariant } from "./invariant";
+import { type Contradiction, type Finding, HELD } from "./finding";
+import type { Invariant } from "./invariant";
 import { Ledger } from "./ledger/ledger";
 
 /** How often each invariant was really compared with something; shared by all watches of a run. */
@@ -65,7 +66,9 @@ export class InvariantWatch {
       return undefined;
     }
     const { checked } = this.#tally;
-    for (const { index, check } of TABLE[call.call]) {
+    const entries = TABLE[call.call];
+    for (let i = 0; i < entries.length; i++) {
+      const { index, check } = entries[i] as Entry;
       const finding = check(call, outcome, this.#ledger);
       if (finding === undefined) continue;
       checked[index] = (checked[index] ?? 0) + 1;

@@ -3,8 +3,8 @@ import type { Call } from "../../../spec/calls";
 import type { Iommu } from "../../../spec/platform";
 import { ioasOfPt } from "./devices";
 import type { Context, Device, Ioas } from "./ioas";
-import type { Ledger } from "./ledger";
 import type { RangeSet } from "./ranges";
+import type { LedgerState } from "./state";
 
 export interface Arrival {
   readonly iommu: Iommu | undefined;
@@ -21,7 +21,7 @@ export interface Attachment {
   readonly arrivals: readonly Arrival[];
 }
 
-export const attachmentOf = (call: Call, ledger: Ledger): Attachment | undefined => {
+export const attachmentOf = (call: Call, ledger: LedgerState): Attachment | undefined => {
   switch (call.call) {
     case "VFIO_ATTACH":
       return ofDevice(ledger.files.get(call.in.devfd)?.device, call.in.pt_id);

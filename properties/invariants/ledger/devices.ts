@@ -1,12 +1,12 @@
 /** Devices, their HWPTs, and the end of objects and contexts in the ledger. */
 import type { Call } from "../../../spec/calls";
 import { type Context, type Device, type Group, groupReserved, type Hwpt, type Ioas } from "./ioas";
-import type { Ledger } from "./ledger";
 import { doubt, removeAll } from "./mappings";
+import type { LedgerState } from "./state";
 
 type Out = Readonly<Record<string, unknown>>;
 
-export const noteDeviceCall = (ledger: Ledger, call: Call, out: Out): void => {
+export const noteDeviceCall = (ledger: LedgerState, call: Call, out: Out): void => {
   switch (call.call) {
     case "DEVICE_OPEN":
       ledger.files.set(out["devfd"] as number, { index: call.in.dev, device: undefined });
@@ -47,10 +47,10 @@ export const noteDeviceCall = (ledger: Ledger, call: Call, out: Out): void => {
 };
 
 /** Devices without a group get one of their own: a bind of theirs is refused in 6.12 only. */
-export const groupKey = (ledger: Ledger, index: number): number =>
+export const groupKey = (ledger: LedgerState, index: number): number =>
   ledger.platform.devices[index]?.group ?? -1 - index;
 
-const groupOf = (ledger: Ledger, index: number): Group => {
+const groupOf = (ledger: LedgerState, index: number): Group => {
   const key = groupKey(ledger, index);
   let group = ledger.groups.get(key);
   if (group === undefined) {
@@ -62,7 +62,7 @@ const groupOf = (ledger: Ledger, index: number): Group => {
   return group;
 };
 
-const bind = (ledger: Ledger, devfd: number, iommufd: number, id: number): void => {
+const bind = (ledger: LedgerState, devfd: number, iommufd: number, id: number): void => {
   const file = ledger.files.get(devfd);
   const ctx = ledger.contexts.get(iommufd);
   const platformDevice = file && ledger.platform.devices[file.index];
@@ -88,7 +88,7 @@ const bind = (ledger: Ledger, devfd: number, iommufd: number, id: number): void 
   ledger.buffers.delete(index);
 };
 
-const makeMockDevice = (ledger: Ledger, fd: number, pt: number, out: Out): void => {
+const makeMockDevice = (ledger: LedgerState, fd: number, pt: number, out: Out): void => {
   const ctx = ledger.contexts.get(fd);
   if (ctx === undefined) {
     ledger.lost = true;
@@ -119,7 +119,7 @@ export const ioasOfPt = (ctx: Context, pt: number): Ioas | undefined => {
 };
 
 /** Attach, or replace for a device that is attached: then its whole group moves (DEV-32). */
-const attach = (ledger: Ledger, device: Device | undefined, pt: number, id: number): void => {
+const attach = (ledger: LedgerState, device: Device | undefined, pt: number, id: number): void => {
   const ioas = device && ioasOfPt(device.ctx, pt);
   if (device === undefined || ioas === undefined) {
     ledger.lost = true;
@@ -141,7 +141,7 @@ const attach = (ledger: Ledger, device: Device | undefined, pt: number, id: numb
 
 const attachedOf = (group: Group): Device[] => [...group.devices].filter(({ hwpt }) => hwpt);
 
-const enter = (ledger: Ledger, device: Device, hwpt: Hwpt): void => {
+const enter = (ledger: LedgerState, device: Device, hwpt: Hwpt): void => {
   const { ioas } = hwpt;
   device.hwpt = hwpt;
   hwpt.devices.add(device);
@@ -166,7 +166,7 @@ const leave = (device: Device): Hwpt | undefined => {
 };
 
 /** An automatic HWPT goes with its last device (DEV-20), a domain's pins with the last HWPT. */
-const settle = (ledger: Ledger, hwpt: Hwpt): void => {
+const settle = (ledger: LedgerState, hwpt: Hwpt): void => {
   const { ioas } = hwpt;
   if (hwpt.devices.size > 0 || !ioas.hwpts.delete(hwpt)) return;
   if (ioas.ctx.objects.get(hwpt.id) === hwpt) ioas.ctx.objects.delete(hwpt.id);
@@ -174,20 +174,20 @@ const settle = (ledger: Ledger, hwpt: Hwpt): void => {
   for (const area of ioas.areas) ledger.pins.release(area);
 };
 
-const detach = (ledger: Ledger, device: Device): void => {
+const detach = (ledger: LedgerState, device: Device): void => {
   const hwpt = leave(device);
   if (hwpt) settle(ledger, hwpt);
   ledger.handovers++;
 };
 
-const unbind = (ledger: Ledger, device: Device): void => {
+const unbind = (ledger: LedgerState, device: Device): void => {
   detach(ledger, device);
   device.group.devices.delete(device);
   device.ctx.objects.delete(device.id);
   device.ctx.bound.delete(device);
 };
 
-const closeDevice = (ledger: Ledger, devfd: number): void => {
+const closeDevice = (ledger: LedgerState, devfd: number): void => {
   const file = ledger.files.get(devfd);
   ledger.files.delete(devfd);
   if (file?.device === undefined) return;
@@ -197,7 +197,7 @@ const closeDevice = (ledger: Ledger, devfd: number): void => {
   if (ctx.closed && ctx.bound.size === 0) end(ledger, ctx);
 };
 
-const end = (ledger: Ledger, ctx: Context): void => {
+const end = (ledger: LedgerState, ctx: Context): void => {
   const { live } = ledger.pins;
   const any = live.size > 0;
   for (const object of ctx.objects.values()) if (object.kind === "ioas") removeAll(ledger, object);
@@ -205,7 +205,7 @@ const end = (ledger: Ledger, ctx: Context): void => {
   if (any && live.size === 0) ledger.emptiedByClose = true;
 };
 
-export const close = (ledger: Ledger, fd: number): void => {
+export const close = (ledger: LedgerState, fd: number): void => {
   const ctx = ledger.contexts.get(fd);
   if (ctx === undefined) {
     ledger.lost = true;
@@ -219,11 +219,11 @@ export const close = (ledger: Ledger, fd: number): void => {
   }
   // Bound devices keep the context alive in 6.12 (OBJ-08); elsewhere that is open.
   for (const object of ctx.objects.values()) {
-    if (object.kind === "ioas") for (const area of object.areas) doubt(ledger, area);
+    if (object.kind === "ioas") for (const area of object.areas) doubt(ledger, object, area);
   }
 };
 
-export const destroy = (ledger: Ledger, fd: number, id: number): void => {
+export const destroy = (ledger: LedgerState, fd: number, id: number): void => {
   const ctx = ledger.contexts.get(fd);
   const object = ctx?.objects.get(id);
   if (ctx === undefined || object === undefined) {

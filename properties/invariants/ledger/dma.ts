@@ -2,9 +2,9 @@
 import type { CallOf } from "../../../spec/calls";
 import { PERM_READ, PERM_WRITE } from "../../../spec/uapi/flags";
 import type { Device, Ioas } from "./ioas";
-import type { Ledger } from "./ledger";
 import { byteOf } from "./memory";
 import type { Area } from "./pages";
+import type { LedgerState } from "./state";
 
 /** Bytes of a device's own buffer. */
 export const DEVICE_BUFFER = 64;
@@ -50,7 +50,7 @@ export const permFor = (dir: "to_device" | "from_device"): number =>
   dir === "to_device" ? PERM_READ : PERM_WRITE;
 
 export const noteDma = (
-  ledger: Ledger,
+  ledger: LedgerState,
   call: CallOf<"DMA">,
   out: { readonly fault?: number; readonly bytes?: string },
 ): void => {
@@ -90,7 +90,12 @@ export const areaAt = (ioas: Ioas, iova: bigint): Area | undefined => {
   return area && area.start <= iova ? area : undefined;
 };
 
-const storeByte = (ledger: Ledger, area: Area, iova: bigint, value: number | undefined): void => {
+const storeByte = (
+  ledger: LedgerState,
+  area: Area,
+  iova: bigint,
+  value: number | undefined,
+): void => {
   const { memory } = ledger;
   const va = area.userVa + (iova - area.start);
   const page = memory.page(va);
@@ -107,7 +112,7 @@ const storeByte = (ledger: Ledger, area: Area, iova: bigint, value: number | und
 };
 
 /** What the device reads at an IOVA, if anybody knows. */
-export const loadByte = (ledger: Ledger, area: Area, iova: bigint): number | undefined => {
+export const loadByte = (ledger: LedgerState, area: Area, iova: bigint): number | undefined => {
   const { memory } = ledger;
   const va = area.userVa + (iova - area.start);
   const identity = memory.identity(memory.page(va), area.pages.born);

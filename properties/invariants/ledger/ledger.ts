@@ -5,7 +5,7 @@
  * succeeded. It writes down what was answered, and forgets wherever the documents leave open
  * what an answer means. When it cannot follow at all (`lost`), nothing is judged any more.
  */
-import type { Call, CallOf, Outcome } from "../../../spec/calls";
+import type { Call, CallOf, Outcome, OutcomeOf } from "../../../spec/calls";
 import type { PinRun } from "../../../spec/fields";
 import type { Platform } from "../../../spec/platform";
 import {
@@ -18,65 +18,55 @@ import {
 import type { Bytes, IovaRange } from "../../../spec/units";
 import * as devices from "./devices";
 import { noteDma } from "./dma";
-import { Context, type Device, type Group, Ioas, type LiveObject } from "./ioas";
+import { Context, Ioas } from "./ioas";
 import * as mappings from "./mappings";
-import { UserMemory } from "./memory";
-import { Pins } from "./pages";
 import { PinAnswers } from "./pin-answers";
 import { asSet, type RangeSet } from "./ranges";
 import { Recent } from "./recent";
+import { LedgerState } from "./state";
 import { Walk } from "./walk";
 
 /** No platform reserves so much that there are more ranges than this. */
 const MOST_ELEMENTS = 1024;
 
-/** An open file of a VFIO device. */
-export interface DeviceFile {
-  readonly index: number;
-  device: Device | undefined;
+/** A complete answer of IOVA_RANGES as a set. */
+export interface Answered {
+  readonly ioas: Ioas;
+  readonly set: RangeSet;
 }
 
-export class Ledger {
-  readonly platform: Platform;
-  readonly memory: UserMemory;
-  readonly pins = new Pins();
+export class Ledger extends LedgerState {
   readonly walk: Walk;
   readonly recent = new Recent();
   readonly pinAnswers = new PinAnswers();
-  readonly contexts = new Map<number, Context>();
-  readonly files = new Map<number, DeviceFile>();
-  readonly groups = new Map<number, Group>();
-  /** The 64-byte buffers of devices; undefined: nobody knows the byte. */
-  readonly buffers = new Map<number, (number | undefined)[]>();
-  /** Complete range answers by attachments, for IOASs without other reservations. */
-  readonly rangesByDevices = new Map<number, RangeSet>();
-  readonly alignments = new Map<number, bigint>();
-  /** Closing an iommufd or a device took away the last mapping there was. */
-  emptiedByClose = false;
-  /** The answers went where the ledger cannot follow. */
-  lost = false;
-  /** COPYs, and calls that moved, added or removed holders of pages. */
-  copies = 0;
-  handovers = 0;
+  #asked: unknown;
+  #answered: Answered | undefined;
 
   constructor(platform: Platform) {
-    this.platform = platform;
-    this.memory = new UserMemory(platform);
+    super(platform);
     this.walk = new Walk(this.memory);
   }
 
-  object(fd: number, id: number): LiveObject | undefined {
-    return this.contexts.get(fd)?.objects.get(id);
-  }
-
-  ioas(fd: number, id: number): Ioas | undefined {
-    const object = this.object(fd, id);
-    return object?.kind === "ioas" ? object : undefined;
+  /** A complete range answer about an IOAS whose reservations are known; many ask for it. */
+  answered(
+    call: CallOf<"IOAS_IOVA_RANGES">,
+    outcome: OutcomeOf<"IOAS_IOVA_RANGES">,
+  ): Answered | undefined {
+    if (this.#asked === outcome) return this.#answered;
+    this.#asked = outcome;
+    this.#answered = undefined;
+    const ioas = this.ioas(call.fd, call.in.ioas_id);
+    const array = outcome.out?.array;
+    if (outcome.errno === 0 && array !== undefined && ioas !== undefined && !ioas.fog) {
+      this.#answered = { ioas, set: asSet(array) };
+    }
+    return this.#answered;
   }
 
   /** Takes note of an answer that contradicted nothing. */
   note(call: Call, outcome: Outcome): void {
     this.walk.reset();
+    this.#asked = undefined;
     let changed = outcome.errno === 0 ? this.#success(call, outcome) : this.#failure(call);
     if (call.call === "IOAS_IOVA_RANGES") changed = this.#noteElements(call.in);
     if (changed) this.recent.forget();

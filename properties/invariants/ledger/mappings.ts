@@ -3,9 +3,9 @@ import type { CallOf, OutcomeOf } from "../../../spec/calls";
 import { MAP_READABLE, MAP_WRITEABLE, PERM_READ, PERM_WRITE } from "../../../spec/uapi/flags";
 import { type Iova, lastOf, U64_MAX } from "../../../spec/units";
 import type { Ioas } from "./ioas";
-import type { Ledger } from "./ledger";
 import { type Area, Pages } from "./pages";
 import { higher, lower } from "./ranges";
+import type { LedgerState } from "./state";
 
 const permOf = (flags: number): number =>
   (flags & MAP_READABLE ? PERM_READ : 0) | (flags & MAP_WRITEABLE ? PERM_WRITE : 0);
@@ -20,8 +20,7 @@ export const unmapRange = (
   return length === 0n || last > U64_MAX ? undefined : { start: iova, last };
 };
 
-const insert = (ledger: Ledger, area: Area): void => {
-  const { ioas } = area;
+const insert = (ledger: LedgerState, ioas: Ioas, area: Area): void => {
   // Whatever was doubtful there is gone, or the mapping could not be there.
   let at = ioas.firstAt(area.start);
   while ((ioas.areas[at]?.start ?? U64_MAX + 1n) <= area.last) remove(ledger, ioas, at);
@@ -31,27 +30,27 @@ const insert = (ledger: Ledger, area: Area): void => {
   ledger.emptiedByClose = false;
 };
 
-const remove = (ledger: Ledger, ioas: Ioas, index: number): void => {
+const remove = (ledger: LedgerState, ioas: Ioas, index: number): void => {
   const [area] = ioas.areas.splice(index, 1);
   if (area === undefined) return;
   if (!area.sure) ioas.doubts--;
   ledger.pins.remove(area);
 };
 
-export const removeAll = (ledger: Ledger, ioas: Ioas): void => {
+export const removeAll = (ledger: LedgerState, ioas: Ioas): void => {
   for (const area of ioas.areas) ledger.pins.remove(area);
   ioas.areas.length = 0;
   ioas.doubts = 0;
 };
 
-export const noteMap = (ledger: Ledger, call: CallOf<"IOAS_MAP">, start: bigint): void => {
+export const noteMap = (ledger: LedgerState, call: CallOf<"IOAS_MAP">, start: bigint): void => {
   const { user_va: userVa, length, flags } = call.in;
   const ioas = ledger.ioas(call.fd, call.in.ioas_id);
   if (ioas === undefined || length === 0n) {
     ledger.lost = true;
     return;
   }
-  insert(ledger, {
+  insert(ledger, ioas, {
     ioas,
     start,
     last: lastOf(start, length),
@@ -79,27 +78,27 @@ export const sourceAreas = (ioas: Ioas, start: bigint, last: bigint): Area[] | u
   return found;
 };
 
-export const noteCopy = (ledger: Ledger, call: CallOf<"IOAS_COPY">, dst: bigint): void => {
+export const noteCopy = (ledger: LedgerState, call: CallOf<"IOAS_COPY">, dst: bigint): void => {
   const { src_iova: src, length, flags } = call.in;
   const from = ledger.ioas(call.fd, call.in.src_ioas_id);
   const ioas = ledger.ioas(call.fd, call.in.dst_ioas_id);
   const last = lastOf<bigint>(src, length);
   const sources = from && sourceAreas(from, src, last);
-  if (ioas === undefined || sources === undefined || length === 0n) {
+  if (from === undefined || ioas === undefined || sources === undefined || length === 0n) {
     ledger.lost = true;
     return;
   }
   ledger.copies++;
   for (const source of sources) {
     // It was copied, so it is there.
-    if (!source.sure && !source.ioas.ctx.closed) {
-      source.ioas.doubts--;
+    if (!source.sure && !from.ctx.closed) {
+      from.doubts--;
       ledger.pins.confirm(source);
     }
     const start = higher(source.start, src);
     const end = lower(source.last, last);
     const userVa = source.userVa + (start - source.start);
-    insert(ledger, {
+    insert(ledger, ioas, {
       ioas,
       start: dst + (start - src),
       last: dst + (end - src),
@@ -115,7 +114,7 @@ export const noteCopy = (ledger: Ledger, call: CallOf<"IOAS_COPY">, dst: bigint)
   }
 };
 
-export const noteUnmap = (ledger: Ledger, call: CallOf<"IOAS_UNMAP">): void => {
+export const noteUnmap = (ledger: LedgerState, call: CallOf<"IOAS_UNMAP">): void => {
   const ioas = ledger.ioas(call.fd, call.in.ioas_id);
   const range = unmapRange(call.in.iova, call.in.length);
   if (ioas === undefined || range === undefined) {
@@ -137,7 +136,7 @@ export const noteUnmap = (ledger: Ledger, call: CallOf<"IOAS_UNMAP">): void => {
  * An UNMAP that fails at a mapping only partly in its range may have removed others (UNM-24).
  * @returns true when that may have happened
  */
-export const noteFailedUnmap = (ledger: Ledger, call: CallOf<"IOAS_UNMAP">): boolean => {
+export const noteFailedUnmap = (ledger: LedgerState, call: CallOf<"IOAS_UNMAP">): boolean => {
   const ioas = ledger.ioas(call.fd, call.in.ioas_id);
   const range = unmapRange(call.in.iova, call.in.length);
   if (ioas === undefined || range === undefined) return false;
@@ -147,20 +146,20 @@ export const noteFailedUnmap = (ledger: Ledger, call: CallOf<"IOAS_UNMAP">): boo
     if (area === undefined || area.start > range.last) break;
     if (area.start < range.start || area.last > range.last) continue;
     any = true;
-    doubt(ledger, area);
+    doubt(ledger, ioas, area);
   }
   return any;
 };
 
-export const doubt = (ledger: Ledger, area: Area): void => {
+export const doubt = (ledger: LedgerState, ioas: Ioas, area: Area): void => {
   if (!area.sure) return;
-  area.ioas.doubts++;
+  ioas.doubts++;
   ledger.pins.doubt(area);
 };
 
 /** A translation shows whether a doubtful mapping is there. */
 export const settleDoubts = (
-  ledger: Ledger,
+  ledger: LedgerState,
   call: CallOf<"TRANSLATE">,
   { out }: OutcomeOf<"TRANSLATE">,
 ): void => {

@@ -1,9 +1,13 @@
 /** The memory that one MAP refers to, shared with every copy of it, and its pins. */
-import type { Ioas } from "./ioas";
+
+/** The IOAS of a mapping, as far as its pins depend on it. */
+interface Home {
+  readonly hwpts: { readonly size: number };
+}
 
 /** A mapping that an answer announced. */
 export interface Area {
-  readonly ioas: Ioas;
+  readonly ioas: Home;
   readonly start: bigint;
   readonly last: bigint;
   readonly pages: Pages;

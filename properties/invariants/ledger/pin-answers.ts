@@ -1,9 +1,9 @@
 /** Earlier answers about pins, and how many pins of a page the answers so far allow. */
 import type { In, OutcomeOf } from "../../../spec/calls";
 import type { PinRun } from "../../../spec/fields";
-import type { Ledger } from "./ledger";
 import type { UserMemory } from "./memory";
 import { isFirm, type Pages } from "./pages";
+import type { LedgerState } from "./state";
 
 /** What had happened to pins when an answer came. */
 interface Moment {
@@ -24,7 +24,7 @@ interface Pinned extends Moment {
   readonly refs: readonly PinRun[];
 }
 
-const momentOf = (ledger: Ledger): Moment => ({
+const momentOf = (ledger: LedgerState): Moment => ({
   changes: ledger.pins.changes,
   copies: ledger.copies,
   handovers: ledger.handovers,
@@ -40,21 +40,21 @@ export class PinAnswers {
   last: Status | undefined;
   readonly #pinned: Pinned[] = [];
 
-  noteStatus(ledger: Ledger, { out }: OutcomeOf<"PROC_STATUS">): void {
+  noteStatus(ledger: LedgerState, { out }: OutcomeOf<"PROC_STATUS">): void {
     const pin = out?.VmPin_pages ?? 0;
     this.last = { pin, lck: out?.VmLck_pages ?? 0, ...momentOf(ledger) };
     this.first ??= this.last;
     if (ledger.pins.holding === 0) this.idle ??= this.last;
   }
 
-  notePins(ledger: Ledger, { uptr, length }: In<"PAGE_REFS">, refs: readonly PinRun[]): void {
+  notePins(ledger: LedgerState, { uptr, length }: In<"PAGE_REFS">, refs: readonly PinRun[]): void {
     if (ledger.pins.holding === 0 || refs.some(([pins]) => pins === "EFAULT")) return;
     if (this.#pinned.length === MOST) this.#pinned.shift();
     this.#pinned.push({ uptr, length, memory: ledger.memory.now, refs, ...momentOf(ledger) });
   }
 
   /** The last answer about these pages, if the set of pinned pages cannot have changed since. */
-  before(ledger: Ledger, { uptr, length }: In<"PAGE_REFS">): Pinned | undefined {
+  before(ledger: LedgerState, { uptr, length }: In<"PAGE_REFS">): Pinned | undefined {
     for (let i = this.#pinned.length - 1; i >= 0; i--) {
       const answer = this.#pinned[i] as Pinned;
       if (answer.uptr !== uptr || answer.length !== length) continue;
@@ -73,7 +73,7 @@ export class PinBounds {
   /** MAPs that may hold one of the pages that will be asked for. */
   readonly #near: Pages[] = [];
 
-  constructor({ memory, pins }: Ledger, first: number, last: number) {
+  constructor({ memory, pins }: LedgerState, first: number, last: number) {
     this.#memory = memory;
     if (pins.holding === 0) return;
     // The same page may be mapped elsewhere, so then every MAP is near.

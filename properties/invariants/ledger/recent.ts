@@ -3,10 +3,10 @@
  * get the same answer, however many calls failed and however many probes were made in between.
  */
 import { type Call, type CallOf, type Outcome, type OutcomeOf, shapeOf } from "../../../spec/calls";
-import type { Contradiction, HELD } from "../invariant";
+import type { Contradiction, HELD } from "../finding";
 import type { Ioas } from "./ioas";
-import type { Ledger } from "./ledger";
 import { sameAnswer, sameQuestion } from "./sameness";
+import type { LedgerState } from "./state";
 
 /** What happened between two equal questions, as bits. */
 export const NOTHING_FAILED = 1;
@@ -42,7 +42,7 @@ export class Recent {
     this.#asked = undefined;
   }
 
-  remember(call: Call, outcome: Outcome, ledger: Ledger): void {
+  remember(call: Call, outcome: Outcome, ledger: LedgerState): void {
     if (shapeOf(call.call).probe) {
       const scratch = call.call === "MEM_READ" && ledger.memory.isScratch(call.in.va);
       if (!scratch && this.#entries.length < MOST && this.#find(call) === undefined) {
@@ -71,7 +71,7 @@ export class Recent {
   mirror(
     call: CallOf<"TRANSLATE">,
     ioas: Ioas,
-    ledger: Ledger,
+    ledger: LedgerState,
   ): OutcomeOf<"TRANSLATE"> | undefined {
     for (const entry of this.#entries) {
       const { call: other } = entry;
@@ -94,7 +94,7 @@ export class Recent {
 }
 
 /** Calls that failed and may have changed something do not come here: see Ledger. */
-const kindOf = (call: Call, ledger: Ledger): number => {
+const kindOf = (call: Call, ledger: LedgerState): number => {
   switch (call.call) {
     case "VFIO_ATTACH":
       return ledger.files.get(call.in.devfd)?.device?.hwpt ? FAILED_REPLACE : FAILED_ATTACH;

@@ -1,7 +1,7 @@
 /** When two probes ask the same, and whether they were answered the same. */
 import type { Call, Outcome, OutcomeOf } from "../../../spec/calls";
 import type { PinRun, Translation } from "../../../spec/fields";
-import { type Contradiction, HELD } from "../invariant";
+import { type Contradiction, HELD } from "../finding";
 import { hex, sameSet, showSet } from "./ranges";
 
 export const sameQuestion = (a: Call, b: Call): boolean => {

@@ -5,7 +5,7 @@
 import type { CallOf, OutcomeOf } from "../../../spec/calls";
 import type { Translation } from "../../../spec/fields";
 import { PERM_WRITE } from "../../../spec/uapi/flags";
-import type { Contradiction } from "../invariant";
+import type { Contradiction } from "../finding";
 import type { Ioas } from "./ioas";
 import type { PageIdentity, UserMemory } from "./memory";
 import { type Area, isFirm, type Pages } from "./pages";

@@ -2,24 +2,25 @@
  * Short lives of a machine, written down for tests: what was asked and what was answered, with
  * one answer that is right and one with a planted bug.
  */
-import { describe, expect, it } from "@jest/globals";
-import { type Call, type CallName, type Outcome, shapeOf } from "../../spec/calls";
-import { ABSENT, type FieldType } from "../../spec/fields";
-import { MOCK_PLATFORM, type Platform } from "../../spec/platform";
-import type { InvariantId } from "../../spec/verdict";
-import type { Invariant } from "./invariant";
-import { InvariantTally, InvariantWatch } from "./watch";
+import { type Call, type CallName, type Outcome, shapeOf } from "../../../spec/calls";
+import { ABSENT, type FieldType } from "../../../spec/fields";
+import type { Platform } from "../../../spec/platform";
+import type { InvariantId } from "../../../spec/verdict";
 
 export type Answered = readonly [call: Call, outcome: Outcome];
 
-export interface Story {
-  readonly id: InvariantId;
-  /** What the planted bug does. */
-  readonly bug: string;
+/** A life up to a call whose answer matters. */
+export interface Life {
   /** Absent: the mock platform. */
   readonly platform?: Platform;
   readonly before: readonly Answered[];
   readonly call: Call;
+}
+
+export interface Story extends Life {
+  readonly id: InvariantId;
+  /** What the planted bug does. */
+  readonly bug: string;
   readonly right: Outcome;
   readonly wrong: Outcome;
 }
@@ -132,36 +133,3 @@ export const askDetach = (dev: number): Call => ask("VFIO_DETACH", { devfd: 100 
 export const detach = (dev: number): Answered => [askDetach(dev), ok()];
 export const dma = (dev: number, dir: string, iova: bigint, length = 8): Call =>
   ask("DMA", { devfd: 100 + dev, dir, iova, length });
-
-/** Tells the story with one ending; undefined: nothing was found wrong. */
-const tell = (story: Story, ending: Outcome, tally: InvariantTally) => {
-  const watch = new InvariantWatch(story.platform ?? MOCK_PLATFORM, tally);
-  for (const [call, outcome] of story.before) {
-    const deviation = watch.step(call, outcome);
-    if (deviation) throw new Error(`the story itself is wrong: ${JSON.stringify(deviation)}`);
-  }
-  return watch.step(story.call, ending);
-};
-
-/** Every story must hold with the right answer, and show its bug with the wrong one. */
-export const testStories = (watched: readonly Invariant[], stories: readonly Story[]): void => {
-  describe.each(stories.map((story) => [`${story.id}: ${story.bug}`, story] as const))(
-    "%s",
-    (_name, story) => {
-      it("finds nothing in the right answer", () => {
-        expect(tell(story, story.right, new InvariantTally())).toBeUndefined();
-      });
-      it("finds the planted bug", () => {
-        const tally = new InvariantTally();
-        const deviation = tell(story, story.wrong, tally);
-        expect(deviation).toMatchObject({ kind: "invariant" });
-        expect(tally.of(story.id)).toBeGreaterThan(0);
-        expect(deviation?.clauses[0]).toBe(story.id);
-      });
-    },
-  );
-  it("has a story for each of them", () => {
-    const told = new Set(stories.map((story) => story.id));
-    expect(watched.map(({ id }) => id).filter((id) => !told.has(id))).toEqual([]);
-  });
-};

@@ -1,10 +1,11 @@
 /** Section G, each invariant with a planted bug. */
-import { FAILURE } from "./failure";
 import {
+  allow,
   answerRanges,
   ask,
   askRanges,
   BUF0,
+  destroy,
   EVERYTHING,
   failed,
   ioas,
@@ -16,7 +17,6 @@ import {
   pins,
   runs,
   type Story,
-  testStories,
   translate,
   U64_MAX,
 } from "./stream";
@@ -25,10 +25,9 @@ const IOVA = 0x100_0000n;
 const start = [open(), ioas(1), mock(1, 2, 4), map(1, IOVA, 0x1000n)];
 const window = translate(4, IOVA, IOVA + 0xffffn);
 const mapped = runs([IOVA, 0x1000n, 0x5000n, 3]);
-/** Where only one pin can be told for certain, more are for the other invariants to judge. */
 const SHORT = ok({ num_iovas: 1, out_iova_alignment: 1n, array: [[0n, U64_MAX - 1n]] });
 
-const STORIES: readonly Story[] = [
+export const FAILURE_STORIES: readonly Story[] = [
   {
     id: "I-84",
     bug: "a query changes what is mapped",
@@ -56,6 +55,22 @@ const STORIES: readonly Story[] = [
     call: askRanges(1, 0),
     right: failed("EMSGSIZE", { num_iovas: 1, out_iova_alignment: 1n, array: [] }),
     wrong: failed("EMSGSIZE", { num_iovas: 0, out_iova_alignment: 1n, array: [] }),
+  },
+  {
+    id: "I-104",
+    bug: "an allowed IOVA is in the way after the list was removed",
+    before: [open(), ioas(1), allow(1, [[0n, 0xfffn]]), allow(1, [])],
+    call: ask("MOCK_DOMAIN", { pt_id: 1 }),
+    right: ok({ out_stdev_id: 2, out_idev_id: 3, out_hwpt_id: 4 }),
+    wrong: failed("EADDRINUSE"),
+  },
+  {
+    id: "I-104",
+    bug: "a reserved IOVA is in the way after the device that reserved it has gone",
+    before: [open(), ioas(1), mock(1, 2), destroy(2)],
+    call: allow(1, [[0n, 0xfffn]])[0],
+    right: ok(),
+    wrong: failed("EADDRINUSE"),
   },
   {
     id: "I-105",
@@ -93,5 +108,3 @@ const STORIES: readonly Story[] = [
     wrong: SHORT,
   },
 ];
-
-testStories(FAILURE, STORIES);

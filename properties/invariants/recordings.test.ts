@@ -1,0 +1,33 @@
+/** What the real Linux 6.12.117 answered contradicts nothing. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "@jest/globals";
+import { readRecordings } from "../../spec/recording";
+import { InvariantTally, InvariantWatch } from "./watch";
+
+const folder = join(__dirname, "../corpus/recordings");
+const recordings = (existsSync(folder) ? readdirSync(folder) : [])
+  .filter((file) => file.endsWith(".jsonl"))
+  .flatMap((file) => readRecordings(readFileSync(join(folder, file), "utf8"), file));
+
+/** These may take effect although they fail (GEN-16, VCC-16). */
+const MAY_FAIL_HALFWAY = new Set(["RAW", "VFIO_UNMAP_DMA"]);
+
+it("has recordings to look at", () => {
+  expect(recordings.length).toBeGreaterThan(0);
+});
+
+it.each(recordings.map((recording) => [recording.name, recording] as const))(
+  "%s",
+  (_name, { platform, steps }) => {
+    const watch = new InvariantWatch(platform, new InvariantTally());
+    for (const [i, step] of steps.entries()) {
+      if ("unsupported" in step) {
+        // What the ledger has not seen, it cannot follow.
+        if (step.succeeded || MAY_FAIL_HALFWAY.has(step.unsupported)) return;
+        continue;
+      }
+      expect([i, watch.step(step.call, step.outcome)]).toEqual([i, undefined]);
+    }
+  },
+);
