@@ -143,8 +143,20 @@ const raisesAgainstMappings = (v: AttachView): boolean => {
 const pinsOf = (v: AttachView): Errno | "fine" => {
   if (v.pins !== undefined) return v.pins;
   if (!isNew(v) || v.ioas.hwpts.length > 0) v.pins = "fine";
-  else v.pins = pinProblem(v.machine, v.ioas.areas) ?? "fine";
+  else {
+    // Areas are pinned and mapped one after the other: none after the cut is looked at.
+    const cut = firstCut(v);
+    const filled = cut < 0 ? v.ioas.areas : v.ioas.areas.slice(0, cut + 1);
+    v.pins = pinProblem(v.machine, filled) ?? "fine";
+  }
   return v.pins;
+};
+
+/** The first area that begins or ends inside an IOMMU page, left by a COPY (CPY-11). */
+const firstCut = (v: AttachView): number => {
+  const mask = ioPageSize(v) - 1n;
+  if (!isNew(v)) return -1;
+  return v.ioas.areas.findIndex(({ first, last }) => ((first | (last + 1n)) & mask) !== 0n);
 };
 
 /** A new domain joins the IOAS, in the order of DOM-02. */
@@ -173,6 +185,7 @@ const joinRules = (now: (v: AttachView) => boolean): Rule<AttachView>[] => {
       applies: filled,
       also: () => ["ACT-05"],
     }),
+    rule("CPY-11", "EINVAL", (v) => joins(v) && firstCut(v) >= 0, { applies: () => false }),
   ];
 };
 

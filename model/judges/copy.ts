@@ -49,6 +49,8 @@ interface View extends MappingView {
   readonly pieces: readonly Piece[];
   /** The source range is mapped without a hole. */
   readonly whole: boolean;
+  /** Index of the first piece that no domain of the destination can map; -1: none. */
+  readonly cut: number;
 }
 
 const NO_PIECES: readonly Piece[] = [];
@@ -72,6 +74,15 @@ const piecesOf = (source: Ioas | undefined, first: bigint, last: bigint): readon
   }
   return pieces;
 };
+
+/** A piece that ends inside an IOMMU page: a domain maps whole ones (CPY-11). */
+const firstCut = (dst: Ioas | undefined, pieces: readonly Piece[], start: bigint): number =>
+  dst === undefined
+    ? -1
+    : pieces.findIndex(({ last }, i) => {
+        const end = last + 1n - start;
+        return i < pieces.length - 1 && dst.hwpts.some((hwpt) => end % hwpt.ioPageSize !== 0n);
+      });
 
 const sourceLast = (v: View): bigint => v.sourceIova + v.length - 1n;
 const sourceWraps = (v: View): boolean => v.source !== undefined && sourceLast(v) > U64_MAX;
@@ -126,24 +137,28 @@ export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
     const last = src_iova + length - 1n;
     const pieces = piecesOf(source, src_iova, last);
     const [first] = pieces;
+    const ioas = ioasOf(context, dst_ioas_id);
+    const cut = firstCut(ioas, pieces, src_iova);
     return {
       machine,
       context,
       ioasId: dst_ioas_id,
-      ioas: ioasOf(context, dst_ioas_id),
+      ioas,
       flags,
       sourceId: src_ioas_id,
       source,
       sourceIova: src_iova,
       pieces,
       whole: pieces.at(-1)?.last === last,
+      cut,
       fixed: (flags & MAP_FIXED_IOVA) !== 0,
       readable: (flags & MAP_READABLE) !== 0,
       writeable: (flags & MAP_WRITEABLE) !== 0,
       iova: dst_iova,
       length,
       userVa: first === undefined ? 0n : first.pages.va + first.startByte,
-      requests: pieces,
+      // Pieces are pinned and mapped one after the other: none after the cut is looked at.
+      requests: cut < 0 ? pieces : pieces.slice(0, cut + 1),
       claimed: claimed?.out?.dst_iova,
       strict: profile === "linux-6.12",
       wish: undefined,
@@ -192,6 +207,7 @@ export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
       applies: never,
       also: () => ["ACT-03", "ACT-05"],
     }),
+    rule("CPY-11", "EINVAL", (v) => v.whole && v.cut >= 0, { applies: never }),
   ],
   facts: [
     fact("CPY-30", {

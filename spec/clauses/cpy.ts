@@ -93,7 +93,7 @@ export const CPY = [
     statement: "A copy can be WRITEABLE only if the MAP that the memory comes from was.",
     errno: "EPERM",
     basis: { rule: "I" },
-    source: ["io_pagetable.c iopt_insert_area"],
+    source: ["io_pagetable.c iopt_insert_area", "iommu.c iommu_map"],
     needs: [],
     sides: ["success", "violation"],
   },
@@ -101,7 +101,7 @@ export const CPY = [
     id: "CPY-11",
     statement:
       "The page offset of every piece of the copy must be a multiple of the destination's " +
-      "alignment.",
+      "alignment, and no piece may end inside a page of an IOMMU that has to map it.",
     errno: "EINVAL",
     basis: { rule: "I" },
     source: ["io_pagetable.c iopt_insert_area"],
