@@ -26,12 +26,6 @@ export interface JudgedRecordings {
   readonly needs: Readonly<Partial<Record<Need, number>>>;
 }
 
-/**
- * Calls that change state even when they fail (VCC-16): nothing that follows an unsupported one
- * can be judged, whatever it answered.
- */
-const CHANGES_ON_FAILURE = new Set(["VFIO_UNMAP_DMA"]);
-
 export const judgeRecordings = (
   recordings: readonly Recording[],
   profile: Profile,
@@ -54,7 +48,7 @@ export const judgeRecordings = (
         unsupported++;
         needs[need] = (needs[need] ?? 0) + 1;
         if (state !== "judging" || !("unsupported" in step)) continue;
-        if (step.succeeded || CHANGES_ON_FAILURE.has(step.unsupported)) state = step.needs;
+        if (step.mayHaveEffect) state = step.needs;
       } else {
         const deviation = oracle.judge(step.call, step.outcome);
         if (deviation === undefined) {

@@ -19,10 +19,13 @@ import type { Need } from "./needs";
 import type { Platform } from "./platform";
 import { recordedPlatform } from "./recorded-platform";
 
-/** A recorded step, or one whose call this version does not know yet. */
+/**
+ * A recorded step, or one whose call this version does not know yet. If that one may have changed
+ * something, nothing after it can be judged.
+ */
 export type RecordedStep =
   | { readonly call: Call; readonly outcome: Outcome }
-  | { readonly unsupported: string; readonly needs: Need; readonly succeeded: boolean };
+  | { readonly unsupported: string; readonly needs: Need; readonly mayHaveEffect: boolean };
 
 export interface Recording {
   /** "core-1". */
@@ -98,6 +101,11 @@ const readLine = (line: string, file: string, lineNumber: number): Recording => 
 
 type Fail = (where: string, what: string) => DataError;
 
+/** VFIO_UNMAP_DMA cuts before it fails (VCC-16); a response fault undoes nothing (GEN-16). */
+const changesOnFailure = (op: string, step: Json): boolean =>
+  op === "VFIO_UNMAP_DMA" ||
+  (op === "RAW" && isObject(step["in"]) && step["in"]["readonly"] === true);
+
 const readStep = (step: Json, op: string, fail: Fail): RecordedStep => {
   const errno = step["errno"];
   if (errno !== 0 && (typeof errno !== "string" || !isErrno(errno))) {
@@ -106,7 +114,7 @@ const readStep = (step: Json, op: string, fail: Fail): RecordedStep => {
   if (!isCallName(op)) {
     const needs = Object.hasOwn(NOT_YET, op) ? NOT_YET[op] : undefined;
     if (needs === undefined) throw fail("", "unknown call");
-    return { unsupported: op, needs, succeeded: errno === 0 };
+    return { unsupported: op, needs, mayHaveEffect: errno === 0 || changesOnFailure(op, step) };
   }
   const { args, out } = fromRecorded(op, step);
   const shape = shapeOf(op);

@@ -17,7 +17,7 @@ const recordings = (existsSync(folder) ? readdirSync(folder) : [])
 
 /** Steps up to the first call that took effect and that this version does not have. */
 const supported = ({ steps }: Recording) => {
-  const end = steps.findIndex((step) => "unsupported" in step && step.succeeded);
+  const end = steps.findIndex((step) => "unsupported" in step && step.mayHaveEffect);
   const upTo = end < 0 ? steps : steps.slice(0, end);
   return upTo.flatMap((step) => ("unsupported" in step ? [] : [step]));
 };

@@ -1,0 +1,74 @@
+/** The model against histories of a real 6.12.117 kernel (docs/recordings.md). */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { Coverage } from "../spec/coverage";
+import { type Recording, readRecordings } from "../spec/recording";
+import { PROFILES, type Profile } from "../spec/verdict";
+import { Model } from "./model";
+
+const FOLDER = join(__dirname, "../properties/corpus/recordings");
+
+/** These must be judged to their last step. */
+const COMPLETE = ["core.jsonl", "domains.jsonl"];
+
+interface Result {
+  readonly judged: number;
+  readonly complete: boolean;
+  readonly deviation: string | undefined;
+}
+
+/** Judges a recording up to the first call that the model does not know and that may matter. */
+const judgeRecording = (recording: Recording, profile: Profile): Result => {
+  const model = new Model(recording.platform, profile, new Coverage());
+  let judged = 0;
+  let complete = true;
+  for (const [i, step] of recording.steps.entries()) {
+    if ("unsupported" in step) {
+      complete = false;
+      if (step.mayHaveEffect) return { judged, complete, deviation: undefined };
+      continue;
+    }
+    judged++;
+    const deviation = model.judge(step.call, step.outcome);
+    if (deviation === undefined) continue;
+    const { clauses, expected, actual } = deviation;
+    const what = `${recording.name} step ${i} ${step.call.call}: ${clauses}, ${expected}, ${actual}`;
+    return { judged, complete: false, deviation: what };
+  }
+  return { judged, complete, deviation: undefined };
+};
+
+describe.each(PROFILES)("recordings of Linux 6.12.117 in profile %s", (profile) => {
+  const files = readdirSync(FOLDER).filter((name) => name.endsWith(".jsonl"));
+
+  test.each(files)("%s agrees with the model, step by step", (file) => {
+    const recordings = readRecordings(readFileSync(join(FOLDER, file), "utf8"), file);
+    const results = recordings.map((recording) => judgeRecording(recording, profile));
+    expect(results.map((result) => result.deviation).filter(Boolean)).toEqual([]);
+    expect(results.every((result) => result.judged > 0)).toBe(true);
+    if (COMPLETE.includes(file)) expect(results.every((result) => result.complete)).toBe(true);
+  });
+});
+
+describe("a recording with one outcome changed", () => {
+  const [recording] = readRecordings(readFileSync(join(FOLDER, "core.jsonl"), "utf8"), "core");
+  if (recording === undefined) throw new Error("the corpus has no core recording");
+
+  const withStepFlipped = (at: number): Recording => ({
+    ...recording,
+    steps: recording.steps.map((step, i) => {
+      if (i !== at || "unsupported" in step) return step;
+      const { outcome } = step;
+      const errno = outcome.errno === 0 ? "EINVAL" : outcome.errno === "EIO" ? "EBUSY" : "EIO";
+      return { ...step, outcome: { errno } as const };
+    }),
+  });
+
+  test("is refused, whichever step it is", () => {
+    const accepted = recording.steps
+      .map((_, at) => at)
+      .filter((at) => judgeRecording(withStepFlipped(at), "linux-6.12").deviation === undefined);
+    expect(accepted).toEqual([]);
+  });
+});
