@@ -1,4 +1,5 @@
 /** The memory that one MAP refers to, shared with every copy of it, and its pins. */
+import type { PageIdentity } from "./memory";
 
 /** The IOAS of a mapping, as far as its pins depend on it. */
 interface Home {
@@ -31,12 +32,22 @@ export interface Area {
 /** Whether a mapping without any right (MAP-03) pins its pages, nobody says. */
 export const isFirm = ({ sure, perm }: Area): boolean => sure && perm !== 0;
 
+/** A page seen at a physical address. It holds as long as it is in `frames` of its MAP. */
+export interface Sighting {
+  readonly pages: Pages;
+  readonly page: number;
+  /** Which page it must be; undefined: one of several (late pinning). */
+  readonly identity: PageIdentity | undefined;
+  /** Physical address of its first byte. */
+  readonly frame: bigint;
+}
+
 export class Pages {
   /** Changes of user memory before the MAP (UserMemory.now). */
   readonly born: number;
   readonly areas = new Set<Area>();
-  /** Physical address of the first byte of a page, by page number, seen while it was pinned. */
-  readonly frames = new Map<number, bigint>();
+  /** Where pages were seen, by page number, since they were pinned. */
+  readonly frames = new Map<number, Sighting>();
 
   constructor(born: number) {
     this.born = born;

@@ -8,16 +8,8 @@ import { PERM_WRITE } from "../../../spec/uapi/flags";
 import type { Contradiction } from "../finding";
 import type { Ioas } from "./ioas";
 import type { PageIdentity, UserMemory } from "./memory";
-import { type Area, isFirm, type Pages } from "./pages";
+import { type Area, isFirm, type Sighting } from "./pages";
 import { hex, higher, lower, showRange } from "./ranges";
-
-/** A page seen at a physical address, while its MAP has it pinned. */
-interface Sighting {
-  readonly pages: Pages;
-  readonly page: number;
-  readonly identity: PageIdentity;
-  readonly frame: bigint;
-}
 
 /** A hostile answer must not cost more than this many pages per run. */
 const MOST_PAGES = 512;
@@ -141,8 +133,8 @@ export class Walk {
       if (before === undefined) this.#sight(area, page + k, frame, at);
       else {
         this.known++;
-        if (before !== frame) {
-          this.moved ??= seen(at, `page ${hex(before)} as before, still pinned`, hex(frame));
+        if (before.frame !== frame) {
+          this.moved ??= seen(at, `page ${hex(before.frame)} as before, still pinned`, hex(frame));
         }
       }
       frame += BigInt(memory.pageSize);
@@ -154,10 +146,10 @@ export class Walk {
     const { pages } = area;
     // What a doubtful mapping shows is worth nothing until it is known to be there.
     if (!isFirm(area) || !area.held) return;
-    pages.frames.set(page, frame);
     const identity = this.#memory.identity(page, pages.born);
-    if (identity === undefined) return;
     const sighting = { pages, page, identity, frame };
+    pages.frames.set(page, sighting);
+    if (identity === undefined) return;
     const there = this.#byFrame.get(frame);
     if (there && isCurrent(there)) {
       this.related++;
@@ -181,6 +173,8 @@ export class Walk {
   }
 }
 
-const isCurrent = ({ pages, page, frame }: Sighting): boolean => pages.frames.get(page) === frame;
-const samePage = (a: PageIdentity, b: PageIdentity): boolean =>
-  a.key === b.key && a.since === b.since;
+/** Not so for a sighting from before an unpin, even if the page came back to the same frame. */
+const isCurrent = (sighting: Sighting): boolean =>
+  sighting.pages.frames.get(sighting.page) === sighting;
+const samePage = (a: PageIdentity | undefined, b: PageIdentity): boolean =>
+  a !== undefined && a.key === b.key && a.since === b.since;
