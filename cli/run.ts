@@ -2,6 +2,7 @@
 import { randomInt } from "node:crypto";
 import path from "node:path";
 import { type CampaignOptions, QUICK, runCampaign } from "../properties/campaign";
+import { allIds } from "../properties/ids";
 import { renderHeader } from "../reports/console/header";
 import { renderSummary } from "../reports/console/summary";
 import { inert } from "../reports/inert";
@@ -14,7 +15,6 @@ import { readCorpus, saveCapsule } from "./capsules";
 import { EXIT } from "./exit";
 import { parseExpectations } from "./expectations";
 import { mustBeWritable, mustBeWritableFile, readInput, writeWhole } from "./files";
-import { allIds } from "./ids";
 import { type Io, styleFor } from "./io";
 import { DEFAULT_IUT, loadIut } from "./iut";
 import { packageVersion } from "./package-root";

@@ -7,12 +7,11 @@ import { radix } from "../impl/radix";
 import { modelMachine } from "../model/machine";
 import type { Call, Outcome } from "../spec/calls";
 import type { Capsule } from "../spec/capsule";
-import { CLAUSES } from "../spec/clauses/registry";
 import { type Iut, inProcess, type Machine } from "../spec/iut";
 import { PLATFORMS } from "../spec/platform";
 import { PROFILES } from "../spec/verdict";
 import { type CampaignOptions, runCampaign } from "./campaign";
-import { INVARIANTS } from "./invariants/catalogue";
+import { allIds } from "./ids";
 
 const options = (iut: Iut, more: Partial<CampaignOptions> = {}): CampaignOptions => ({
   iut,
@@ -23,7 +22,7 @@ const options = (iut: Iut, more: Partial<CampaignOptions> = {}): CampaignOptions
   sequences: 150,
   length: [30, 60],
   platforms: PLATFORMS,
-  clauses: new Set([...CLAUSES, ...INVARIANTS].map(({ id }) => id)),
+  clauses: new Set(allIds()),
   shard: [1, 1],
   corpus: [],
   knownFailing: [],
@@ -144,7 +143,7 @@ describe("an implementation that is no use", () => {
         ? { errno: 0, out: { VmPin_pages: n++, VmLck_pages: 0 } }
         : outcome,
     );
-    const knownFailing = [...CLAUSES, ...INVARIANTS].flatMap(({ id }) =>
+    const knownFailing = allIds().flatMap((id) =>
       (["errno", "output", "invariant"] as const).map((kind) => ({ clause: id, kind, reason: "" })),
     );
     const results = await runCampaign(options(moody, { sequences: 60, knownFailing }));

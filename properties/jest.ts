@@ -9,14 +9,14 @@
  * and the capsule as JSON, so that a red run of CI can be replayed from its log alone.
  */
 import type { Capsule } from "../spec/capsule";
-import { CLAUSES, FAMILIES } from "../spec/clauses/registry";
+import { FAMILIES } from "../spec/clauses/registry";
 import type { Iut } from "../spec/iut";
 import { encodeCapsule } from "../spec/json/trace";
 import { PLATFORMS, type Platform } from "../spec/platform";
 import type { Failure, Results } from "../spec/results";
 import type { Profile } from "../spec/verdict";
 import { QUICK, runCampaign } from "./campaign";
-import { INVARIANTS } from "./invariants/catalogue";
+import { allIds } from "./ids";
 
 export interface ConformanceOptions {
   /** Default: `documented`, which binds every implementation. */
@@ -73,7 +73,7 @@ const runOnce = (
     sequences: options.sequences ?? QUICK.sequences,
     length: QUICK.length,
     platforms: options.platforms ?? PLATFORMS,
-    clauses: new Set([...CLAUSES, ...INVARIANTS].map(({ id }) => id)),
+    clauses: new Set(allIds()),
     shard: [1, 1],
     corpus: [],
     knownFailing: [],

@@ -1,5 +1,5 @@
-import { INVARIANTS } from "../properties/invariants/catalogue";
 import { CLAUSES } from "../spec/clauses/registry";
+import { INVARIANTS } from "./invariants/catalogue";
 
 /** Ids of all clauses and invariants: what --clause selects from. */
 export const allIds = (): string[] => [

@@ -1,0 +1,94 @@
+/**
+ * How fast the harness is, and where its time goes: the same traces are drawn, run and judged,
+ * each stage by itself. CPU time of this process, so that a busy machine disturbs less.
+ */
+import fc from "fast-check";
+import { radix } from "../impl/radix";
+import { Model } from "../model/model";
+import { traceArbitrary } from "../properties/arbitrary/trace-arbitrary";
+import { QUICK, runCampaign } from "../properties/campaign";
+import { allIds } from "../properties/ids";
+import { InvariantTally } from "../properties/invariants/watch";
+import { judgeHistory } from "../properties/oracle";
+import { Coverage } from "../spec/coverage";
+import type { Run } from "../spec/iut";
+import { PLATFORMS } from "../spec/platform";
+import { Resolver } from "../spec/resolve";
+import type { Trace } from "../spec/trace";
+
+export interface Stage {
+  readonly stage: string;
+  /** Judged calls, probes included, per second of CPU time. */
+  readonly callsPerSecond: number;
+  readonly microsecondsPerCall: number;
+}
+
+const cpuMs = (): number => process.cpuUsage().user / 1000;
+
+const stage = (name: string, calls: number, ms: number): Stage => ({
+  stage: name,
+  callsPerSecond: Math.round((1000 * calls) / ms),
+  microsecondsPerCall: Math.round((100_000 * ms) / calls) / 100,
+});
+
+/** Judges with the model alone, to tell its share from that of the invariants. */
+const judgeWithModelOnly = (trace: Trace, run: Run): void => {
+  const model = new Model(trace.platform, "linux-6.12", new Coverage());
+  const resolver = new Resolver(trace.platform);
+  for (const [i, outcome] of run.outcomes.entries()) {
+    const step = trace.steps[i];
+    if (step === undefined) return;
+    model.judge(resolver.resolve(step), outcome);
+    resolver.note(step, outcome);
+  }
+};
+
+/** @param sequences how many traces each stage works on; the first tenth only warms up */
+export const benchHarness = async (sequences: number): Promise<Stage[]> => {
+  const { capabilities } = radix.info;
+  const arbitrary = traceArbitrary({ platforms: PLATFORMS, capabilities, length: QUICK.length });
+  const draw = (seed: number, n: number): Trace[] => fc.sample(arbitrary, { seed, numRuns: n });
+
+  const work = async (n: number, seed: number): Promise<Stage[]> => {
+    const times = [cpuMs()];
+    const traces = draw(seed, n);
+    times.push(cpuMs());
+    const runs = traces.map((trace) => radix.run(trace) as Run);
+    times.push(cpuMs());
+    for (const [i, trace] of traces.entries()) judgeWithModelOnly(trace, runs[i] as Run);
+    times.push(cpuMs());
+    const [coverage, tally] = [new Coverage(), new InvariantTally()];
+    for (const [i, trace] of traces.entries()) {
+      const { outcomes } = runs[i] as Run;
+      judgeHistory({ trace, outcomes }, "linux-6.12", coverage, tally);
+    }
+    times.push(cpuMs());
+    await campaign(n, seed);
+    times.push(cpuMs());
+    const calls = traces.reduce((sum, { steps }) => sum + steps.length, 0);
+    const names = ["generator", "IUT (radix)", "model", "model and invariants", "whole campaign"];
+    return names.map((name, i) => stage(name, calls, (times[i + 1] ?? 0) - (times[i] ?? 0)));
+  };
+
+  await work(Math.ceil(sequences / 10), 1);
+  return work(sequences, 2);
+};
+
+const campaign = (sequences: number, seed: number) =>
+  runCampaign({
+    iut: radix,
+    iutSpec: "radix",
+    profile: "linux-6.12",
+    version: "bench",
+    seed,
+    sequences,
+    length: QUICK.length,
+    platforms: PLATFORMS,
+    clauses: new Set(allIds()),
+    shard: [1, 1],
+    corpus: [],
+    knownFailing: [],
+    onProgress: () => {},
+    saveCapsule: () => "",
+    signal: new AbortController().signal,
+  });
