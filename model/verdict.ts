@@ -77,7 +77,8 @@ const unexpectedErrno = (
   for (const rule of broken) for (const id of clausesOf(rule, view)) named.add(id);
   const promised = broken.length === 0 ? judge.promises?.(view) : undefined;
   if (promised !== undefined) named.add(promised);
-  const owner = judge.rules.find((rule) => rule.errno === errno && applies(rule, view));
+  // Rules about what a call is for come after those about its form.
+  const owner = judge.rules.findLast((rule) => rule.errno === errno && applies(rule, view));
   if (owner !== undefined) named.add(owner.clause);
   named.add(judge.promise);
   const [first = judge.promise, ...rest] = named;

@@ -129,7 +129,7 @@ const dst = (broken: (v: View) => boolean): ((v: View) => boolean) => {
 
 export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
   promise: "CPY-30",
-  promises: (v) => (isExactMapping(v) ? "CPY-24" : undefined),
+  promises: (v) => (v.pieces.length > 1 ? "CPY-25" : "CPY-24"),
   view: (machine, call, claimed, profile) => {
     const { flags, dst_ioas_id, src_ioas_id, length, dst_iova, src_iova } = call.in;
     const context = machine.fds.get(call.fd);

@@ -13,7 +13,7 @@ import { type Bytes, type IovaRange, U64_MAX } from "../../spec/units";
 import type { Profile } from "../../spec/verdict";
 import { type Flaw, fact, judge, rule } from "../judge";
 import { covers, sorted, union } from "../state/intervals";
-import type { Ioas } from "../state/objects";
+import type { Ioas, Reservation } from "../state/objects";
 import { settle } from "../state/seen";
 import { show } from "../verdict";
 import { aboutId, fdIsOpen, ioasOf, isElsewhere, type OnIommufd } from "./common";
@@ -86,15 +86,41 @@ const right = (v: View): string =>
   `num_iovas ${usable(v).length}, out_iova_alignment ${show(v.ioas?.alignment)}, ` +
   `array ${show(usable(v).slice(0, v.capacity))}`;
 
+const listIsRight = (v: View, out: Answer): boolean => {
+  v.agrees ??= rangesAreRight(v, out.array ?? []);
+  return v.agrees;
+};
+
+/** The whole list is right; `when` says for which IOAS the clause speaks of it. */
 const listFact = (clause: ClauseId, when?: (v: View) => boolean) =>
-  fact<View, Answer>(clause, {
-    ...(when && { when }),
-    holds: (v, out) => {
-      v.agrees ??= rangesAreRight(v, out.array ?? []);
-      return v.agrees;
-    },
-    right,
-  });
+  fact<View, Answer>(clause, { ...(when && { when }), holds: listIsRight, right });
+
+/** True if the answer holds [first, last], as far as the array could show it. */
+const answers = (out: Answer, first: bigint, last: bigint): boolean =>
+  (out.array ?? []).some((range) => range[0] <= first && last <= range[1]);
+
+/** RNG-05: where something is mapped, the answer has no hole. */
+const showsMappings = (v: View, out: Answer): boolean =>
+  listIsRight(v, out) ||
+  v.total > v.capacity ||
+  v.ioas?.areas.every((area) => answers(out, area.first, area.last)) === true;
+
+/** RNG-04: the answer is not what the allowed list leaves. */
+const ignoresAllowed = (v: View, out: Answer): boolean =>
+  listIsRight(v, out) ||
+  !(out.array ?? []).every(([first, last]) => covers(v.ioas?.allowedSpans ?? [], first, last));
+
+/** RSV-01: no byte of an attached device's regions is in the answer. */
+const omitsRegions = (v: View, out: Answer): boolean =>
+  listIsRight(v, out) ||
+  !(v.ioas?.reservations ?? []).some(
+    (reservation) => isRegion(reservation) && meets(out, reservation.first, reservation.last),
+  );
+
+const isRegion = (reservation: Reservation): boolean => reservation.owner?.type === "device";
+
+const meets = (out: Answer, first: bigint, last: bigint): boolean =>
+  (out.array ?? []).some((range) => range[0] <= last && first <= range[1]);
 
 export const IOAS_IOVA_RANGES = judge<"IOAS_IOVA_RANGES", View>("IOAS_IOVA_RANGES", {
   promise: "RNG-03",
@@ -132,22 +158,32 @@ export const IOAS_IOVA_RANGES = judge<"IOAS_IOVA_RANGES", View>("IOAS_IOVA_RANGE
     }),
   ],
   facts: [
+    fact("RNG-10", { holds: alignmentIsLegal, right }),
+    // Several clauses say what the list must be; the one that says most about this one first.
+    listFact("RNG-12", isPlainMock),
+    listFact("RNG-11", (v) => v.ioas?.seen.fresh === true),
+    listFact("RNG-13", (v) => usable(v).length === 0),
+    fact("RSV-01", {
+      when: (v) => v.ioas?.reservations.some(isRegion) === true,
+      holds: omitsRegions,
+      right,
+    }),
+    fact("RNG-05", {
+      when: (v) => (v.ioas?.areas.length ?? 0) > 0,
+      holds: showsMappings,
+      right,
+    }),
+    fact("RNG-04", {
+      when: (v) => (v.ioas?.allowed.length ?? 0) > 0,
+      holds: ignoresAllowed,
+      right,
+    }),
+    listFact("RNG-03"),
+    listFact("RNG-15", (v) => v.ioas?.seen.rangesAsked === true),
     fact("RNG-06", {
       holds: (v, out) => out.num_iovas === v.total,
       right,
     }),
-    fact("RNG-10", { holds: alignmentIsLegal, right }),
-    listFact("RNG-12", isPlainMock),
-    listFact("RNG-11", (v) => v.ioas?.seen.fresh === true),
-    listFact("RNG-13", (v) => usable(v).length === 0),
-    listFact("RNG-15", (v) => v.ioas?.seen.rangesAsked === true),
-    listFact("RNG-04", (v) => (v.ioas?.allowed.length ?? 0) > 0),
-    listFact("RNG-05", (v) => (v.ioas?.areas.length ?? 0) > 0),
-    listFact(
-      "RSV-01",
-      (v) => v.ioas?.reservations.some((r) => r.owner?.type === "device") === true,
-    ),
-    listFact("RNG-03"),
     fact("RNG-11", {
       when: (v) => v.ioas?.seen.fresh === true,
       holds: (_v, out) => out.out_iova_alignment === 1n,
@@ -171,6 +207,8 @@ export const IOAS_IOVA_RANGES = judge<"IOAS_IOVA_RANGES", View>("IOAS_IOVA_RANGE
   },
   checkFailure: (v, errno, out) => {
     if (errno === "EMSGSIZE") return flawOfShortAnswer(v, out);
+    // What in-out fields hold after any other failure is open elsewhere (UNS-15).
+    if (!strict(v)) return undefined;
     if (out.num_iovas !== undefined || out.out_iova_alignment !== undefined) {
       return { clause: errno === "EFAULT" ? "RNG-09" : "GEN-15", right: "the struct untouched" };
     }

@@ -19,7 +19,7 @@ interface View extends OnIommufd {
   readonly length: bigint;
   /** Worked out at most once. */
   runs: readonly PinRun[] | undefined;
-  agrees: boolean | undefined;
+  wrong: ClauseId | "nothing" | undefined;
 }
 
 /** The right answer, with runs as long as possible. */
@@ -65,14 +65,18 @@ const nextMapped = (process: ProcessState | undefined, number: number): number =
   return Number.POSITIVE_INFINITY;
 };
 
-/** Equal page by page, however the answer is cut into runs. */
-const sameRuns = (right: readonly PinRun[], answer: readonly PinRun[]): boolean => {
+/**
+ * The clause that the first wrong page speaks of; undefined: all pages are right, however the
+ * answer is cut into runs.
+ */
+const wrongPage = (v: View, answer: readonly PinRun[]): ClauseId | undefined => {
+  const right = runsOf(v);
   let i = 0;
   let left = right[0]?.[1] ?? 0;
   for (const [pins, count] of answer) {
     for (let rest = count; rest > 0; ) {
       const run = right[i];
-      if (run === undefined || run[0] !== pins) return false;
+      if (run === undefined || run[0] !== pins) return clauseOf(v, run?.[0], pins);
       const step = Math.min(rest, left);
       rest -= step;
       left -= step;
@@ -81,7 +85,14 @@ const sameRuns = (right: readonly PinRun[], answer: readonly PinRun[]): boolean 
       left = right[i]?.[1] ?? 0;
     }
   }
-  return i === right.length;
+  return i === right.length ? undefined : "PIN-03";
+};
+
+const clauseOf = (v: View, right: PinRun[0] | undefined, pins: PinRun[0]): ClauseId => {
+  if (typeof right !== "number" || typeof pins !== "number" || right === 0) return "PIN-03";
+  if (pins === 0) return "PIN-01";
+  if (pins < right) return "PIN-02";
+  return showsSharing(v) ? "CPY-21" : "PIN-01";
 };
 
 /** True if the answer is to show a page with more pins than `count`. */
@@ -113,13 +124,14 @@ const holders = (
 
 const right = (v: View): string => `refs ${show(runsOf(v))}`;
 
+/** The clause is kept unless the first wrong page is about it. */
 const runFact = (clause: ClauseId, when: (v: View) => boolean) =>
   fact<View, { readonly refs?: readonly PinRun[] }>(clause, {
-    when,
-    holds: (v, out) => {
-      v.agrees ??= sameRuns(runsOf(v), out.refs ?? []);
-      return v.agrees;
+    when: (v, out) => {
+      v.wrong ??= wrongPage(v, out.refs ?? []) ?? "nothing";
+      return v.wrong === clause || when(v);
     },
+    holds: (v) => v.wrong !== clause,
     right,
   });
 
@@ -132,7 +144,7 @@ export const PAGE_REFS = judge<"PAGE_REFS", View>("PAGE_REFS", {
     uptr: call.in.uptr,
     length: call.in.length,
     runs: undefined,
-    agrees: undefined,
+    wrong: undefined,
   }),
   rules: [
     fdIsOpen(),
@@ -142,12 +154,11 @@ export const PAGE_REFS = judge<"PAGE_REFS", View>("PAGE_REFS", {
     }),
   ],
   facts: [
-    // Too many or too few pins: which clause says so best depends on what holds the pages.
-    runFact("PIN-02", (v) => hasMoreThan(v, 1)),
-    runFact("MAP-27", (v) => hasMoreThan(v, 1)),
-    runFact("PIN-01", (v) => hasMoreThan(v, 0)),
     runFact("PIN-03", () => true),
+    runFact("PIN-01", (v) => hasMoreThan(v, 0)),
+    runFact("PIN-02", (v) => hasMoreThan(v, 1)),
     runFact("CPY-21", (v) => hasMoreThan(v, 0) && showsSharing(v)),
+    fact("MAP-27", { when: (v) => hasMoreThan(v, 1) }),
   ],
   answer: (v) => ({ refs: runsOf(v) }),
   shown: (v, _out, coverage) => settleMemory(v, coverage),

@@ -32,7 +32,8 @@ interface View extends OnIommufd {
   recognised: boolean;
   /** Worked out at most once. */
   covered: boolean | undefined;
-  rightPages: boolean | undefined;
+  /** The area behind the first byte that leads to a wrong page. */
+  wrongPage: Area | "none" | undefined;
 }
 
 const permOf = (area: Area): number =>
@@ -102,14 +103,20 @@ const permsAreRight = (v: View, runs: readonly Translation[]): boolean =>
 const nothingIsTooWriteable = (v: View, runs: readonly Translation[]): boolean =>
   eachPart(v, runs, (area, _iova, _pa, run) => area.writeable || (run.perm & PERM_WRITE) === 0);
 
-const pagesAreRight = (v: View, runs: readonly Translation[]): boolean =>
+/** The area of the first part whose physical address cannot be right. */
+const findWrongPage = (v: View, runs: readonly Translation[]): Area | undefined => {
+  let wrong: Area | undefined;
   eachPart(v, runs, (area, iova, pa) => {
     const { machine } = v;
     const pin = pinAt(machine, area, iova);
-    if (pin === undefined) return false;
     const offset = (area.startByte + (iova - area.first)) % machine.page;
-    return pa % machine.page === offset && isPageNumber(v, pin.page, pa / machine.page);
+    const right = pin !== undefined && pa % machine.page === offset;
+    if (right && isPageNumber(v, pin.page, pa / machine.page)) return true;
+    wrong = area;
+    return false;
   });
+  return wrong;
+};
 
 const isPageNumber = (v: View, page: Page, number: bigint): boolean => {
   if (page.token !== undefined) {
@@ -131,9 +138,15 @@ const isCovered = (v: View, runs: readonly Translation[]): boolean => {
   return v.covered;
 };
 
-const hasRightPages = (v: View, runs: readonly Translation[]): boolean => {
-  v.rightPages ??= pagesAreRight(v, runs);
-  return v.rightPages;
+const wrongPageOf = (v: View, runs: readonly Translation[]): Area | undefined => {
+  v.wrongPage ??= findWrongPage(v, runs) ?? "none";
+  return v.wrongPage === "none" ? undefined : v.wrongPage;
+};
+
+/** MAP-30: no wrong page where the user address leads elsewhere by now. */
+const keepsPages = (v: View, runs: readonly Translation[]): boolean => {
+  const wrong = wrongPageOf(v, runs);
+  return wrong === undefined || !isStale(v.machine, wrong);
 };
 
 const isEmpty = (v: View): boolean => {
@@ -225,7 +238,7 @@ export const TRANSLATE = judge<"TRANSLATE", View>("TRANSLATE", {
       learnt: new Map(),
       recognised: false,
       covered: undefined,
-      rightPages: undefined,
+      wrongPage: undefined,
     };
   },
   rules: [
@@ -239,12 +252,12 @@ export const TRANSLATE = judge<"TRANSLATE", View>("TRANSLATE", {
   facts: [
     // Translations that should be gone, or where nothing was ever mapped.
     translates("UNM-26", isEmpty, (_v, runs) => runs.length === 0),
-    translates("DOM-10", hasPartialPage, isCovered),
     translates("DOM-01", isMapped, isCovered),
+    translates("DOM-10", hasPartialPage, isCovered),
     translates("DOM-09", hasReadOnly, nothingIsTooWriteable),
     translates("DOM-01", isMapped, permsAreRight),
-    translates("MAP-30", hasStale, hasRightPages),
-    translates("MAP-23", isMapped, hasRightPages),
+    translates("MAP-30", hasStale, keepsPages),
+    translates("MAP-23", isMapped, (v, runs) => wrongPageOf(v, runs) === undefined),
     fact("GEN-22", { when: (v) => isMapped(v) && isElsewhere(v, v.hwptId) }),
   ],
   answer: (v) => ({ runs: answerOf(v) }),

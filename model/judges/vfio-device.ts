@@ -89,7 +89,9 @@ export const DEVICE_CLOSE = judge<"DEVICE_CLOSE", CloseView>("DEVICE_CLOSE", {
     unbindDevice(machine, bound);
     cdev.device.bound = undefined;
     context.cdevs--;
-    if (!context.open && context.cdevs === 0) destroyContext(machine, context);
+    if (context.open || context.cdevs > 0) return;
+    destroyContext(machine, context);
+    expectLater(machine.seenStatus, "ACT-10");
   },
 });
 
