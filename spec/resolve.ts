@@ -5,8 +5,8 @@
  * recordings alike. A handle whose call failed, was dropped, or has not been made yet resolves
  * to a fixed value that never works: `LOST`.
  */
-import { type Call, type CallName, type Outcome, shapeOf } from "./calls";
-import { ABSENT, type FieldType } from "./fields";
+import { CALL_NAMES, type Call, type CallName, type Outcome, shapeOf } from "./calls";
+import { ABSENT, type Fields, type FieldType } from "./fields";
 import { Handle } from "./handle";
 import type { Platform } from "./platform";
 import type { Step } from "./trace";
@@ -23,6 +23,20 @@ const lost = (type: FieldType): number | bigint => {
   return typeof ABSENT[type] === "bigint" ? LOST.u64 : LOST.id;
 };
 
+interface Template {
+  readonly types: Fields;
+  /** Every argument, as if the step gave none: copying it is faster than adding one by one. */
+  readonly absent: Readonly<Record<string, unknown>>;
+}
+
+const TEMPLATES = Object.fromEntries(
+  CALL_NAMES.map((call): [CallName, Template] => {
+    const types = shapeOf(call).in;
+    const absent = Object.entries(types).map(([field, type]) => [field, ABSENT[type]]);
+    return [call, { types, absent: Object.fromEntries(absent) }];
+  }),
+) as Readonly<Record<CallName, Template>>;
+
 /** The names a trace can use so far, and what they stand for. */
 export class Resolver {
   readonly #regions = new Map<string, bigint>();
@@ -36,14 +50,12 @@ export class Resolver {
 
   /** The call that `step` makes now. */
   resolve(step: Step): Call {
-    const shape = shapeOf(step.call);
     const given = step.in as Readonly<Record<string, unknown>>;
-    const args: Record<string, unknown> = {};
-    for (const field in shape.in) {
-      const type = shape.in[field] as FieldType;
+    const { types, absent } = TEMPLATES[step.call];
+    const args: Record<string, unknown> = { ...absent };
+    for (const field in given) {
       const value = given[field];
-      if (value === undefined) args[field] = ABSENT[type];
-      else args[field] = value instanceof Handle ? this.#value(value, type) : value;
+      args[field] = value instanceof Handle ? this.#value(value, types[field] as FieldType) : value;
     }
     const fd = step.fd ?? -1;
     return {

@@ -3,7 +3,7 @@
  * names of everything made so far.
  */
 import { Model } from "../../model/model";
-import { type Call, type CallName, type Outcome, shapeOf } from "../../spec/calls";
+import { CALL_NAMES, type Call, type CallName, type Outcome, shapeOf } from "../../spec/calls";
 import { Coverage } from "../../spec/coverage";
 import { type Arg, Handle } from "../../spec/handle";
 import type { Need } from "../../spec/needs";
@@ -27,40 +27,38 @@ export class Composer {
   /** Calls so far, probes not counted. */
   calls = 0;
   readonly #resolver: Resolver;
-  readonly #available: ReadonlySet<Need>;
-  readonly #objects = new Map<string, Handle>();
-  readonly #areas = new Map<string, Handle>();
+  readonly #available: ReadonlySet<CallName>;
+  /** Objects by keyOf(iommufd, id), files by number. */
+  readonly #objects = new Map<number, Handle>();
+  readonly #iommufds = new Map<number, Handle>();
+  readonly #cdevs = new Map<number, Handle>();
+  /** By the IOAS and then by the first IOVA. */
+  readonly #areas = new Map<number, Map<bigint, Handle>>();
   readonly #next = new Map<string, number>();
 
-  constructor(platform: Platform, capabilities: readonly Need[], draw: Draw) {
+  constructor(platform: Platform, available: ReadonlySet<CallName>, draw: Draw) {
     this.platform = platform;
     this.draw = draw;
-    this.model = new Model(platform, "linux-6.12", new Coverage());
+    this.model = new Model(platform, "linux-6.12", UNCOUNTED);
     this.#resolver = new Resolver(platform);
-    const offers = offersOf(platform);
-    this.#available = new Set(capabilities.filter((need) => offers.has(need)));
+    this.#available = available;
   }
 
   /** True when IUT and platform have what the call needs. */
   can(call: CallName): boolean {
-    return shapeOf(call).needs.every((need) => this.#available.has(need));
-  }
-
-  /** What the model would answer, without making the call. */
-  foresee(step: Step): ReturnType<Model["foresee"]> {
-    return this.model.foresee(this.#resolver.resolve(step));
+    return this.#available.has(call);
   }
 
   /** Appends a step and predicts its outcome. Handles are named here. */
   make<K extends CallName>(step: StepOf<K>): Made {
-    const prefix = shapeOf(step.call).handle;
-    const named = (prefix === undefined ? step : { ...step, as: this.#name(prefix) }) as Step;
+    const { handle, probe } = shapeOf(step.call);
+    const named = (handle === undefined ? step : { ...step, as: this.#name(handle) }) as Step;
     const call = this.#resolver.resolve(named);
     const outcome = this.model.predict(call);
     this.#resolver.note(named, outcome);
     this.steps.push(named);
-    if (!shapeOf(call.call).probe) this.calls++;
-    if (outcome.errno === 0) this.#remember(call, outcome, named.as);
+    if (!probe) this.calls++;
+    if (outcome.errno === 0 && named.as !== undefined) this.#remember(call, outcome, named.as);
     return { call, outcome };
   }
 
@@ -70,21 +68,43 @@ export class Composer {
     return `${prefix}${n}`;
   }
 
-  #remember(call: Call, outcome: Outcome, as: string | undefined): void {
-    if (as === undefined) return;
+  #remember(call: Call, outcome: Outcome, as: string): void {
     const out = (outcome.out ?? {}) as Readonly<Record<string, unknown>>;
-    const [first] = Object.keys(shapeOf(call.call).out);
-    for (const [name, type] of Object.entries(shapeOf(call.call).out)) {
-      const value = out[name];
-      const handle = new Handle(as, name === first ? "" : name);
-      if (type === "id") this.#objects.set(`${this.#contextOf(call)}/${value}`, handle);
-      if (type === "fd") this.#objects.set(`${call.call}/${value}`, handle);
+    switch (call.call) {
+      case "OPEN":
+        this.#iommufds.set(out["fd"] as number, new Handle(as));
+        return;
+      case "DEVICE_OPEN":
+        this.#cdevs.set(out["devfd"] as number, new Handle(as));
+        return;
+      case "IOAS_MAP":
+        this.#rememberArea(call.fd, call.in.ioas_id, out["iova"] as bigint, as);
+        return;
+      case "IOAS_COPY":
+        this.#rememberArea(call.fd, call.in.dst_ioas_id, out["dst_iova"] as bigint, as);
+        return;
+      default:
+        this.#rememberObjects(call, out, as);
     }
-    if (call.call === "IOAS_MAP") {
-      this.#areas.set(`${call.fd}/${call.in.ioas_id}/${out["iova"]}`, new Handle(as));
+  }
+
+  #rememberArea(fd: number, ioas: number, iova: bigint, as: string): void {
+    const key = keyOf(fd, ioas);
+    let areas = this.#areas.get(key);
+    if (areas === undefined) {
+      areas = new Map();
+      this.#areas.set(key, areas);
     }
-    if (call.call === "IOAS_COPY") {
-      this.#areas.set(`${call.fd}/${call.in.dst_ioas_id}/${out["dst_iova"]}`, new Handle(as));
+    areas.set(iova, new Handle(as));
+  }
+
+  #rememberObjects(call: Call, out: Readonly<Record<string, unknown>>, as: string): void {
+    const fd = this.#contextOf(call);
+    let output = "";
+    for (const name in shapeOf(call.call).out) {
+      this.#objects.set(keyOf(fd, out[name] as number), new Handle(as, output && name));
+      // Only the first output goes without its name.
+      output = "named";
     }
   }
 
@@ -98,22 +118,37 @@ export class Composer {
 
   /** How the trace names an object, or its bare id when nothing names it. */
   object(fd: number, id: number): Arg<number> {
-    return this.#objects.get(`${fd}/${id}`) ?? id;
+    return this.#objects.get(keyOf(fd, id)) ?? id;
   }
 
   iommufd(fd: number): Arg<number> {
-    return this.#objects.get(`OPEN/${fd}`) ?? fd;
+    return this.#iommufds.get(fd) ?? fd;
   }
 
   cdev(devfd: number): Arg<number> {
-    return this.#objects.get(`DEVICE_OPEN/${devfd}`) ?? devfd;
+    return this.#cdevs.get(devfd) ?? devfd;
   }
 
   /** How the trace names an address inside an area that starts at `start`. */
   inArea(fd: number, ioas: number, start: bigint, offset: bigint): Arg<bigint> {
-    const area = this.#areas.get(`${fd}/${ioas}/${start}`);
-    return area === undefined
-      ? start + offset
-      : new Handle(area.name, area.output, area.add + offset);
+    const area = this.#areas.get(keyOf(fd, ioas))?.get(start);
+    if (area === undefined) return start + offset;
+    return offset === 0n ? area : new Handle(area.name, area.output, area.add + offset);
   }
 }
+
+/** Predicted ids and files are small numbers. */
+const keyOf = (fd: number, id: number): number => id * 64 + fd;
+
+/** The generator counts nothing: what a trace exercises, the judge says. */
+const UNCOUNTED = new Coverage();
+
+/** The calls for which IUT and platform have what is needed. */
+export const availableCalls = (
+  platform: Platform,
+  capabilities: readonly Need[],
+): ReadonlySet<CallName> => {
+  const offers = offersOf(platform);
+  const has = new Set(capabilities.filter((need) => offers.has(need)));
+  return new Set(CALL_NAMES.filter((call) => shapeOf(call).needs.every((need) => has.has(need))));
+};

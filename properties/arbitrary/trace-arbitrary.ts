@@ -8,12 +8,14 @@
  * fast-check: it would need the draws, and shrink.ts needs only the data.
  */
 import fc from "fast-check";
+import type { CallName } from "../../spec/calls";
 import type { Need } from "../../spec/needs";
 import type { Platform } from "../../spec/platform";
 import type { Trace } from "../../spec/trace";
+import { relate } from "../algebra/relate";
 import type { Aim } from "./aim";
 import { AIMS } from "./aims/all";
-import { Composer } from "./composer";
+import { availableCalls, Composer } from "./composer";
 import { Draw } from "./draw";
 import { fullScan, probeAllPins } from "./probes";
 import { sceneOf } from "./scene";
@@ -26,16 +28,34 @@ export interface TraceSpace {
   readonly length: readonly [min: number, max: number];
 }
 
-class TraceArbitrary extends fc.Arbitrary<Trace> {
-  readonly #space: TraceSpace;
+/** A platform, and what can be called there. */
+interface Ground {
+  readonly platform: Platform;
+  readonly available: ReadonlySet<CallName>;
+  readonly aims: readonly Aim[];
+}
 
-  constructor(space: TraceSpace) {
+const groundOf = (platform: Platform, capabilities: readonly Need[]): Ground => {
+  const available = availableCalls(platform, capabilities);
+  const aims = AIMS.filter((aim) => aim.calls.every((call) => available.has(call)));
+  return { platform, available, aims };
+};
+
+class TraceArbitrary extends fc.Arbitrary<Trace> {
+  readonly #grounds: readonly Ground[];
+  readonly #length: TraceSpace["length"];
+
+  constructor({ platforms, capabilities, length }: TraceSpace) {
     super();
-    this.#space = space;
+    this.#grounds = platforms.map((platform) => groundOf(platform, capabilities));
+    this.#length = length;
   }
 
   override generate(random: fc.Random): fc.Value<Trace> {
-    return new fc.Value(drawTrace(this.#space, new Draw(random)), undefined);
+    const draw = new Draw(random);
+    const ground = draw.pick(this.#grounds);
+    if (ground === undefined) throw new Error("a trace space needs a platform");
+    return new fc.Value(drawTrace(ground, this.#length, draw), undefined);
   }
 
   override canShrinkWithoutContext(_value: unknown): _value is Trace {
@@ -52,11 +72,12 @@ export const traceArbitrary = (space: TraceSpace): fc.Arbitrary<Trace> => new Tr
 /** How much a swarm wants a call, in percent of its usual weight. */
 const SWARM = [0, 30, 100, 100, 100, 250] as const;
 
-const drawTrace = ({ platforms, capabilities, length }: TraceSpace, draw: Draw): Trace => {
-  const platform = draw.pick(platforms);
-  if (platform === undefined) throw new Error("a trace space needs a platform");
-  const c = new Composer(platform, capabilities, draw);
-  const aims = AIMS.filter((aim) => aim.calls.every((call) => c.can(call)));
+/** Share of sequences that end with a relation between two runs (algebra/), in percent. */
+const RELATED = 25;
+
+const drawTrace = (ground: Ground, length: TraceSpace["length"], draw: Draw): Trace => {
+  const { platform, available, aims } = ground;
+  const c = new Composer(platform, available, draw);
   const weights = aims.map((aim) => aim.weight * swarmOf(aim, draw));
   const [min, max] = length;
   const wanted = draw.int(min, max);
@@ -67,9 +88,10 @@ const drawTrace = ({ platforms, capabilities, length }: TraceSpace, draw: Draw):
     if (scene.fds.length === 0) open(c);
     else if (aims[draw.weighted(weights)]?.make(c, scene) !== true) failures++;
   }
+  const twins = draw.chance(RELATED) ? relate(c) : [];
   fullScan(c);
   tearDown(c);
-  return { platform, steps: c.steps };
+  return { platform, steps: c.steps, ...(twins.length > 0 && { twins }) };
 };
 
 /** Without address spaces and mappings nothing else means much: these are never switched off. */
