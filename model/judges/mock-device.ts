@@ -7,18 +7,11 @@
  * names a device; a pt_id that is one of them is answered accordingly.
  */
 import { MOCK_HUGE_IOVA, MOCK_NO_DIRTY } from "../../spec/uapi/flags";
-import {
-  type AttachView,
-  afterFailedAttach,
-  attachAnswer,
-  attachEffect,
-  attachFacts,
-  attachRules,
-  attachView,
-} from "../attaching";
+import { afterFailedAttach, attachAnswer, attachEffect, attachFacts } from "../attach/answer";
+import { attachRules } from "../attach/rules";
+import { type AttachView, attachView, NO_REGIONS } from "../attach/target";
 import { type Fact, fact, judge, type Rule, rule } from "../judge";
 import { bindDevice } from "../lifetime";
-import type { Interval } from "../state/intervals";
 import { newGroup } from "../state/machine";
 import type { BoundDevice, Stdev } from "../state/objects";
 import { aboutId, fdIsOpen, lowestFreeId, newIdFacts, type OnIommufd } from "./common";
@@ -33,7 +26,6 @@ interface MockOut {
 }
 
 const MOCK_IOMMU = 0;
-const NO_REGIONS: readonly Interval[] = [];
 
 const viewOf = (
   machine: OnIommufd["machine"],

@@ -10,15 +10,14 @@ import { FD_NOT_AN_IOMMUFD } from "../../spec/calls";
 import { clauseIndex } from "../../spec/clauses/registry";
 import { VFIO_ATTACH_ARGSZ, VFIO_BIND_ARGSZ, VFIO_DETACH_ARGSZ } from "../../spec/uapi/flags";
 import {
-  type AttachView,
   afterFailedAttach,
   attachAnswer,
   attachEffect,
   attachFacts,
-  attachRules,
-  attachView,
   mayLoseRegions,
-} from "../attaching";
+} from "../attach/answer";
+import { attachRules } from "../attach/rules";
+import { type AttachView, attachView } from "../attach/target";
 import { fact, judge, never, type Rule, rule } from "../judge";
 import { bindDevice, destroyContext, detachDevice, isAttached, unbindDevice } from "../lifetime";
 import { unreserve } from "../state/ioas";

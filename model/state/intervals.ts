@@ -20,9 +20,6 @@ export const higher = (a: bigint, b: bigint): bigint => {
   return b;
 };
 
-export const intersects = (a: Interval, first: bigint, last: bigint): boolean =>
-  a.first <= last && first <= a.last;
-
 const ascending = (a: Interval, b: Interval): number =>
   a.first < b.first ? -1 : a.first > b.first ? 1 : 0;
 
