@@ -2,7 +2,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import type { CampaignOptions } from "../properties/campaign";
+import type { CampaignOptions } from "../properties/options";
 import { sampleResults } from "../reports/testdata/sample";
 import type { Capsule } from "../spec/capsule";
 import { MOCK_PLATFORM } from "../spec/platform";

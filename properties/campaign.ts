@@ -6,53 +6,20 @@
  * with the same signature are only counted.
  */
 import fc from "fast-check";
-import type { Capsule } from "../spec/capsule";
 import { Coverage } from "../spec/coverage";
-import type { Iut } from "../spec/iut";
-import type { Platform } from "../spec/platform";
 import type { Failure, Results } from "../spec/results";
 import type { History, Trace } from "../spec/trace";
-import { type Profile, type Signature, signatureOf } from "../spec/verdict";
+import { type Signature, signatureOf } from "../spec/verdict";
 import { traceArbitrary } from "./arbitrary/trace-arbitrary";
 import { concludeRun, statementOf } from "./conclude";
 import { covers, type Expectation } from "./expectation";
 import { Health } from "./health";
 import { fingerprint, HistoryHash } from "./history-hash";
 import { InvariantTally } from "./invariants/watch";
+import type { CampaignOptions, Stop } from "./options";
 import { type Finding, judgeHistory } from "./oracle";
 import { replayTrace, runTrace, stepRows } from "./replay";
 import { shrink } from "./shrink";
-
-export interface CampaignOptions {
-  readonly iut: Iut;
-  /** How the IUT was named on the command line. */
-  readonly iutSpec: string;
-  readonly profile: Profile;
-  readonly version: string;
-  readonly seed: number;
-  readonly sequences: number;
-  /** Calls per sequence, probes not counted. */
-  readonly length: readonly [min: number, max: number];
-  readonly platforms: readonly Platform[];
-  /** Selected clauses and invariants, by id. */
-  readonly clauses: ReadonlySet<string>;
-  /** This run's share of the sequences, from 1: [1, 1] is all of them. */
-  readonly shard: readonly [index: number, of: number];
-  /** Failures of earlier runs, replayed first. */
-  readonly corpus: readonly { readonly name: string; readonly capsule: Capsule }[];
-  readonly knownFailing: readonly Expectation[];
-  readonly onProgress: (done: number, total: number, failures: number) => void;
-  /** Writes a capsule at once; answers the name of its file. */
-  readonly saveCapsule: (capsule: Capsule) => string;
-  /**
-   * Stops the run after the present sequence. The reason is a `Stop`: the harness has no clock,
-   * so a time cap comes in here too.
-   */
-  readonly signal: AbortSignal;
-}
-
-/** Why a run was stopped before its budget was used up. */
-export type Stop = "interrupted" | "time";
 
 /** The default budget of `conform run`. */
 export const QUICK = { sequences: 3000, length: [30, 60] } as const;
@@ -177,7 +144,9 @@ class Campaign {
       return found !== undefined && keyOf(signatureOf(found.deviation)) === keyOf(signature);
     };
     const upToFailure = { ...history.trace, steps: history.trace.steps.slice(0, finding.step + 1) };
-    const shrunk = await shrink(upToFailure, stillFails, SHRINK_TRIES);
+    const { capabilities } = iut.info;
+    const able = this.#options.platforms.filter(({ frontEnd }) => capabilities.includes(frontEnd));
+    const shrunk = await shrink(upToFailure, stillFails, SHRINK_TRIES, able);
     const minimal = await replayTrace(iut, shrunk.trace, profile);
     // An IUT that fails only now and then may fail to fail here: then the original is the best.
     const [best, at] =

@@ -15,11 +15,11 @@ import type {
   Results,
   Verdict,
 } from "../spec/results";
-import type { CampaignOptions, Stop } from "./campaign";
 import type { Expectation } from "./expectation";
 import type { Health } from "./health";
 import { INVARIANTS } from "./invariants/catalogue";
 import type { InvariantTally } from "./invariants/watch";
+import type { CampaignOptions, Stop } from "./options";
 
 /** What a campaign counted. */
 export interface Tallies {

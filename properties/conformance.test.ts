@@ -10,8 +10,9 @@ import type { Capsule } from "../spec/capsule";
 import { type Iut, inProcess, type Machine } from "../spec/iut";
 import { PLATFORMS } from "../spec/platform";
 import { PROFILES } from "../spec/verdict";
-import { type CampaignOptions, runCampaign } from "./campaign";
+import { runCampaign } from "./campaign";
 import { allIds } from "./ids";
+import type { CampaignOptions } from "./options";
 
 const options = (iut: Iut, more: Partial<CampaignOptions> = {}): CampaignOptions => ({
   iut,

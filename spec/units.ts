@@ -21,7 +21,6 @@ export type IovaRange = readonly [start: Iova, last: Iova];
 
 /** 2^64-1, the uAPI's "all" and its largest address. */
 export const U64_MAX = 0xffff_ffff_ffff_ffffn;
-export const U32_MAX = 0xffff_ffff;
 
 const checked = (what: string, value: bigint): bigint => {
   if (value < 0n || value > U64_MAX) {

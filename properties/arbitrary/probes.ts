@@ -33,8 +33,6 @@ export const probeRange = (c: Composer, ioas: IoasView, start: bigint, length: b
   }
 };
 
-export const probeRefused = probeRange;
-
 export const probeMapped = (c: Composer, ioas: IoasView, made: Made): void => {
   if (made.call.call !== "IOAS_MAP") return;
   const { iova } = made.outcome.out as { iova: bigint };

@@ -6,7 +6,7 @@ import { type Bytes, type Iova, U64_MAX } from "../../../spec/units";
 import { type Aim, makeTwisted, type Twist } from "../aim";
 import { otherIds } from "../bogus";
 import type { Composer } from "../composer";
-import { probeCopied, probeRefused } from "../probes";
+import { probeCopied, probeRange } from "../probes";
 import { access, edge, freeIova, PAGE, size } from "../values";
 import type { AreaView, IoasView } from "../view";
 import { pickIoas } from "./map";
@@ -113,7 +113,7 @@ export const copyAim: Aim = {
     if (made.call.call !== "IOAS_COPY") return true;
     const { dst_iova, length } = made.call.in;
     if (made.outcome.errno === 0) probeCopied(c, dst, made);
-    else probeRefused(c, dst, dst_iova, length);
+    else probeRange(c, dst, dst_iova, length);
     return true;
   },
 };

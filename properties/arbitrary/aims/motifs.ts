@@ -286,6 +286,31 @@ export const MOTIFS: readonly Aim[] = [
     c.make({ call: "DESTROY", fd: c.iommufd(fd), in: { id: c.object(fd, hwpt) } });
     c.make({ call: "DESTROY", fd: c.iommufd(fd), in: { id: c.object(fd, ioas.id) } });
   }),
+  // RSV-02, RSV-03, RSV-08: a mapping in one of its regions keeps a device away until it is gone,
+  // and the regions before that one are not reserved meanwhile.
+  {
+    name: "region-in-the-way",
+    weight: 2,
+    calls: ["VFIO_ATTACH"],
+    make: (c, scene) => {
+      const cdev = c.draw.pick(scene.cdevs.filter((d) => d.fd !== undefined && !d.hwpt));
+      const region = c.platform.devices[cdev?.dev ?? -1]?.reserved.at(-1);
+      if (cdev?.fd === undefined || region === undefined) return false;
+      const ioas = fresh(c, cdev.fd);
+      if (ioas === undefined) return true;
+      const [iova] = region;
+      const ioas_id = c.object(cdev.fd, ioas.id);
+      map(c, ioas, { va: start("buf0"), bytes: PAGE, at: iova });
+      const args = { devfd: c.cdev(cdev.devfd), argsz: VFIO_ATTACH_ARGSZ, pt_id: ioas_id };
+      c.make({ call: "VFIO_ATTACH", in: args });
+      look(c, ioas);
+      const gone = { ioas_id, iova, length: PAGE as Bytes };
+      c.make({ call: "IOAS_UNMAP", fd: c.iommufd(cdev.fd), in: gone });
+      c.make({ call: "VFIO_ATTACH", in: args });
+      look(c, ioas);
+      return true;
+    },
+  },
   // MAP-22, DOM-04, I-104: a bad lazy mapping keeps the first domain away until it is gone.
   motif("late-fault", 1, ["IOAS_MAP"], (c, { fd }) => {
     const ioas = fresh(c, fd);

@@ -22,6 +22,15 @@ const afterwards = (c: Composer): void => {
   }
 };
 
+/** A device that has left an IOAS tries what it could reach there (DEV-07, DEV-40, I-62). */
+const reachBack = (c: Composer, { ioases }: SceneView, { devfd, fd, ioas }: CdevView): void => {
+  const left = ioases.find((other) => other.fd === fd && other.id === ioas);
+  const area = c.draw.pick(left?.areas ?? []);
+  if (area === undefined || !c.can("DMA") || !c.draw.chance(50)) return;
+  const args = { dir: "to_device" as const, iova: area.first as Iova, length: 1 };
+  c.make({ call: "DMA", in: { devfd: c.cdev(devfd), ...args } });
+};
+
 export const deviceOpenAim: Aim = {
   name: "device-open",
   weight: 6,
@@ -108,6 +117,7 @@ const attach = (c: Composer, scene: SceneView, cdev: CdevView): void => {
     pt_id: c.object(fd, hwpt ?? ioas?.id ?? 0),
   };
   makeTwisted(c, { call: "VFIO_ATTACH" as const, in: args }, cdev, ATTACH_TWISTS);
+  reachBack(c, scene, cdev);
   afterwards(c);
 };
 
@@ -139,6 +149,7 @@ export const detachAim: Aim = {
     if (cdev === undefined) return false;
     const args = { devfd: c.cdev(cdev.devfd), argsz: VFIO_DETACH_ARGSZ };
     makeTwisted(c, { call: "VFIO_DETACH" as const, in: args }, cdev, DETACH_TWISTS);
+    reachBack(c, scene, cdev);
     afterwards(c);
     return true;
   },

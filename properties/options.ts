@@ -1,0 +1,37 @@
+/** What a campaign is asked to do. */
+import type { Capsule } from "../spec/capsule";
+import type { Iut } from "../spec/iut";
+import type { Platform } from "../spec/platform";
+import type { Profile } from "../spec/verdict";
+import type { Expectation } from "./expectation";
+
+export interface CampaignOptions {
+  readonly iut: Iut;
+  /** How the IUT was named on the command line. */
+  readonly iutSpec: string;
+  readonly profile: Profile;
+  readonly version: string;
+  readonly seed: number;
+  readonly sequences: number;
+  /** Calls per sequence, probes not counted. */
+  readonly length: readonly [min: number, max: number];
+  readonly platforms: readonly Platform[];
+  /** Selected clauses and invariants, by id. */
+  readonly clauses: ReadonlySet<string>;
+  /** This run's share of the sequences, from 1: [1, 1] is all of them. */
+  readonly shard: readonly [index: number, of: number];
+  /** Failures of earlier runs, replayed first. */
+  readonly corpus: readonly { readonly name: string; readonly capsule: Capsule }[];
+  readonly knownFailing: readonly Expectation[];
+  readonly onProgress: (done: number, total: number, failures: number) => void;
+  /** Writes a capsule at once; answers the name of its file. */
+  readonly saveCapsule: (capsule: Capsule) => string;
+  /**
+   * Stops the run after the present sequence. The reason is a `Stop`: the harness has no clock,
+   * so a time cap comes in here too.
+   */
+  readonly signal: AbortSignal;
+}
+
+/** Why a run was stopped before its budget was used up. */
+export type Stop = "interrupted" | "time";
