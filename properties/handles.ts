@@ -8,7 +8,12 @@ export const handlesIn = (steps: readonly Step[]): string[] =>
 
 const prefixOf = (handle: string): string => handle.replace(/\d+$/, "");
 
+/** The same step object where nothing changes: labels of a trace follow step objects. */
 const mapHandles = (step: Step, rename: (name: string) => string): Step => {
+  const used = [step.fd, ...Object.values(step.in)].flatMap((arg) =>
+    arg instanceof Handle ? [arg.name] : [],
+  );
+  if ([...used, step.as ?? ""].every((name) => rename(name) === name)) return step;
   const arg = (value: unknown): unknown => {
     if (!(value instanceof Handle)) return value;
     const name = rename(value.name);

@@ -13,6 +13,7 @@ import type { Platform } from "../spec/platform";
 import { Resolver } from "../spec/resolve";
 import type { History } from "../spec/trace";
 import type { Deviation, Profile } from "../spec/verdict";
+import { TwinWatch } from "./algebra/twin-watch";
 import { type InvariantTally, InvariantWatch } from "./invariants/watch";
 
 /** The first deviation of a history and the step that shows it. */
@@ -58,11 +59,13 @@ export const judgeHistory = (
 ): Finding | undefined => {
   const { trace, outcomes, ending } = history;
   const oracle = new Oracle(trace.platform, profile, coverage, tally);
+  const twins = new TwinWatch(trace, tally);
   const resolver = new Resolver(trace.platform);
   for (const [i, outcome] of outcomes.entries()) {
     const step = trace.steps[i];
     if (step === undefined) throw new Error(`history has more outcomes than steps`);
-    const deviation = oracle.judge(resolver.resolve(step), outcome);
+    const call = resolver.resolve(step);
+    const deviation = oracle.judge(call, outcome) ?? twins.step(i, call, outcome);
     if (deviation !== undefined) return { step: i, deviation };
     resolver.note(step, outcome);
   }

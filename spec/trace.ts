@@ -1,6 +1,7 @@
 import type { CallName, In, Outcome } from "./calls";
 import type { Arg } from "./handle";
 import type { Platform } from "./platform";
+import type { InvariantId } from "./verdict";
 
 /** One step of a trace: a call whose arguments may be handles. Absent arguments are 0. */
 export interface StepOf<K extends CallName> {
@@ -16,10 +17,24 @@ export interface StepOf<K extends CallName> {
 }
 export type Step = { [K in CallName]: StepOf<K> }[CallName];
 
+/**
+ * A relation between two runs that are both in the trace, and which of its steps belong together.
+ * It is a claim of whoever composed the trace, who must have seen to it that the relation applies.
+ */
+export interface Twins {
+  readonly relation: InvariantId;
+  /** Steps that must have succeeded; where one before a comparison has not, there is none. */
+  readonly given: readonly number[];
+  /** Groups of steps in ascending order: the last must answer as the ones before it imply. */
+  readonly same: readonly (readonly number[])[];
+}
+
 /** platform + list of calls: plain data, no code in it. */
 export interface Trace {
   readonly platform: Platform;
   readonly steps: readonly Step[];
+  /** Absent: none. */
+  readonly twins?: readonly Twins[];
 }
 
 /** Why a history stops before the end of its trace. */

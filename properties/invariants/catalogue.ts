@@ -1,6 +1,7 @@
 /** Every invariant that is watched, section by section. */
 import type { Need } from "../../spec/needs";
 import type { InvariantId } from "../../spec/verdict";
+import { ALGEBRA } from "../algebra/catalogue";
 import { AREAS } from "./areas";
 import { FAILURE, I_63 } from "./failure";
 import { GROUPS } from "./groups";
@@ -26,6 +27,7 @@ const SECTIONS: readonly { readonly section: string; readonly invariants: readon
     { section: "C pins and accounting", invariants: PINNING },
     { section: "D objects", invariants: OBJECTS },
     { section: "E groups and ownership", invariants: [...GROUPS, I_63] },
+    { section: "F command algebra, between two runs", invariants: ALGEBRA },
     { section: "G failures and queries", invariants: FAILURE },
   ];
 

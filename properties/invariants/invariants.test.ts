@@ -5,7 +5,7 @@
 import { describe, expect, it } from "@jest/globals";
 import type { Outcome } from "../../spec/calls";
 import { MOCK_PLATFORM } from "../../spec/platform";
-import { INVARIANTS } from "./catalogue";
+import { WATCHED } from "./catalogue";
 import { FAILURE_STORIES } from "./testdata/failure";
 import { GROUP_STORIES } from "./testdata/groups";
 import { MIRROR_STORIES } from "./testdata/mirror";
@@ -65,7 +65,9 @@ describe.each(OPEN_STORIES.map((story) => [story.open, story] as const))(
 
 it("has a story for every invariant", () => {
   const told = new Set(STORIES.map(({ id }) => id));
-  expect(INVARIANTS.map(({ id }) => id).filter((id) => !told.has(id))).toEqual([]);
+  // Relations between two runs have their own bugs (algebra/testdata).
+  const watched = WATCHED.filter(({ on }) => Object.keys(on).length > 0);
+  expect(watched.map(({ id }) => id).filter((id) => !told.has(id))).toEqual([]);
 });
 
 it("judges no more once another process takes part", () => {

@@ -140,7 +140,15 @@ const ending = object({ kind: { enum: ["crash", "inconclusive"] }, reason: text 
 const order = object({ invoked: list(unsigned(2 ** 31)), returned: list(unsigned(2 ** 31)) });
 const trace = { platform, steps: list(step) };
 const history = { ...trace, outcomes: list(outcome) };
-const optional = { ending, order };
+const stepNumber = unsigned(0x7fff_ffff);
+const twins = list(
+  object({
+    relation: { type: "string", pattern: "^I-[0-9]+$" },
+    given: list(stepNumber),
+    same: list({ ...list(stepNumber), minItems: 2 }),
+  }),
+);
+const optional = { ending, order, twins };
 const format = (name: string): Schema => ({ format: { const: name } });
 
 const capsule = {
@@ -158,7 +166,7 @@ const capsule = {
 };
 
 export const SCHEMAS = {
-  "iommufd-trace/1": object({ ...format("iommufd-trace/1"), ...trace }),
+  "iommufd-trace/1": object({ ...format("iommufd-trace/1"), ...trace }, { twins }),
   "iommufd-history/1": object({ ...format("iommufd-history/1"), ...history }, optional),
   "iommufd-capsule/1": object({ ...format("iommufd-capsule/1"), ...capsule }),
 } as const;

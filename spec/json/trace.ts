@@ -10,7 +10,7 @@ import { ABSENT, type FieldType } from "../fields";
 import { Handle, parseHandle } from "../handle";
 import type { Platform } from "../platform";
 import type { History, Step, Trace } from "../trace";
-import { decodeField, encodeField, encodeU64, FIELD_HINT } from "./field";
+import { decodeField, encodeField, FIELD_HINT } from "./field";
 import { type FormatName, validate } from "./schema";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -44,6 +44,7 @@ const encodeOutcome = (outcome: Outcome): Json => ({
 const body = (trace: Trace): Json => ({
   platform: encodePlatform(trace.platform),
   steps: trace.steps.map(encodeStep),
+  ...(trace.twins !== undefined && { twins: trace.twins }),
 });
 
 const encodePlatform = (platform: Platform): unknown => encodeField(platform);
@@ -85,10 +86,19 @@ export const parseDocument = (text: string, file: string): { format: FormatName;
 };
 
 /** @throws DataError */
-export const decodeTrace = (json: Json, file: string): Trace => ({
-  platform: decodePlatform(json["platform"] as Json),
-  steps: (json["steps"] as readonly Json[]).map((step, i) => decodeStep(step, i, file)),
-});
+export const decodeTrace = (json: Json, file: string): Trace => {
+  const steps = (json["steps"] as readonly Json[]).map((step, i) => decodeStep(step, i, file));
+  const twins = json["twins"] as Trace["twins"];
+  for (const { relation, given, same } of twins ?? []) {
+    const rises = same.every((group) => group.every((step, i) => step > (group[i - 1] ?? -1)));
+    if (!rises) throw new DataError(file, `twins (${relation}), same`, "steps must ascend");
+    if ([...given, ...same.flat()].some((step) => step >= steps.length)) {
+      throw new DataError(file, `twins (${relation})`, "there is no such step");
+    }
+  }
+  const platform = decodePlatform(json["platform"] as Json);
+  return { platform, steps, ...(twins !== undefined && { twins }) };
+};
 
 /** @throws DataError */
 export const decodeHistory = (json: Json, file: string): History => {
@@ -190,7 +200,3 @@ const widen = (json: unknown, wide: boolean): unknown => {
     Object.entries(json).map(([key, value]) => [key, widen(value, WIDE.has(key))]),
   );
 };
-
-/** For messages: an argument as a file would show it. */
-export const showArg = (value: unknown): string =>
-  typeof value === "bigint" ? encodeU64(value) : String(JSON.stringify(encodeArg(value)));

@@ -1,0 +1,184 @@
+/**
+ * When two answers are alike.
+ *
+ * Ids, physical addresses and automatic IOVAs are the implementation's own; a FIXED IOVA and the
+ * window of a TRANSLATE count from where the call put it; ranges and translations may be cut
+ * anywhere. What remains must be equal in every correct implementation.
+ */
+import { lower } from "../../model/state/intervals";
+import { show } from "../../model/verdict";
+import { type Call, type Outcome, shapeOf } from "../../spec/calls";
+import type { PinRun, Translation } from "../../spec/fields";
+import { MAP_FIXED_IOVA } from "../../spec/uapi/flags";
+import { type IovaRange, U64_MAX } from "../../spec/units";
+
+/** What a relation compares differently from the others. */
+export interface Comparison {
+  /** The pages stay pinned between the two answers, so they keep their physical addresses. */
+  readonly pinnedThroughout?: true;
+  /** The documents do not name the errno (basis I), or the two calls fail for different reasons. */
+  readonly anyErrno?: true;
+  readonly anyAlignment?: true;
+  /** The first answer means something only when it is a failure: then the second is one too. */
+  readonly failureImpliesFailure?: true;
+}
+
+/** An answer as it was given. */
+export interface Seen {
+  readonly step: number;
+  readonly call: Call;
+  readonly outcome: Outcome;
+}
+
+export interface Disagreement {
+  readonly expected: string;
+  readonly actual: string;
+}
+
+/**
+ * Compares the last of a group of answers with those before it: equal to the only one before it,
+ * or, for unmaps, to their sum. "no" when there is nothing to compare.
+ */
+export const compare = (
+  before: readonly [Seen, ...Seen[]],
+  last: Seen,
+  how: Comparison,
+  pageSize: number,
+): Disagreement | "agree" | "no" => {
+  const [first] = before;
+  if (how.failureImpliesFailure) {
+    if (first.outcome.errno === 0) return "no";
+    return last.outcome.errno !== 0 ? "agree" : disagreement(before, last, "a failure", "success");
+  }
+  const fixed = isFixed(first.call) && isFixed(last.call);
+  const form = { how, page: BigInt(pageSize), capacity: capacityOf(first, last), fixed };
+  const expected = before.length > 1 ? sumOfUnmaps(before) : formOf(first, form);
+  const actual = formOf(last, form);
+  return expected === actual ? "agree" : disagreement(before, last, expected, actual);
+};
+
+const disagreement = (
+  before: readonly Seen[],
+  { call }: Seen,
+  expected: string,
+  actual: string,
+): Disagreement => ({
+  expected: `like step ${before.map(({ step }) => step).join(", ")}: ${expected}`,
+  actual: `${call.call}: ${actual}`,
+});
+
+const sumOfUnmaps = (parts: readonly Seen[]): string => {
+  let sum = 0n;
+  for (const { outcome } of parts) {
+    const { length } = (outcome.out ?? {}) as { length?: bigint };
+    if (outcome.errno !== 0 || length === undefined) return "a failure";
+    sum += length;
+  }
+  return `ok, length ${show(sum)}`;
+};
+
+/** Of two questions for IOVA ranges with different room, the smaller room; else undefined. */
+const capacityOf = ({ call: a }: Seen, { call: b }: Seen): number | undefined => {
+  if (a.call !== "IOAS_IOVA_RANGES" || b.call !== "IOAS_IOVA_RANGES") return undefined;
+  const [roomA, roomB] = [a.in.num_iovas, b.in.num_iovas];
+  return roomA === roomB ? undefined : Math.min(roomA, roomB);
+};
+
+interface Form {
+  readonly how: Comparison;
+  readonly page: bigint;
+  readonly capacity: number | undefined;
+  /** Neither of the two chose its IOVA itself. */
+  readonly fixed: boolean;
+}
+
+const formOf = ({ call, outcome }: Seen, form: Form): string => {
+  const { errno } = outcome;
+  const short = form.capacity !== undefined && errno === "EMSGSIZE";
+  if (errno !== 0 && !short) return form.how.anyErrno ? "a failure" : errno;
+  const given = (outcome.out ?? {}) as Readonly<Record<string, unknown>>;
+  const parts = Object.entries(shapeOf(call.call).out).flatMap(([name, type]) => {
+    const value = given[name];
+    if (value === undefined || type === "id" || type === "fd") return [];
+    // A MAP and a COPY name it differently, and may have to be compared.
+    if (type === "iova") return form.fixed ? [`at +${show(fromStart(call, value))}`] : [];
+    if (type === "translations") return [`${name} ${translations(call, value, form)}`];
+    if (type === "pins") return [`${name} ${pins(value as readonly PinRun[])}`];
+    if (type === "ranges") return [`${name} ${ranges(value as readonly IovaRange[], form)}`];
+    if (name === "out_iova_alignment" && form.how.anyAlignment) return [];
+    return [`${name} ${show(value)}`];
+  });
+  return ["ok", ...parts].join(", ");
+};
+
+const isFixed = (call: Call): boolean =>
+  (call.call === "IOAS_MAP" || call.call === "IOAS_COPY") && (call.in.flags & MAP_FIXED_IOVA) !== 0;
+
+const fromStart = (call: Call, iova: unknown): bigint => {
+  if (call.call === "IOAS_MAP" || call.call === "TRANSLATE") {
+    return (iova as bigint) - call.in.iova;
+  }
+  return (iova as bigint) - (call.call === "IOAS_COPY" ? call.in.dst_iova : 0n);
+};
+
+const ranges = (given: readonly IovaRange[], { capacity }: Form): string => {
+  if (capacity !== undefined) return show(given.slice(0, capacity));
+  const joined: [bigint, bigint][] = [];
+  for (const [start, last] of [...given].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const before = joined.at(-1);
+    if (before !== undefined && before[1] < U64_MAX && start <= before[1] + 1n) {
+      if (last > before[1]) before[1] = last;
+    } else joined.push([start, last]);
+  }
+  return show(joined);
+};
+
+const pins = (given: readonly PinRun[]): string => {
+  const joined: [number | "EFAULT", number][] = [];
+  for (const [refs, pages] of given) {
+    const before = joined.at(-1);
+    if (before !== undefined && before[0] === refs) before[1] += pages;
+    else joined.push([refs, pages]);
+  }
+  return show(joined);
+};
+
+/** More than any platform has memory for. */
+const MAX_PARTS = 4096;
+
+/**
+ * Page by page: where, which rights, and which page. Unless pinned throughout, pages are
+ * numbered in the order in which they come, so that only their equality counts.
+ */
+const translations = (call: Call, value: unknown, { how, page }: Form): string => {
+  const numbers = new Map<bigint, number>();
+  const parts: { at: bigint; length: bigint; perm: number; pa: bigint }[] = [];
+  for (const { iova, length, perm, pa } of value as readonly Translation[]) {
+    for (let done = 0n; done < length && parts.length < MAX_PARTS; ) {
+      const here = pa + done;
+      const rest = page - (here % page);
+      const size = lower(length - done, rest);
+      const at = fromStart(call, iova) + done;
+      const before = parts.at(-1);
+      const joins =
+        before !== undefined &&
+        before.at + before.length === at &&
+        before.pa + before.length === here &&
+        before.pa / page === here / page &&
+        before.perm === perm;
+      if (joins) before.length += size;
+      else parts.push({ at, length: size, perm, pa: here });
+      done += size;
+    }
+  }
+  const pageOf = (pa: bigint): string => {
+    if (how.pinnedThroughout) return show(pa);
+    const number = numbers.get(pa / page) ?? numbers.size;
+    numbers.set(pa / page, number);
+    return `${number}+${show(pa % page)}`;
+  };
+  const shown = parts.map(
+    ({ at, length, perm, pa }) => `+${show(at)} ${show(length)} perm ${perm} page ${pageOf(pa)}`,
+  );
+  return `[${shown.join("; ")}]`;
+};

@@ -1,0 +1,42 @@
+/** Ends a trace with an attempt at one relation. */
+import type { Twins } from "../../spec/trace";
+import type { Composer } from "../arbitrary/composer";
+import { sceneOf } from "../arbitrary/scene";
+import type { Relation } from "./relation";
+import { ATTACHMENTS } from "./relations/attachments";
+import { AUTOMATIC } from "./relations/automatic";
+import { CONTEXTS } from "./relations/contexts";
+import { COPIES } from "./relations/copies";
+import { MAPS } from "./relations/maps";
+import { QUERIES } from "./relations/queries";
+import { UNMAPS } from "./relations/unmaps";
+import { Tail } from "./tail";
+
+export const RELATIONS: readonly Relation[] = [
+  ...ATTACHMENTS,
+  ...CONTEXTS,
+  ...MAPS,
+  ...UNMAPS,
+  ...COPIES,
+  ...AUTOMATIC,
+  ...QUERIES,
+];
+
+export const compose = (c: Composer, { id, compose }: Relation): readonly Twins[] => {
+  const tail = new Tail(c, id);
+  compose(tail, sceneOf(c.model));
+  return tail.twins();
+};
+
+/** How often another relation is tried where the present state has no place for one. */
+const TRIES = 3;
+
+export const relate = (c: Composer): readonly Twins[] => {
+  const possible = RELATIONS.filter(({ calls }) => calls.every((call) => c.can(call)));
+  for (let i = 0; i < TRIES; i++) {
+    const relation = c.draw.pick(possible);
+    const twins = relation === undefined ? [] : compose(c, relation);
+    if (twins.length > 0) return twins;
+  }
+  return [];
+};

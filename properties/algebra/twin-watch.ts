@@ -1,0 +1,76 @@
+/**
+ * Judges the twins of a trace: answers that must be alike because the calls before them were.
+ *
+ * It trusts the labels of the trace (spec/trace.ts, Twins) for what belongs together, and the
+ * history for whether it applies: a comparison is made only when every step that it builds on
+ * has succeeded. It knows no model state. Any call may run out of memory (UNS-12), after which
+ * two runs are no longer alike; then there is nothing to compare.
+ */
+import type { Call, Outcome } from "../../spec/calls";
+import type { Trace, Twins } from "../../spec/trace";
+import type { Deviation } from "../../spec/verdict";
+import { WATCHED } from "../invariants/catalogue";
+import type { InvariantTally } from "../invariants/watch";
+import { compare, type Seen } from "./agree";
+import { relationInfo } from "./catalogue";
+
+interface Comparison {
+  readonly twins: Twins;
+  readonly group: readonly number[];
+}
+
+export class TwinWatch {
+  readonly #pageSize: number;
+  readonly #tally: InvariantTally;
+  /** By the last step of the group. */
+  readonly #due = new Map<number, Comparison[]>();
+  /** Answers that will be asked about. */
+  readonly #seen = new Map<number, Seen | undefined>();
+
+  constructor({ platform, twins }: Trace, tally: InvariantTally) {
+    this.#pageSize = platform.pageSize;
+    this.#tally = tally;
+    for (const label of twins ?? []) {
+      for (const step of [...label.given, ...label.same.flat()]) this.#seen.set(step, undefined);
+      for (const group of label.same) {
+        const last = group.at(-1) ?? -1;
+        this.#due.set(last, [...(this.#due.get(last) ?? []), { twins: label, group }]);
+      }
+    }
+  }
+
+  /** undefined: nothing contradicts anything so far. */
+  step(step: number, call: Call, outcome: Outcome): Deviation | undefined {
+    if (!this.#seen.has(step)) return undefined;
+    this.#seen.set(step, { step, call, outcome });
+    for (const due of this.#due.get(step) ?? []) {
+      const deviation = this.#compare(due, step);
+      if (deviation !== undefined) return deviation;
+    }
+    return undefined;
+  }
+
+  #compare({ twins, group }: Comparison, step: number): Deviation | undefined {
+    const { relation, given, same } = twins;
+    const info = relationInfo(relation);
+    const [first, ...rest] = group.flatMap((i) => this.#seen.get(i) ?? []);
+    const last = rest.pop();
+    if (info === undefined || first === undefined || last === undefined) return undefined;
+    const holds = given.every((i) => i >= step || this.#seen.get(i)?.outcome.errno === 0);
+    const ranOut = [...given, ...same.flat()].some(
+      (i) => i <= step && this.#seen.get(i)?.outcome.errno === "ENOMEM",
+    );
+    if (!holds || ranOut || rest.length + 2 !== group.length) return undefined;
+    const verdict = compare([first, ...rest], last, info.compares, this.#pageSize);
+    if (verdict === "no") return undefined;
+    this.#count(relation);
+    if (verdict === "agree") return undefined;
+    return { clauses: [relation, ...info.clauses], kind: "invariant", ...verdict };
+  }
+
+  #count(relation: Twins["relation"]): void {
+    const { checked } = this.#tally;
+    const index = WATCHED.findIndex(({ id }) => id === relation);
+    if (index >= 0) checked[index] = (checked[index] ?? 0) + 1;
+  }
+}
