@@ -14,21 +14,28 @@ type MapIn = StepOf<"IOAS_MAP">["in"];
 type MapTwist = Twist<"IOAS_MAP", IoasView>;
 
 const isFixed = (args: MapIn): boolean => ((args.flags as number) & MAP_FIXED_IOVA) !== 0;
-const fixed = (args: MapIn): number => (args.flags as number) | MAP_FIXED_IOVA;
-const automatic = (args: MapIn): number => (args.flags as number) & ~MAP_FIXED_IOVA;
+// >>> 0: operators on bits make a negative number of a u32 that has bit 31.
+const fixed = (args: MapIn): number => ((args.flags as number) | MAP_FIXED_IOVA) >>> 0;
+const automatic = (args: MapIn): number => ((args.flags as number) & ~MAP_FIXED_IOVA) >>> 0;
 const bytesOf = (value: bigint): Bytes => value as Bytes;
 
 const TWISTS: readonly MapTwist[] = [
   [
     "MAP-01",
-    ({ in: a }, { draw }) => ({ ...a, flags: (a.flags as number) | draw.of(8, 0x100, 2 ** 31) }),
+    ({ in: a }, { draw }) => ({
+      ...a,
+      flags: ((a.flags as number) | draw.of(8, 0x100, 2 ** 31)) >>> 0,
+    }),
   ],
   ["MAP-01", ({ in: a }) => ({ ...a, reserved: 1 })],
   ["MAP-02", ({ in: a }) => ({ ...a, iova: U64_MAX as Iova })],
   ["MAP-02", ({ in: a }) => ({ ...a, length: bytesOf(U64_MAX) })],
   [
     "MAP-03",
-    ({ in: a }) => ({ ...a, flags: (a.flags as number) & ~(MAP_FLAGS & ~MAP_FIXED_IOVA) }),
+    ({ in: a }) => ({
+      ...a,
+      flags: ((a.flags as number) & ~(MAP_FLAGS & ~MAP_FIXED_IOVA)) >>> 0,
+    }),
   ],
   ["MAP-04", ({ in: a }, c, ioas) => ({ ...a, ioas_id: otherIds(c, ioas.fd) })],
   ["MAP-05", ({ in: a }) => ({ ...a, length: bytesOf(0n) })],
@@ -43,10 +50,10 @@ const TWISTS: readonly MapTwist[] = [
   // Ends exactly at 2^64, or in the last page of the address space.
   [
     "MAP-06",
-    ({ in: a }, { draw }) => ({
-      ...a,
-      user_va: (U64_MAX - ((a.length as bigint) - draw.of(1n, 0n, PAGE))) as UserVa,
-    }),
+    ({ in: a }, { draw }) => {
+      const va = U64_MAX - ((a.length as bigint) - draw.of(1n, 0n, PAGE));
+      return va > U64_MAX ? undefined : { ...a, user_va: va as UserVa };
+    },
   ],
   [
     "MAP-08",
@@ -97,11 +104,10 @@ const TWISTS: readonly MapTwist[] = [
     "MAP-11b",
     ({ in: a }, _, ioas) => {
       const [start, last] = ioas.ranges[0] ?? [0n, 0n];
-      return {
-        ...a,
-        flags: automatic(a),
-        length: bytesOf(((last - start) / 2n / PAGE + 1n) * PAGE * 2n),
-      };
+      const length = ((last - start) / 2n / PAGE + 1n) * PAGE * 2n;
+      // Where everything is free there is no length that does not fit.
+      if (length > U64_MAX) return undefined;
+      return { ...a, flags: automatic(a), length: bytesOf(length) };
     },
   ],
   [
@@ -156,7 +162,7 @@ const unwritable = (a: MapIn, c: Composer, ioas: IoasView): MapIn | undefined =>
   const found = buffer(c, 0, a.length as bigint, ioas.alignment);
   return found === undefined
     ? undefined
-    : { ...a, flags: (a.flags as number) | MAP_WRITEABLE, user_va: found.va };
+    : { ...a, flags: ((a.flags as number) | MAP_WRITEABLE) >>> 0, user_va: found.va };
 };
 
 export const mapAim: Aim = {
