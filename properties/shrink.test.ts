@@ -1,8 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
+import { radix } from "../impl/radix";
 import { Handle } from "../spec/handle";
-import { MOCK_PLATFORM } from "../spec/platform";
+import { MOCK_PLATFORM, PLATFORMS, VFIO_PLATFORM } from "../spec/platform";
+import { Resolver } from "../spec/resolve";
 import type { Step, Trace } from "../spec/trace";
 import type { Bytes, Iova, UserVa } from "../spec/units";
+import { runTrace } from "./replay";
 import { shrink } from "./shrink";
 
 const fd = new Handle("fd0");
@@ -48,8 +51,8 @@ describe("shrink", () => {
     const { trace: small } = await shrink(LONG, twoBigMaps, 10_000);
     expect(small.steps.map((step) => step.call)).toEqual(["IOAS_ALLOC", "IOAS_MAP", "IOAS_MAP"]);
     for (const step of small.steps.slice(1)) {
-      expect(step.in).toMatchObject({ flags: 0, length: 0x2000n, iova: 0x100_0000n });
-      expect(String((step.in as { user_va: unknown }).user_va)).toBe("buf0");
+      expect(Object.keys(step.in)).toEqual(["ioas_id", "user_va", "length"]);
+      expect(step.in).toMatchObject({ user_va: new Handle("buf0"), length: 0x2000n });
     }
   });
 
@@ -76,6 +79,86 @@ describe("shrink", () => {
     expect(asked).toBeLessThanOrEqual(6);
     expect(await twoBigMaps(small)).toBe(true);
     expect(small.steps.length).toBeLessThan(LONG.steps.length);
+  });
+
+  test("changes what belongs together at once", async () => {
+    const moved = trace([
+      { call: "OPEN", as: "fd0", in: {} },
+      { call: "IOAS_ALLOC", as: "ioas0", fd, in: {} },
+      map("map0", "ioas0", 0x3000n, 0x1234_5000n),
+      {
+        call: "PAGE_REFS",
+        fd,
+        in: { uptr: 0x2000_0010_3000n as UserVa, length: 0x3000n as Bytes },
+      },
+    ]);
+    /** Fails when it looks at the pins of exactly the memory that it has mapped. */
+    const looks = async ({ platform, steps }: Trace): Promise<boolean> => {
+      const resolver = new Resolver(platform);
+      const calls = steps.map((step) => resolver.resolve(step));
+      const mapped = calls.find((call) => call.call === "IOAS_MAP")?.in;
+      const seen = calls.find((call) => call.call === "PAGE_REFS")?.in;
+      return mapped !== undefined && mapped.user_va === seen?.uptr && mapped.length === seen.length;
+    };
+    const { steps } = (await shrink(moved, looks, 10_000)).trace;
+    const memory = new Handle("buf0");
+    expect(steps.map((step) => step.in)).toEqual([
+      { user_va: memory, length: 0x1000n },
+      { uptr: memory, length: 0x1000n },
+    ]);
+  });
+
+  test("puts calls in one order, whatever order they were in", async () => {
+    const calls: readonly Step[] = [
+      { call: "OPEN", as: "fd0", in: {} },
+      { call: "IOAS_ALLOC", as: "ioas0", fd, in: {} },
+      { call: "IOAS_ALLOC", as: "ioas1", fd, in: {} },
+      map("map0", "ioas0", 0x1000n, 0n),
+      { call: "OPTION", fd, in: { object_id: new Handle("ioas1") } },
+    ];
+    const [open, first, second, mapping, option] = calls as [Step, Step, Step, Step, Step];
+    const all = async ({ steps }: Trace): Promise<boolean> => steps.length === calls.length;
+    const orders = [
+      [open, first, second, mapping, option],
+      [open, second, option, first, mapping],
+      [open, first, mapping, second, option],
+    ];
+    const results = await Promise.all(orders.map((steps) => shrink(trace(steps), all, 10_000)));
+    for (const { trace: small } of results) {
+      const made = small.steps.map((step) => step.call);
+      expect(made).toEqual(["OPEN", "IOAS_ALLOC", "IOAS_ALLOC", "IOAS_MAP", "OPTION"]);
+    }
+  });
+
+  test("moves to the mock driver where that is enough, with one call for three", async () => {
+    const cdev = new Handle("cdev0");
+    const steps: readonly Step[] = [
+      { call: "OPEN", as: "fd0", in: {} },
+      { call: "IOAS_ALLOC", as: "ioas0", fd, in: {} },
+      { call: "DEVICE_OPEN", as: "cdev0", in: { dev: 2 } },
+      { call: "VFIO_BIND", as: "dev0", in: { devfd: cdev, argsz: 16, iommufd: fd } },
+      {
+        call: "VFIO_ATTACH",
+        as: "pt0",
+        in: { devfd: cdev, argsz: 12, pt_id: new Handle("ioas0") },
+      },
+      { call: "TRANSLATE", fd, in: { hwpt_id: new Handle("pt0"), last: 0x1000n as Iova } },
+    ];
+    const findsDomain = async (candidate: Trace): Promise<boolean> => {
+      const { outcomes } = await runTrace(radix, candidate);
+      return candidate.steps.some(
+        ({ call }, i) => call === "TRANSLATE" && outcomes[i]?.errno === 0,
+      );
+    };
+    const from = { platform: VFIO_PLATFORM, steps };
+    const { trace: small } = await shrink(from, findsDomain, 10_000, PLATFORMS);
+    expect(small.platform).toBe(MOCK_PLATFORM);
+    expect(small.steps.map((step) => step.call)).toEqual([
+      ...["OPEN", "IOAS_ALLOC", "MOCK_DOMAIN", "TRANSLATE"],
+    ]);
+    expect(small.steps[3]?.in).toMatchObject({ hwpt_id: new Handle("mock0", "out_hwpt_id") });
+    const alone = await shrink(from, findsDomain, 10_000);
+    expect(alone.trace.platform).toBe(VFIO_PLATFORM);
   });
 
   test("leaves a trace alone of which nothing can be taken away", async () => {

@@ -5,13 +5,27 @@
  * one. Passes, repeated until none of them helps:
  *   1. drop calls, in halves, quarters, … down to single ones;
  *   2. let one handle stand for another of its kind, and drop what made the other;
- *   3. simplify arguments, field by field, towards canonical values (simplify.ts).
- * At the end handles are renumbered, so that the same bug gives the same minimal trace.
+ *   3. simplify arguments, field by field, towards canonical values (simplify.ts);
+ *   4. simplify what takes changes to several calls at once, and their order (whole-trace.ts).
+ * In between it is tried on plainer platforms, with mock devices instead of VFIO's
+ * (front-end.ts). At the end handles are renumbered. So the same bug gives the same minimal
+ * trace from almost every seed.
  * Dropped handles resolve to fixed values (spec/resolve.ts), so every subset is a legal trace.
  */
+import type { Platform } from "../spec/platform";
 import type { Step, Trace } from "../spec/trace";
+import { labelsOf } from "./algebra/labels";
+import { withMockDevices } from "./front-end";
 import { handlesIn, mergeHandle, renumber } from "./handles";
 import { simplerSteps } from "./simplify";
+import {
+  movedMemory,
+  nameMemory,
+  reordered,
+  simplerTogether,
+  unfixed,
+  unmapped,
+} from "./whole-trace";
 
 export type StillFails = (trace: Trace) => Promise<boolean>;
 
@@ -24,27 +38,32 @@ export interface Shrunk {
 /**
  * @param trace a trace that fails; `stillFails` is never asked about it
  * @param maxTries bound on the number of traces tried; the best so far is returned
+ * @param plainer platforms to try instead, the plainest first; the IUT must be able to be them
  */
 export const shrink = async (
   trace: Trace,
   stillFails: StillFails,
   maxTries: number,
+  plainer: readonly Platform[] = [],
 ): Promise<Shrunk> => {
-  const { platform } = trace;
-  let best = trace.steps;
+  const labels = labelsOf(trace);
+  let { platform, steps: best } = trace;
   let tried = 0;
   const seen = new Set<string>();
 
-  const improves = async (steps: readonly Step[]): Promise<boolean> => {
+  const improves = async (steps: readonly Step[], on = platform): Promise<boolean> => {
     if (tried >= maxTries) return false;
-    const key = keyOf(steps);
+    const key = `${on.name} ${keyOf(steps)}`;
     if (seen.has(key)) return false;
     seen.add(key);
     tried++;
-    if (!(await stillFails({ platform, steps }))) return false;
+    if (!(await stillFails({ platform: on, steps, ...labels(steps) }))) return false;
     best = steps;
+    platform = on;
     return true;
   };
+  const movesTo = async (on: Platform): Promise<boolean> =>
+    (on.frontEnd === "mock" && (await improves(withMockDevices(best), on))) || improves(best, on);
 
   let before: readonly Step[];
   do {
@@ -52,15 +71,38 @@ export const shrink = async (
     await dropCalls(() => best, improves);
     await mergeHandles(() => best, improves);
     await simplifyArguments(() => best, improves);
+    await improves(nameMemory(best, platform));
+    await untilNoneHelps(() => movedMemory(best, platform), improves);
+    await untilNoneHelps(() => unfixed(best), improves);
+    await untilNoneHelps(() => unmapped(best), improves);
+    await untilNoneHelps(() => simplerTogether(best), improves);
+    // The relation between two runs rests on their order.
+    if (labels(best).twins === undefined) await untilNoneHelps(() => reordered(best), improves);
+    for (const on of plainer) if (on.name === platform.name || (await movesTo(on))) break;
   } while (best !== before && tried < maxTries);
 
   const renumbered = renumber(best);
-  if (await stillFails({ platform, steps: renumbered })) best = renumbered;
-  return { trace: { platform, steps: best }, tried };
+  const twins = labels(best);
+  if (await stillFails({ platform, steps: renumbered, ...twins })) best = renumbered;
+  return { trace: { platform, steps: best, ...twins }, tried };
 };
 
 type Best = () => readonly Step[];
 type Improves = (steps: readonly Step[]) => Promise<boolean>;
+
+/** Tries what is offered for the best trace so far, and begins again when one of it helps. */
+const untilNoneHelps = async (
+  candidates: () => Iterable<readonly Step[]>,
+  improves: Improves,
+): Promise<void> => {
+  for (let helped = true; helped; ) {
+    helped = false;
+    for (const steps of candidates()) {
+      helped = await improves(steps);
+      if (helped) break;
+    }
+  }
+};
 
 const keyOf = (steps: readonly Step[]): string =>
   JSON.stringify(steps, (_, value: unknown) =>

@@ -7,17 +7,20 @@
 import { type CallName, shapeOf } from "../spec/calls";
 import { ABSENT, type FieldType } from "../spec/fields";
 import { Handle } from "../spec/handle";
+import { SCRATCH } from "../spec/platform";
 import { LOST } from "../spec/resolve";
 import type { Step } from "../spec/trace";
 import { type IovaRange, U64_MAX } from "../spec/units";
 import { handlesIn } from "./handles";
+
+type Values = Readonly<Record<string, unknown>>;
 
 const PAGE = 0x1000n;
 /** Inside every aperture that there is, so that a domain can be added. */
 const IN_APERTURE = 0x100_0000n;
 
 const PREFERRED: { readonly [K in FieldType]?: readonly bigint[] } = {
-  iova: [IN_APERTURE, 0n, PAGE, IN_APERTURE + PAGE, U64_MAX],
+  iova: [0n, IN_APERTURE, PAGE, IN_APERTURE + PAGE, 1n, IN_APERTURE + 1n, U64_MAX],
   bytes: [PAGE, 0n, 1n, 0x800n, 2n * PAGE, U64_MAX],
   va: [0n, LOST.u64],
   u64: [0n, 1n, U64_MAX],
@@ -35,22 +38,35 @@ const simplerBigint = (type: FieldType, value: bigint): bigint[] => {
   return at >= 0 ? order.slice(0, at) : [...order, ...halved(value)];
 };
 
+/** Named memory is plainer than any address; where arrays lie is not memory in this sense. */
+const inMemory = (type: FieldType, value: bigint): Handle[] => {
+  const isArray = SCRATCH.va <= value && value < SCRATCH.va + SCRATCH.length;
+  return type === "va" && !isArray ? [new Handle("buf0")] : [];
+};
+
 const simplerNumber = (type: FieldType, value: number): number[] => {
   if (type === "id" || type === "fd") return value === ABSENT[type] ? [] : [0];
+  // Few enough to try them all: flags, operations, counts of ranges.
+  if (value <= 8) return [...Array(value).keys()];
   const smaller = [0, 1, value & (value - 1), value >> 1, value - 1];
   return [...new Set(smaller)].filter((v) => v >= 0 && v < value);
 };
 
 const simplerRanges = (ranges: readonly IovaRange[]): (readonly IovaRange[])[] => {
   const dropped = ranges.map((_, i) => ranges.filter((__, j) => j !== i));
-  const narrowed = ranges.flatMap(([start, last], i) =>
-    simplerBigint("iova", start)
-      .map(
-        (simple): IovaRange => [simple as IovaRange[0], (simple + (last - start)) as IovaRange[1]],
-      )
-      .filter(([, end]) => end <= U64_MAX)
-      .map((range) => ranges.map((old, j) => (j === i ? range : old))),
-  );
+  const range = (first: bigint, bytes: bigint): readonly [bigint, bigint] => [
+    first,
+    first + bytes - 1n,
+  ];
+  const narrowed = ranges.flatMap(([start, last], i) => {
+    const bytes = last - start + 1n;
+    return [
+      ...simplerBigint("iova", start).map((simple) => range(simple, bytes)),
+      ...simplerBigint("bytes", bytes).map((simple) => range(start, simple)),
+    ]
+      .filter(([first, end]) => first <= end && end <= U64_MAX)
+      .map((simple) => ranges.map((old, j) => (j === i ? (simple as IovaRange) : old)));
+  });
   return [...dropped, ...narrowed];
 };
 
@@ -62,6 +78,12 @@ const simplerHandle = (handle: Handle, type: FieldType, made: ReadonlySet<string
     return [type === "fd" || type === "s32" ? LOST.fd : LOST.id];
   }
   const simpler: Handle[] = [];
+  if (type === "iova" && !isRegion) {
+    for (const name of made) {
+      if (name === handle.name) break;
+      if (/^(map|copy)/.test(name)) simpler.push(new Handle(name, "", handle.add));
+    }
+  }
   if (isRegion && handle.name !== "buf0") {
     simpler.push(new Handle("buf0"), new Handle("buf0", "", handle.add));
   }
@@ -75,9 +97,14 @@ const simplerHandle = (handle: Handle, type: FieldType, made: ReadonlySet<string
   return simpler;
 };
 
-const simplerValues = (value: unknown, type: FieldType, made: ReadonlySet<string>): unknown[] => {
+/** Simpler values for one argument. `made`: handles that it may use. */
+export const simplerValues = (
+  value: unknown,
+  type: FieldType,
+  made: ReadonlySet<string>,
+): unknown[] => {
   if (value instanceof Handle) return simplerHandle(value, type, made);
-  if (typeof value === "bigint") return simplerBigint(type, value);
+  if (typeof value === "bigint") return [...inMemory(type, value), ...simplerBigint(type, value)];
   if (typeof value === "number") return simplerNumber(type, value);
   if (Array.isArray(value)) return simplerRanges(value as readonly IovaRange[]);
   if (type === "hex" && typeof value === "string" && value.length > 2) {
@@ -87,6 +114,17 @@ const simplerValues = (value: unknown, type: FieldType, made: ReadonlySet<string
   return [];
 };
 
+/** Plainer lengths of a range of IOVAs that goes on ending where it ends. */
+const withTheSameEnd = function* (step: Step): Generator<Step> {
+  const { length, iova } = step.in as Values;
+  if (typeof length !== "bigint" || !(iova instanceof Handle)) return;
+  for (const simpler of simplerBigint("bytes", length)) {
+    if (simpler === 0n) continue;
+    const start = new Handle(iova.name, iova.output, iova.add + (length - simpler));
+    yield { ...step, in: { ...step.in, iova: start, length: simpler } } as Step;
+  }
+};
+
 /** Calls that have a plainer sister, which ignores the surplus arguments. */
 const PLAINER: Readonly<Partial<Record<CallName, CallName>>> = { MOCK_DOMAIN_FLAGS: "MOCK_DOMAIN" };
 
@@ -94,15 +132,47 @@ const PLAINER: Readonly<Partial<Record<CallName, CallName>>> = { MOCK_DOMAIN_FLA
 export const simplerSteps = function* (step: Step, before: readonly Step[]): Generator<Step> {
   const plainer = PLAINER[step.call];
   if (plainer !== undefined) yield withCall(step, plainer);
+  const whole = withEverything(step);
+  if (whole !== undefined) yield whole;
+  yield* withTheSameEnd(step);
   const made = new Set(handlesIn(before));
   if (step.fd instanceof Handle && !made.has(step.fd.name)) yield { ...step, fd: LOST.fd };
   for (const [field, type] of Object.entries(shapeOf(step.call).in)) {
-    const value = (step.in as Readonly<Record<string, unknown>>)[field];
-    if (value === undefined) continue;
+    const value = (step.in as Values)[field];
+    if (value === undefined || isWhole(step, field)) continue;
+    if (isAbsent(value, type) || (value instanceof Handle && type === "iova")) {
+      yield without(step, field);
+    }
     for (const simpler of simplerValues(value, type, made)) {
       yield { ...step, in: { ...step.in, [field]: simpler } } as Step;
     }
   }
+};
+
+/** Where a call can be made on all IOVAs: the argument that says so when it is 2^64-1. */
+const UP_TO: Readonly<Partial<Record<CallName, string>>> = {
+  TRANSLATE: "last",
+  IOAS_UNMAP: "length",
+};
+
+const isWhole = (step: Step, field: string): boolean =>
+  field === UP_TO[step.call] && (step.in as Values)[field] === U64_MAX;
+
+/** A call on everything is as plain as one can be. */
+const withEverything = (step: Step): Step | undefined => {
+  const field = UP_TO[step.call];
+  if (field === undefined || isWhole(step, field)) return undefined;
+  const { iova: _, ...rest } = step.in as Values;
+  return { ...step, in: { ...rest, [field]: U64_MAX } } as Step;
+};
+
+/** An argument that is left out means the same (ABSENT). */
+const isAbsent = (value: unknown, type: FieldType): boolean =>
+  value === ABSENT[type] || (Array.isArray(value) && value.length === 0);
+
+const without = (step: Step, field: string): Step => {
+  const args = Object.entries(step.in).filter(([name]) => name !== field);
+  return { ...step, in: Object.fromEntries(args) } as Step;
 };
 
 const withCall = (step: Step, call: CallName): Step => {

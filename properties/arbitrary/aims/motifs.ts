@@ -22,7 +22,7 @@ import type { Composer } from "../composer";
 import { probeRanges, probeRefs, probeWholeDomains } from "../probes";
 import { sceneOf } from "../scene";
 import { PAGE, size } from "../values";
-import { type IoasView, type SceneView, userVaOf } from "../view";
+import { type CdevView, type IoasView, type SceneView, userVaOf } from "../view";
 
 const RW = MAP_READABLE | MAP_WRITEABLE;
 
@@ -307,6 +307,58 @@ export const MOTIFS: readonly Aim[] = [
       const gone = { ioas_id, iova, length: PAGE as Bytes };
       c.make({ call: "IOAS_UNMAP", fd: c.iommufd(cdev.fd), in: gone });
       c.make({ call: "VFIO_ATTACH", in: args });
+      look(c, ioas);
+      return true;
+    },
+  },
+  // DEV-20, DEV-32, DEV-41, DES-04: one device of a group takes the others along, and nothing of
+  // them is left where they were.
+  {
+    name: "move-the-group",
+    weight: 3,
+    calls: ["VFIO_ATTACH", "VFIO_DETACH"],
+    make: (c, { cdevs }) => {
+      const groupOf = (d: CdevView) => c.platform.devices[d.dev]?.group;
+      const first = c.draw.pick(cdevs.filter((d) => d.fd !== undefined));
+      if (first?.fd === undefined) return false;
+      const group = cdevs.filter((d) => d.fd === first.fd && groupOf(d) === groupOf(first));
+      if (group.length < 2) return false;
+      const [from, to] = [fresh(c, first.fd), fresh(c, first.fd)];
+      if (from === undefined || to === undefined) return true;
+      const moveTo = (d: CdevView, { fd, id }: IoasView): void => {
+        const args = { devfd: c.cdev(d.devfd), argsz: VFIO_ATTACH_ARGSZ, pt_id: c.object(fd, id) };
+        c.make({ call: "VFIO_ATTACH", in: args });
+      };
+      for (const d of group) moveTo(d, from);
+      moveTo(first, to);
+      look(c, from);
+      look(c, to);
+      const { fd } = from;
+      c.make({ call: "DESTROY", fd: c.iommufd(fd), in: { id: c.object(fd, from.id) } });
+      const args = { devfd: c.cdev(first.devfd), argsz: VFIO_DETACH_ARGSZ };
+      c.make({ call: "VFIO_DETACH", in: args });
+      look(c, to);
+      return true;
+    },
+  },
+  // DEV-07, DEV-40, DOM-06: a device leaves a domain that lives on, and reaches nothing any more.
+  {
+    name: "left-behind",
+    weight: 3,
+    calls: ["VFIO_DETACH", "DMA"],
+    make: (c, scene) => {
+      const { cdevs, ioases } = scene;
+      const isShared = (d: CdevView): boolean =>
+        cdevs.some((e) => e !== d && d.hwpt !== undefined && e.fd === d.fd && e.hwpt === d.hwpt);
+      const cdev = c.draw.pick(cdevs.filter(isShared));
+      const ioas = ioases.find(({ fd, id }) => fd === cdev?.fd && id === cdev.ioas);
+      if (cdev === undefined || ioas === undefined) return false;
+      map(c, ioas, { va: start("buf0"), bytes: PAGE });
+      const area = now(c, ioas)?.areas.at(-1);
+      const devfd = c.cdev(cdev.devfd);
+      c.make({ call: "VFIO_DETACH", in: { devfd, argsz: VFIO_DETACH_ARGSZ } });
+      const iova = (area?.first ?? 0n) as Iova;
+      c.make({ call: "DMA", in: { devfd, dir: "to_device", iova, length: 1 } });
       look(c, ioas);
       return true;
     },

@@ -1,0 +1,56 @@
+/** The same trace with devices of the mock driver, which need one call where VFIO needs three. */
+import { type Arg, Handle } from "../spec/handle";
+import type { Step } from "../spec/trace";
+
+interface Cdev {
+  /** The iommufd it is bound to; undefined: none yet. */
+  fd: Arg<number> | undefined;
+  /** The mock device in its place; undefined: it is not attached. */
+  mock: string | undefined;
+}
+
+/** What a mock device cannot do is left out; whether it still fails is for others to say. */
+export const withMockDevices = (steps: readonly Step[]): readonly Step[] => {
+  const cdevs = new Map<string, Cdev>();
+  const renamed = new Map<string, Handle>();
+  const made: Step[] = [];
+  const arg = <T>(value: Arg<T> | undefined): Arg<T> | undefined =>
+    value instanceof Handle ? (renamed.get(value.name) ?? value) : value;
+  const cdevOf = (devfd: Arg<number> | undefined): Cdev | undefined =>
+    devfd instanceof Handle ? cdevs.get(devfd.name) : undefined;
+
+  const attach = (step: Step & { readonly call: "VFIO_ATTACH" }): void => {
+    const cdev = cdevOf(step.in.devfd);
+    if (cdev?.fd === undefined || step.as === undefined) return;
+    const { fd } = cdev;
+    const pt_id = arg(step.in.pt_id) ?? 0;
+    if (cdev.mock !== undefined) {
+      const args = { stdev_id: new Handle(cdev.mock), pt_id };
+      made.push({ call: "MOCK_DOMAIN_REPLACE", as: step.as, fd, in: args });
+      return;
+    }
+    cdev.mock = step.as.replace("pt", "mock");
+    renamed.set(step.as, new Handle(cdev.mock, "out_hwpt_id"));
+    made.push({ call: "MOCK_DOMAIN", as: cdev.mock, fd, in: { pt_id } });
+  };
+
+  for (const step of steps) {
+    if (step.call === "DEVICE_OPEN" && step.as !== undefined) {
+      cdevs.set(step.as, { fd: undefined, mock: undefined });
+    } else if (step.call === "VFIO_BIND") {
+      const cdev = cdevOf(step.in.devfd);
+      if (cdev !== undefined) cdev.fd = step.in.iommufd;
+    } else if (step.call === "VFIO_ATTACH") {
+      attach(step);
+    } else if (step.call === "VFIO_DETACH" || step.call === "DEVICE_CLOSE") {
+      const cdev = cdevOf(step.in.devfd);
+      if (cdev?.fd === undefined || cdev.mock === undefined) continue;
+      made.push({ call: "DESTROY", fd: cdev.fd, in: { id: new Handle(cdev.mock) } });
+      cdev.mock = undefined;
+    } else {
+      const args = Object.entries(step.in).map(([field, value]) => [field, arg(value)]);
+      made.push({ ...step, in: Object.fromEntries(args) } as Step);
+    }
+  }
+  return made;
+};
