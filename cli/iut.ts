@@ -18,6 +18,8 @@ export const IUT_SPECS: Readonly<Record<string, string>> = {
   model: "the reference model in the IUT seat: a self-check",
   "mutant:NAME": "radix with one planted bug (list mutants)",
   "ts:./file.ts": "a TypeScript or JavaScript module that exports an Iut",
+  linux: "the iommufd of a Linux kernel in a VM: the one of `kernel build`",
+  "linux:PATH": "the same for any vmlinux or bzImage",
 };
 
 /** @throws Stop with one line when there is no such IUT, or it does not load */
@@ -27,7 +29,9 @@ export const loadIut = (spec: string, cwd: string): Iut => {
   if (spec === "model") return loadModel();
   if (kind === "mutant" && rest !== "") return loadMutant(rest);
   if (kind === "ts" && rest !== "") return loadTs(rest, cwd);
-  const known = ["radix", "model", ...mutantNames().map((name) => `mutant:${name}`)];
+  if (spec === "linux") return loadLinux(spec, undefined);
+  if (kind === "linux" && rest !== "") return loadLinux(spec, path.resolve(cwd, rest));
+  const known = ["radix", "model", "linux", ...mutantNames().map((name) => `mutant:${name}`)];
   const expected = `expected ${Object.keys(IUT_SPECS).join(", ")}`;
   throw new Stop(
     EXIT.usage,
@@ -50,6 +54,16 @@ const loadModel = (): Iut => {
   // The model covers the uAPI that radix covers, so that one can be held against the other.
   const { capabilities } = loadRadix().info;
   return inProcess({ name: "model", version: packageVersion(), capabilities }, modelMachine);
+};
+
+const loadLinux = (spec: string, image: string | undefined): Iut => {
+  const { linux, Missing }: typeof import("../impl/linux/index") = require("../impl/linux/index");
+  try {
+    return linux(image);
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error;
+    throw new Stop(EXIT.unavailable, `IUT ${spec} is unavailable: ${error.message}`);
+  }
 };
 
 const loadTs = (given: string, cwd: string): Iut => {

@@ -22,6 +22,14 @@ const SUBCOMMAND: Subcommands = {
     const { judge }: typeof import("./judge") = require("./judge");
     return judge(...args);
   },
+  kernelBuild: (...args) => {
+    const { kernelBuild }: typeof import("./kernel") = require("./kernel");
+    return kernelBuild(...args);
+  },
+  kernelStatus: (...args) => {
+    const { kernelStatus }: typeof import("./kernel") = require("./kernel");
+    return kernelStatus(...args);
+  },
   list: (...args) => {
     const { list }: typeof import("./list") = require("./list");
     return list(...args);

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import type { Io } from "./io";
 import type { JudgeFlags } from "./judge";
+import type { KernelBuildFlags, KernelStatusFlags } from "./kernel";
 import type { ListFlags } from "./list";
 import { PROGRAM, packageVersion } from "./package-root";
 import type { ReplayFlags } from "./replay";
@@ -13,6 +14,7 @@ import {
   parseCampaign,
   parseFormat,
   parseGlob,
+  parseJobs,
   parseLength,
   parseProfile,
   parseSeed,
@@ -29,6 +31,8 @@ export interface Subcommands {
   replay(what: string, flags: ReplayFlags, io: Io): Promise<number>;
   judge(files: readonly string[], flags: JudgeFlags, io: Io): Promise<number>;
   list(what: Listing, flags: ListFlags, io: Io): Promise<number>;
+  kernelBuild(flags: KernelBuildFlags, io: Io): Promise<number>;
+  kernelStatus(flags: KernelStatusFlags, io: Io): Promise<number>;
 }
 
 const AFTER_HELP = `
@@ -37,6 +41,8 @@ IUT specs:
   model            the reference model in the IUT seat: a self-check
   mutant:NAME      radix with one planted bug, see \`list mutants\`
   ts:./file.ts     a TypeScript or JavaScript module that exports an Iut
+  linux            the iommufd of a Linux kernel in a VM, see \`kernel build\`
+  linux:PATH       the same for any vmlinux or bzImage
 
 Exit codes:
    0  conformant, or failed as expected       65  bad data file
@@ -121,10 +127,31 @@ export const buildProgram = (
         finish(await subcommands.list(what, command.optsWithGlobals(), io));
       });
   }
+
+  const kernel = subcommand("kernel", "the kernel that --iut linux boots").action(() =>
+    kernel.help({ error: true }),
+  );
+  kernel
+    .command("build")
+    .description("build it: from Debian's linux-source-6.12, or from a kernel tree")
+    .allowExcessArguments(false)
+    .option("--source <dir>", "a kernel tree; it stays untouched")
+    .option("--config-fragment <file>", "further lines of configuration, such as CONFIG_KASAN=y")
+    .option("--jobs <n>", "compilers at a time (default: one per CPU)", parseJobs)
+    .action(async (_: unknown, command: Command) => {
+      finish(await subcommands.kernelBuild(command.optsWithGlobals(), io));
+    });
+  kernel
+    .command("status")
+    .description("say what has been built; exits 69 when nothing has")
+    .allowExcessArguments(false)
+    .action(async (_: unknown, command: Command) => {
+      finish(await subcommands.kernelStatus(command.optsWithGlobals(), io));
+    });
   return program;
 };
 
-export const SUBCOMMANDS = ["run", "replay", "judge", "list", "help"] as const;
+export const SUBCOMMANDS = ["run", "replay", "judge", "list", "kernel", "help"] as const;
 
 /** Where to read on, for the end of a message about usage. */
 export const seeHelp = (subcommand = ""): string =>

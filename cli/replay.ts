@@ -78,7 +78,7 @@ const drawnSubject = (what: string, { length }: ReplayFlags): Subject | undefine
   const [, seed, path] = SEED_PATH.exec(what) ?? [];
   if (seed === undefined || path === undefined) return undefined;
   const traceFor = (iut: Iut): Trace => {
-    const space = { iut, platforms: PLATFORMS, length: length ?? QUICK.length };
+    const space = { iut, platforms: iut.platforms ?? PLATFORMS, length: length ?? QUICK.length };
     const trace = traceOfPath(space, Number(seed), path);
     if (trace === undefined) throw new Stop(EXIT.noInput, `${what}: there is no such run`);
     return trace;

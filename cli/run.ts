@@ -66,7 +66,7 @@ export const run = async (flags: RunFlags, io: Io): Promise<number> => {
   const say = flags.json ? io.stderr : io.stdout;
   const style = styleFor(say, io.env);
   const budget = { sequences, length, shard, clauseGlobs, seed, profile, iutSpec };
-  const platforms = PLATFORMS;
+  const platforms = iut.platforms ?? PLATFORMS;
   const plan = { ...budget, version, info: iut.info, timeMs, selected: clauses.size };
   say.write(`${renderHeader({ ...plan, platforms: platforms.map((p) => p.name) }, style)}\n`);
   const corpus = readCorpus(db);

@@ -32,6 +32,12 @@ export const parseSequences = (text: string): number => {
   return sequences;
 };
 
+export const parseJobs = (text: string): number => {
+  const jobs = integer(text, 1, 1024);
+  if (jobs === undefined) throw bad("--jobs", text, "a whole number from 1");
+  return jobs;
+};
+
 const LENGTH_MAX = 10_000;
 
 export const parseLength = (text: string): readonly [min: number, max: number] => {

@@ -29,6 +29,8 @@ export interface IutInfo {
 
 export interface Iut {
   readonly info: IutInfo;
+  /** The machines it can be; absent: whatever a trace asks for. */
+  readonly platforms?: readonly Platform[];
   /** Runs a trace on a fresh machine. Never throws for what the IUT does wrong: see `ending`. */
   run(trace: Trace): Run | Promise<Run>;
   /** Lets go of processes and memory. */

@@ -1,0 +1,142 @@
+/*
+ * The agent: init of the guest, and the one that makes a trace's calls there.
+ *
+ * The host sends a whole trace in one frame (protocol.ts says how) and gets all answers in one.
+ * A trace runs in a process of its own, the worker, so that everything it opened or mapped is
+ * gone with it; the supervisor (process 1) forks it and outlives it.
+ */
+#ifndef AGENT_H
+#define AGENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+enum frame {
+	FRAME_RUN = 0x01,
+	FRAME_HELLO = 0x81,
+	FRAME_DONE = 0x82,
+	/* One answer, sent at once; only when a run asks for it (RUN_STEPWISE). */
+	FRAME_ANSWER = 0x83,
+};
+
+enum run_flags { RUN_STEPWISE = 1 };
+
+enum run_status {
+	STATUS_OK = 0,
+	/* The worker died without the kernel saying anything. `detail`: its wait status. */
+	STATUS_WORKER_DIED = 1,
+	/* The machine lacks what the trace needs. `detail`: index of the call. */
+	STATUS_CANNOT = 2,
+	/* The buffers of the devices are used up: only a new machine has fresh ones. */
+	STATUS_EXHAUSTED = 3,
+};
+
+enum op {
+	OP_OPEN = 1,
+	OP_CLOSE,
+	OP_IOCTL,
+	OP_MMAP,
+	OP_MUNMAP,
+	OP_MPROTECT,
+	OP_MEM_WRITE,
+	OP_MEM_READ,
+	OP_PAGE_REFS,
+	OP_PROC_STATUS,
+	OP_DEVICE_OPEN,
+	OP_DEVICE_CLOSE,
+	OP_DMA,
+};
+
+/* What an ioctl is made on, and what else is to be done for it. */
+enum ioctl_on { ON_IOMMUFD = 0, ON_DEVICE = 1, ON_DEVICE_BIND = 2 };
+/* Memory at the pointer in the struct: none, given by the host, or filled in by the kernel. */
+enum ioctl_array { ARRAY_NONE = 0, ARRAY_IN = 1, ARRAY_OUT = 2 };
+
+enum prot { PROT_OF_NONE = 0, PROT_OF_R = 1, PROT_OF_RW = 2 };
+enum backing { ANON_SHARED = 0, ANON_PRIVATE = 1, MEMFD = 2 };
+
+/* Where arrays that calls read or write live; as SCRATCH in spec/platform.ts. */
+#define SCRATCH_VA 0x100000000ull
+#define SCRATCH_LENGTH 0x10000ull
+
+/* Numbers of VFIO_BIND that are not a file of the trace; as in spec/calls.ts. */
+#define FD_NOT_AN_IOMMUFD 0x7fff0001
+
+/* One answer while it is being made. */
+struct answer {
+	int32_t error;
+	uint32_t length;
+	uint8_t *bytes;
+	/* Bytes that fit. */
+	uint32_t room;
+};
+
+/* What supervisor and worker share: the only memory that outlives the worker. */
+struct shared {
+	uint32_t answered;
+	uint32_t status;
+	uint32_t detail;
+	/* Bytes used in `answers`. */
+	uint32_t length;
+	/* Index of the call during which the kernel complained; ~0: it did not. */
+	uint32_t log_call;
+	uint32_t log_length;
+	char log[32 * 1024];
+	/* Next untouched piece of each device's buffer, and whether this trace has taken it. */
+	uint32_t next_piece[16];
+	uint8_t piece_taken[16];
+	uint8_t answers[8 * 1024 * 1024];
+};
+
+extern struct shared *shared;
+
+/* bytes.c: little-endian values at any alignment. */
+uint16_t get16(const uint8_t *at);
+uint32_t get32(const uint8_t *at);
+uint64_t get64(const uint8_t *at);
+uint64_t get_sized(const uint8_t *at, unsigned width);
+void put32(uint8_t *at, uint32_t value);
+void put_sized(uint8_t *at, unsigned width, uint64_t value);
+bool write_all(int fd, const void *bytes, size_t length);
+bool read_all(int fd, void *bytes, size_t length);
+bool send_frame(int port, uint32_t type, const struct iovec *parts, int count);
+
+/* memory.c: the address space that the trace sees. */
+void catch_faults(void);
+bool make_scratch(void);
+bool make_region(const uint8_t *region);
+int do_mmap(uint64_t va, uint64_t length, int prot, int backing);
+int do_munmap(uint64_t va, uint64_t length);
+int do_mprotect(uint64_t va, uint64_t length, int prot);
+int guarded_store(uint64_t va, const uint8_t *bytes, uint32_t length);
+int guarded_load(uint64_t va, uint8_t *bytes, uint32_t length);
+
+/* calls.c: everything that is made on a file of /dev/iommu, and the files of a trace. */
+int real_fd(int32_t number, bool device);
+int add_file(int fd, int device);
+int device_of(int32_t number);
+void forget_file(int32_t number);
+void do_open(struct answer *answer);
+void do_close(int32_t number, bool device, struct answer *answer);
+void do_ioctl(uint8_t *body, uint32_t length, struct answer *answer);
+void do_page_refs(const uint8_t *body, struct answer *answer);
+void do_proc_status(struct answer *answer);
+
+/* device.c: VFIO devices. */
+int find_devices(void);
+int describe_devices(char *text, size_t room);
+void do_device_open(uint32_t device, struct answer *answer);
+void do_dma(const uint8_t *body, struct answer *answer);
+
+/* log.c: what the kernel says of itself. */
+void open_log(void);
+/* True when it complained since the last look; the text is then in shared->log. */
+bool look_at_log(uint32_t call);
+void forgive(void);
+
+/* run.c: a trace in a process of its own. */
+void run_trace(int port, const uint8_t *request, uint32_t length);
+
+#endif

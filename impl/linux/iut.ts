@@ -1,0 +1,195 @@
+/**
+ * The iommufd of a real Linux kernel as an implementation under test.
+ *
+ * A machine is booted for the first trace that needs it and serves until it dies. A trace is one
+ * message to its agent and one back. When a machine dies or falls silent in a trace, that trace
+ * is run again on a fresh one, call by call, which tells the call that did it.
+ */
+import type { Iut, IutInfo, Run } from "../../spec/iut";
+import type { Platform } from "../../spec/platform";
+import type { Ending, Trace } from "../../spec/trace";
+import { decodeAnswers } from "./decode";
+import { encodeRun } from "./encode";
+import { disappoints, kindOf, LINUX_PLATFORMS, unfit } from "./platforms";
+import { type Done, type RawAnswer, STATUS } from "./protocol";
+import { type Gone, type MachineKind, plain, type Reply, Vm, type VmOptions } from "./vm";
+
+export interface LinuxImage {
+  /** What reports call it: the release, or what the image is. */
+  readonly version: string;
+  readonly kernel: string;
+  readonly initramfs: string;
+  readonly kvm: boolean;
+}
+
+export interface LinuxIut extends Iut {
+  readonly platforms: readonly Platform[];
+  /** Process ids of the machines that are up. */
+  readonly machines: () => readonly number[];
+}
+
+/** A kernel is asked nothing about the translations of a domain: there is no call for it. */
+const CAPABILITIES: IutInfo["capabilities"] = [
+  "mock",
+  "vfio",
+  "multi-device-group",
+  "dma",
+  "page-refs",
+  "proc-status",
+];
+
+export const makeLinux = (image: LinuxImage): LinuxIut => {
+  const machines = new Machines(image);
+  return {
+    info: { name: "linux", version: image.version, capabilities: CAPABILITIES },
+    platforms: LINUX_PLATFORMS,
+    run: (trace) => machines.run(trace),
+    machines: () => machines.pids(),
+    close: () => machines.close(),
+  };
+};
+
+/** Traces in one run that could not even begin, for a reason that a new machine cures. */
+const MAX_RENEWALS = 2;
+
+class Machines {
+  readonly #image: LinuxImage;
+  readonly #up = new Map<MachineKind, Vm>();
+  /** Why machines of a kind cannot be had at all. */
+  readonly #unavailable = new Map<MachineKind, string>();
+  #booted = false;
+  #nextId = 1;
+
+  constructor(image: LinuxImage) {
+    this.#image = image;
+  }
+
+  pids(): number[] {
+    return [...this.#up.values()].flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+  }
+
+  async close(): Promise<void> {
+    const all = [...this.#up.values()];
+    this.#up.clear();
+    await Promise.all(all.map((vm) => vm.stop()));
+  }
+
+  async run(trace: Trace): Promise<Run> {
+    const reason = unfit(trace.platform);
+    if (reason !== undefined) return inconclusive(reason);
+    const kind = kindOf(trace.platform);
+    for (let tries = 0; tries < MAX_RENEWALS; tries++) {
+      const reply = await this.#ask(trace, kind, false);
+      if (typeof reply === "string") return this.#noMachine(reply);
+      if (reply.kind === "gone") return this.#investigate(trace, kind, reply.why);
+      if (reply.done.status === STATUS.exhausted) await this.#retire(kind);
+      else return this.#conclude(trace, kind, reply.done);
+    }
+    return inconclusive("more DMA than a fresh machine has room for");
+  }
+
+  /** A machine that never came up is as good as none; later it is bad luck. */
+  #noMachine(reason: string): Run {
+    return this.#booted
+      ? inconclusive(reason)
+      : { outcomes: [], ending: { kind: "crash", reason } };
+  }
+
+  async #ask(trace: Trace, kind: MachineKind, stepwise: boolean): Promise<Reply | string> {
+    let request: Buffer;
+    try {
+      request = encodeRun(trace, { id: this.#nextId++, stepwise });
+    } catch (error) {
+      return `a trace that cannot be sent: ${String(error)}`;
+    }
+    const vm = await this.#machine(kind);
+    if (typeof vm === "string") return vm;
+    const reply = await vm.run(request);
+    if (reply.kind === "gone") await this.#retire(kind);
+    return reply;
+  }
+
+  async #machine(kind: MachineKind): Promise<Vm | string> {
+    const up = this.#up.get(kind);
+    if (up !== undefined) return up;
+    const known = this.#unavailable.get(kind);
+    if (known !== undefined) return known;
+    const { kernel, initramfs, kvm } = this.#image;
+    const options: VmOptions = { kind, kernel, initramfs, kvm };
+    const started = await Vm.start(options);
+    if ("by" in started) return this.#cannotBoot(kind, `it did not boot: ${started.reason}`);
+    const lack = disappoints(started.hello, kind);
+    if (lack !== undefined) {
+      await started.vm.stop();
+      return this.#cannotBoot(kind, lack);
+    }
+    this.#booted = true;
+    this.#up.set(kind, started.vm);
+    return started.vm;
+  }
+
+  #cannotBoot(kind: MachineKind, why: string): string {
+    const reason = `machine ${kind}: ${why}`;
+    this.#unavailable.set(kind, reason);
+    return reason;
+  }
+
+  async #retire(kind: MachineKind): Promise<void> {
+    const vm = this.#up.get(kind);
+    this.#up.delete(kind);
+    await vm?.stop();
+  }
+
+  async #conclude(trace: Trace, kind: MachineKind, done: Done): Promise<Run> {
+    const { complaint, status, detail, answers } = done;
+    if (complaint !== undefined) {
+      const reason = complaintOf(complaint.log);
+      // After a mere warning the machine goes on; after anything else nothing it says counts.
+      if (!reason.startsWith("WARNING")) await this.#retire(kind);
+      return ended(trace, answers.slice(0, complaint.call), { kind: "crash", reason });
+    }
+    if (status === STATUS.workerDied) {
+      const reason = `the process of the trace died (wait status ${detail})`;
+      return ended(trace, answers, { kind: "inconclusive", reason });
+    }
+    if (status === STATUS.cannot) {
+      const reason = `the agent cannot make call ${detail} of this trace`;
+      return ended(trace, answers, { kind: "inconclusive", reason });
+    }
+    return { outcomes: decodeAnswers(trace, answers) };
+  }
+
+  /** Again, call by call: does it end there again, and in which call? */
+  async #investigate(trace: Trace, kind: MachineKind, first: Gone): Promise<Run> {
+    if (first.by === "outside") return inconclusive(first.reason);
+    const reply = await this.#ask(trace, kind, true);
+    if (typeof reply === "string") return inconclusive(`${first.reason}; then ${reply}`);
+    if (reply.kind === "done") {
+      return inconclusive(`${first.reason}, but not when the trace was run again`);
+    }
+    const { why, answers } = reply;
+    if (why.by === "outside") return inconclusive(why.reason);
+    return ended(trace, answers, { kind: "crash", reason: why.reason });
+  }
+}
+
+const inconclusive = (reason: string): Run => ({
+  outcomes: [],
+  ending: { kind: "inconclusive", reason },
+});
+
+const ended = (trace: Trace, answers: readonly RawAnswer[], ending: Ending): Run => {
+  // An ending is about a call that has no outcome: if all were answered, about the last one.
+  const before = answers.slice(0, Math.max(0, trace.steps.length - 1));
+  return { outcomes: decodeAnswers(trace, before), ending };
+};
+
+const COMPLAINT =
+  /(?:WARNING|BUG|KASAN|UBSAN|Oops|INFO|kernel BUG|refcount_t|general protection).*/;
+
+/** The first telling line of what the kernel said. */
+const complaintOf = (log: string): string => {
+  const lines = log.split("\n").map(plain);
+  const telling = lines.map((line) => COMPLAINT.exec(line)?.[0]).find((line) => line !== undefined);
+  return telling ?? lines[0] ?? "the kernel complained";
+};

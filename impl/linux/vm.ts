@@ -1,0 +1,211 @@
+/**
+ * One virtual machine: its QEMU process, the line to its agent, and its log.
+ *
+ * The agent talks through a socket pair that QEMU inherits, so nothing of a machine lies in the
+ * file system. It ends with this process: the agent switches the machine off when its line is
+ * cut, QEMU is killed when this process leaves, and by the kernel when it cannot leave properly.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import fs from "node:fs";
+import type { Duplex } from "node:stream";
+import {
+  type Done,
+  FRAME,
+  type Frame,
+  FrameReader,
+  type Hello,
+  parseAnswer,
+  parseDone,
+  parseHello,
+  type RawAnswer,
+} from "./protocol";
+
+export type MachineKind = "mock" | "vt-d";
+
+export interface VmOptions {
+  readonly kind: MachineKind;
+  readonly kernel: string;
+  readonly initramfs: string;
+  /** True: hardware virtualisation. It may be there and not work, so nobody gets it unasked. */
+  readonly kvm: boolean;
+}
+
+/** How a run ended: with the agent's answer, or with a machine that is no more. */
+export type Reply =
+  | { readonly kind: "done"; readonly done: Done }
+  | { readonly kind: "gone"; readonly why: Gone; readonly answers: readonly RawAnswer[] };
+
+export interface Gone {
+  /** `log`: the kernel said so itself; `silence`: no answer in time; `outside`: QEMU ended. */
+  readonly by: "log" | "silence" | "outside";
+  readonly reason: string;
+}
+
+const BOOT_MS = 60_000;
+/** A trace takes milliseconds, or seconds if devices move bytes. */
+export const SILENCE_MS = 30_000;
+const MAX_LOG = 64 << 10;
+
+const COMMON = "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic tsc=reliable no_timer_check";
+const EDU = "edu,dma_mask=0xffffffffffffffff";
+
+/** Four devices behind VT-d, the last two of them in one group: see platforms.ts. */
+const VT_D = [
+  ...["-device", "intel-iommu,intremap=on,caching-mode=off,aw-bits=48"],
+  ...["-device", `${EDU},bus=pcie.0,addr=5`, "-device", `${EDU},bus=pcie.0,addr=6`],
+  ...["-device", "pcie-root-port,id=rp0,bus=pcie.0,addr=7,chassis=1"],
+  ...["-device", "pcie-pci-bridge,id=pb0,bus=rp0"],
+  ...["-device", `${EDU},bus=pb0,addr=1`, "-device", `${EDU},bus=pb0,addr=2`],
+] as const;
+
+export const QEMU = "qemu-system-x86_64";
+
+export const qemuArguments = ({ kind, kernel, initramfs, kvm }: VmOptions): string[] => {
+  const isVtd = kind === "vt-d";
+  const append = isVtd
+    ? `${COMMON} intel_iommu=on iommufd.allow_unsafe_interrupts=1`
+    : `${COMMON} intel_iommu=off`;
+  return [
+    ...["-M", "q35"],
+    ...(kvm ? ["-accel", "kvm"] : ["-accel", "tcg,thread=single,tb-size=256"]),
+    ...["-cpu", kvm ? "host" : "max", "-m", "512", "-smp", "1"],
+    ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
+    ...["-kernel", kernel, "-initrd", initramfs, "-append", append, "-serial", "stdio"],
+    ...["-device", "virtio-serial-pci,max_ports=2,disable-legacy=on"],
+    ...["-chardev", "socket,id=agent,fd=3", "-device", "virtserialport,chardev=agent,nr=1"],
+    ...(isVtd ? VT_D : []),
+  ];
+};
+
+/** A machine does not outlive this process, even if that is killed. */
+const SETPRIV = "/usr/bin/setpriv";
+
+const launch = (args: readonly string[]): ChildProcess => {
+  const tied = fs.existsSync(SETPRIV);
+  const [command, all] = tied
+    ? [SETPRIV, ["--pdeathsig", "KILL", QEMU, ...args]]
+    : [QEMU, [...args]];
+  return spawn(command, all, { stdio: ["ignore", "pipe", "pipe", "pipe"] });
+};
+
+/** How the kernel's last words begin. */
+const LAST_WORDS =
+  /^.*?((?:Kernel panic|BUG: |Oops: |KASAN: |kernel BUG at |general protection).*)$/m;
+
+export class Vm {
+  readonly #child: ChildProcess;
+  readonly #line: Duplex;
+  readonly #reader = new FrameReader();
+  readonly #onExit: () => void;
+  readonly #ended: Promise<void>;
+  #log = "";
+  #stderr = "";
+  #gone: Gone | undefined;
+  /** Answers of a stepwise run that has not come to its end. */
+  #answers: RawAnswer[] = [];
+  #waiting: ((event: Frame | Gone) => void) | undefined;
+
+  private constructor(options: VmOptions) {
+    this.#child = launch(qemuArguments(options));
+    this.#line = this.#child.stdio[3] as Duplex;
+    this.#onExit = () => void this.#child.kill("SIGKILL");
+    process.once("exit", this.#onExit);
+    this.#child.stdout?.on("data", (chunk: Buffer) => {
+      this.#log = (this.#log + chunk.toString("latin1")).slice(-MAX_LOG);
+    });
+    this.#child.stderr?.on("data", (chunk: Buffer) => {
+      this.#stderr = (this.#stderr + chunk.toString("latin1")).slice(-MAX_LOG);
+    });
+    this.#line.on("data", (chunk: Buffer) => this.#receive(chunk));
+    this.#line.on("error", () => {});
+    this.#ended = new Promise((resolve) => {
+      this.#child.once("error", (error) =>
+        this.#lost("outside", `QEMU: ${error.message}`, resolve),
+      );
+      // `close` and not `exit`: by then the log is complete.
+      this.#child.once("close", (code, signal) => {
+        const how = signal === null ? `ended with code ${code}` : `was ended by ${signal}`;
+        const said = this.#stderr.trim().split("\n").at(-1) ?? "";
+        this.#lost("outside", `QEMU ${how}${said === "" ? "" : `: ${said}`}`, resolve);
+      });
+    });
+  }
+
+  /** Boots; answers a reason when that fails. */
+  static async start(options: VmOptions): Promise<{ vm: Vm; hello: Hello } | Gone> {
+    const vm = new Vm(options);
+    const first = await vm.#next(BOOT_MS, `no agent after ${BOOT_MS / 1000} s`);
+    if ("by" in first) {
+      await vm.stop();
+      return first;
+    }
+    return { vm, hello: parseHello(first.payload) };
+  }
+
+  /** The QEMU process, for those who want to see it die. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  async run(request: Buffer): Promise<Reply> {
+    this.#answers = [];
+    if (this.#gone === undefined) this.#line.write(request);
+    const silence = `no answer within ${SILENCE_MS / 1000} s`;
+    const event = await this.#next(SILENCE_MS, silence);
+    if ("by" in event) return { kind: "gone", why: event, answers: this.#answers };
+    return { kind: "done", done: parseDone(event.payload) };
+  }
+
+  async stop(): Promise<void> {
+    this.#gone ??= { by: "outside", reason: "the machine was stopped" };
+    this.#child.kill("SIGKILL");
+    this.#line.destroy();
+    await this.#ended;
+  }
+
+  #next(milliseconds: number, silence: string): Promise<Frame | Gone> {
+    if (this.#gone !== undefined) return Promise.resolve(this.#gone);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#waiting?.({ by: "silence", reason: silence });
+      }, milliseconds);
+      this.#waiting = (event) => {
+        clearTimeout(timer);
+        this.#waiting = undefined;
+        resolve(event);
+      };
+    });
+  }
+
+  #receive(chunk: Buffer): void {
+    let frames: Frame[];
+    try {
+      frames = this.#reader.push(chunk);
+    } catch (error) {
+      this.#gone = { by: "outside", reason: `the agent talks nonsense: ${String(error)}` };
+      this.#waiting?.(this.#gone);
+      return;
+    }
+    for (const frame of frames) {
+      if (frame.type === FRAME.answer) this.#answers.push(parseAnswer(frame.payload, 4));
+      else this.#waiting?.(frame);
+    }
+  }
+
+  #lost(by: Gone["by"], reason: string, ended: () => void): void {
+    process.off("exit", this.#onExit);
+    const words = LAST_WORDS.exec(this.#log)?.[1]?.trim();
+    this.#gone ??= words === undefined ? { by, reason } : { by: "log", reason: plain(words) };
+    this.#waiting?.(this.#gone);
+    ended();
+  }
+}
+
+/** Without what differs from boot to boot: times, addresses, numbers of processes. */
+export const plain = (line: string): string =>
+  line
+    .replace(/^\[ *\d+\.\d+\] ?/, "")
+    .replace(/\b(?:CPU|PID): \d+ ?/g, "")
+    .replace(/\+0x[0-9a-f]+\/0x[0-9a-f]+/g, "")
+    .replace(/\b(?:0x)?[0-9a-f]{12,16}\b/g, "…")
+    .trim();
