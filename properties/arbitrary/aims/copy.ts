@@ -33,7 +33,13 @@ const TWISTS: readonly CopyTwist[] = [
   ["CPY-04", ({ in: a }, c, { src }) => ({ ...a, src_ioas_id: otherIds(c, src.fd) })],
   ["CPY-05", ({ in: a }) => ({ ...a, length: 0n as Bytes })],
   ["CPY-06", ({ in: a }) => ({ ...a, src_iova: (U64_MAX - 1n) as Iova, length: PAGE as Bytes })],
-  ["CPY-07", ({ in: a }) => ({ ...a, length: ((a.length as bigint) + PAGE) as Bytes })],
+  [
+    "CPY-07",
+    ({ in: a }) => {
+      const length = (a.length as bigint) + PAGE;
+      return length > U64_MAX ? undefined : { ...a, length: length as Bytes };
+    },
+  ],
   ["CPY-07", ({ in: a }, c, { src }) => ({ ...a, src_iova: edge(c, src) as Iova })],
   ["CPY-08", ({ in: a }, c, { dst }) => ({ ...a, dst_ioas_id: otherIds(c, dst.fd) })],
   [

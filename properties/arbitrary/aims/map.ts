@@ -57,10 +57,11 @@ const TWISTS: readonly MapTwist[] = [
   ],
   [
     "MAP-08",
-    ({ in: a }, { draw }, ioas) =>
-      ioas.alignment === 1n
-        ? undefined
-        : { ...a, length: bytesOf((a.length as bigint) + draw.of(1n, -1n, ioas.alignment / 2n)) },
+    ({ in: a }, { draw }, ioas) => {
+      if (ioas.alignment === 1n) return undefined;
+      const length = (a.length as bigint) + draw.of(1n, -1n, ioas.alignment / 2n);
+      return length < 0n || length > U64_MAX ? undefined : { ...a, length: bytesOf(length) };
+    },
   ],
   [
     "MAP-09a",
