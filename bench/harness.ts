@@ -43,7 +43,7 @@ const judgeWithModelOnly = (trace: Trace, run: Run): void => {
   }
 };
 
-/** @param sequences how many traces each stage works on; the first tenth only warms up */
+/** @param sequences how many traces each stage works on; half as many warm up */
 export const benchHarness = async (sequences: number): Promise<Stage[]> => {
   const { capabilities } = radix.info;
   const arbitrary = traceArbitrary({ platforms: PLATFORMS, capabilities, length: QUICK.length });
@@ -70,7 +70,7 @@ export const benchHarness = async (sequences: number): Promise<Stage[]> => {
     return names.map((name, i) => stage(name, calls, (times[i + 1] ?? 0) - (times[i] ?? 0)));
   };
 
-  await work(Math.ceil(sequences / 10), 1);
+  await work(Math.ceil(sequences / 2), 1);
   return work(sequences, 2);
 };
 

@@ -31,6 +31,15 @@ const MAX_FAILURES = 12;
 /** Every so many sequences one is run twice, to see that the IUT answers the same again. */
 const REPEAT_EVERY = 50;
 
+/** Sequences that are drawn, run and judged together. */
+const BATCH = 32;
+
+interface Drawn {
+  readonly trace: Trace;
+  /** Its place in the run, which is its fast-check path. */
+  readonly path: number;
+}
+
 interface Found {
   readonly failure: Omit<Failure, "occurrences">;
   occurrences: number;
@@ -50,7 +59,7 @@ class Campaign {
   readonly #health = new Health();
   readonly #hash = new HistoryHash();
   readonly #found = new Map<string, Found>();
-  readonly #sequences = new Map<string, number>();
+  readonly #perPlatform = new Map<string, number>();
   readonly #held = new Set<Expectation>();
   readonly #inconclusive: string[] = [];
   #unshrunk = 0;
@@ -79,16 +88,33 @@ class Campaign {
     const { seed, sequences, shard } = this.#options;
     const [index, of] = shard;
     let drawn = 0;
+    let batch: Drawn[] = [];
     const property = fc.asyncProperty(arbitraryOf(this.#options), async (trace) => {
       const path = drawn++;
-      if (path % of !== index - 1) return;
-      await this.#breathe();
+      if (path % of === index - 1) batch.push({ trace, path });
+      if (batch.length < BATCH) return;
+      await this.#sequences(batch);
+      batch = [];
       if (this.#mustStop()) throw STOP;
-      await this.#sequence(trace, path);
     });
     const details = await fc.check(property, { seed, numRuns: sequences, endOnFailure: true });
     const error: unknown = details.errorInstance;
     if (details.failed && error !== STOP) throw error;
+    if (!details.failed) await this.#sequences(batch);
+  }
+
+  /** First all are run and then all are judged: each half stays in the caches of the CPU. */
+  async #sequences(batch: readonly Drawn[]): Promise<void> {
+    const histories: History[] = [];
+    for (const { trace } of batch) {
+      await this.#breathe();
+      if (this.#mustStop()) break;
+      histories.push(await runTrace(this.#options.iut, trace));
+    }
+    for (const [i, history] of histories.entries()) {
+      if (this.#mustStop()) return;
+      await this.#sequence(history, batch[i]?.path ?? 0);
+    }
   }
 
   /** Timers and signals get their turn only between macrotasks. */
@@ -102,16 +128,16 @@ class Campaign {
     return signal.aborted || this.#nondeterministic !== undefined;
   }
 
-  async #sequence(trace: Trace, path: number): Promise<void> {
+  async #sequence(history: History, path: number): Promise<void> {
     const { iut, profile, sequences, onProgress } = this.#options;
-    const history = await runTrace(iut, trace);
+    const { trace } = history;
     const finding = judgeHistory(history, profile, this.#coverage, this.#tally);
     const print = fingerprint(trace, history);
     this.#hash.add(print);
     this.#health.add(history);
     if (history.ending?.kind === "inconclusive") this.#inconclusive.push(history.ending.reason);
     const { name } = trace.platform;
-    this.#sequences.set(name, (this.#sequences.get(name) ?? 0) + 1);
+    this.#perPlatform.set(name, (this.#perPlatform.get(name) ?? 0) + 1);
     this.#done++;
     if (finding !== undefined || path % REPEAT_EVERY === 0) {
       const again = fingerprint(trace, await runTrace(iut, trace));
@@ -194,7 +220,7 @@ class Campaign {
       health: this.#health,
       historyHash: this.#hash.digest(),
       done: this.#done,
-      sequences: this.#sequences,
+      sequences: this.#perPlatform,
       failures: found.map(({ failure, occurrences }) => ({ ...failure, occurrences })),
       unshrunk: this.#unshrunk,
       held: this.#held,

@@ -25,9 +25,7 @@ export class Health {
         this.calls++;
         if (ok) this.succeeded++;
       }
-      if (isLost(step.fd, made) || Object.values(step.in).some((arg) => isLost(arg, made))) {
-        this.lost++;
-      }
+      if (isLost(step.fd, made) || usesLost(step.in, made)) this.lost++;
       if (ok && step.as !== undefined) made.add(step.as);
       this.#count(step.call, ok ? "OK" : String(outcome.errno));
     }
@@ -53,6 +51,13 @@ export class Health {
     });
   }
 }
+
+const usesLost = (args: object, made: ReadonlySet<string>): boolean => {
+  for (const name in args) {
+    if (isLost((args as Readonly<Record<string, unknown>>)[name], made)) return true;
+  }
+  return false;
+};
 
 /** Memory regions are always there; every other handle needs its call to have succeeded. */
 const isLost = (arg: unknown, made: ReadonlySet<string>): boolean =>

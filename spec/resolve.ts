@@ -6,7 +6,7 @@
  * to a fixed value that never works: `LOST`.
  */
 import { CALL_NAMES, type Call, type CallName, type Outcome, shapeOf } from "./calls";
-import { ABSENT, type Fields, type FieldType } from "./fields";
+import { ABSENT, type FieldType } from "./fields";
 import { Handle } from "./handle";
 import type { Platform } from "./platform";
 import type { Step } from "./trace";
@@ -18,51 +18,76 @@ import { wrap64 } from "./units";
  */
 export const LOST = { id: 0, fd: -1, u64: 0x00de_ad00_0000_0000n } as const;
 
-const lost = (type: FieldType): number | bigint => {
+/** What the resolver needs to know of a call, looked up once. */
+interface Template {
+  /** Every argument, as if the step gave none: copying it is faster than adding one by one. */
+  readonly absent: Readonly<Record<string, unknown>>;
+  /** What a lost handle is in each argument. Its type says whether the argument is a bigint. */
+  readonly lost: Readonly<Record<string, number | bigint>>;
+  /** The output that a bare handle of this call means. */
+  readonly first: string;
+}
+
+const lostOf = (type: FieldType): number | bigint => {
   if (type === "fd" || type === "s32") return LOST.fd;
   return typeof ABSENT[type] === "bigint" ? LOST.u64 : LOST.id;
 };
 
-interface Template {
-  readonly types: Fields;
-  /** Every argument, as if the step gave none: copying it is faster than adding one by one. */
-  readonly absent: Readonly<Record<string, unknown>>;
-}
+const templateOf = (call: CallName): Template => {
+  const fields = Object.entries(shapeOf(call).in);
+  return {
+    absent: Object.fromEntries(fields.map(([field, type]) => [field, ABSENT[type]])),
+    lost: Object.fromEntries(fields.map(([field, type]) => [field, lostOf(type)])),
+    first: Object.keys(shapeOf(call).out)[0] ?? "",
+  };
+};
 
 const TEMPLATES = Object.fromEntries(
-  CALL_NAMES.map((call): [CallName, Template] => {
-    const types = shapeOf(call).in;
-    const absent = Object.entries(types).map(([field, type]) => [field, ABSENT[type]]);
-    return [call, { types, absent: Object.fromEntries(absent) }];
-  }),
+  CALL_NAMES.map((call) => [call, templateOf(call)]),
 ) as Readonly<Record<CallName, Template>>;
+
+/** Named memory of a platform; shared by all that resolve its traces. */
+const REGIONS = new WeakMap<Platform, ReadonlyMap<string, bigint>>();
+
+const regionsOf = (platform: Platform): ReadonlyMap<string, bigint> => {
+  let regions = REGIONS.get(platform);
+  if (regions === undefined) {
+    const memory = platform.processes.flatMap((process) => process.memory);
+    regions = new Map(memory.map(({ name, va }) => [name, va]));
+    REGIONS.set(platform, regions);
+  }
+  return regions;
+};
+
+interface Outputs {
+  readonly first: unknown;
+  readonly all: Readonly<Record<string, unknown>>;
+}
 
 /** The names a trace can use so far, and what they stand for. */
 export class Resolver {
-  readonly #regions = new Map<string, bigint>();
-  readonly #outputs = new Map<string, { first: string; out: Readonly<Record<string, unknown>> }>();
+  readonly #regions: ReadonlyMap<string, bigint>;
+  readonly #outputs = new Map<string, Outputs>();
 
   constructor(platform: Platform) {
-    for (const process of platform.processes) {
-      for (const region of process.memory) this.#regions.set(region.name, region.va);
-    }
+    this.#regions = regionsOf(platform);
   }
 
   /** The call that `step` makes now. */
   resolve(step: Step): Call {
     const given = step.in as Readonly<Record<string, unknown>>;
-    const { types, absent } = TEMPLATES[step.call];
+    const { absent, lost } = TEMPLATES[step.call];
     const args: Record<string, unknown> = { ...absent };
     for (const field in given) {
       const value = given[field];
-      args[field] = value instanceof Handle ? this.#value(value, types[field] as FieldType) : value;
+      args[field] = value instanceof Handle ? this.#value(value, lost[field] ?? LOST.id) : value;
     }
     const fd = step.fd ?? -1;
     return {
       call: step.call,
       proc: step.proc ?? 0,
       thread: step.thread ?? 0,
-      fd: fd instanceof Handle ? this.#value(fd, "fd") : fd,
+      fd: fd instanceof Handle ? this.#value(fd, LOST.fd) : fd,
       in: args,
     } as Call;
   }
@@ -70,31 +95,26 @@ export class Resolver {
   /** Notes what `step` answered, for the handles of later steps. */
   note(step: Step, outcome: Outcome): void {
     if (step.as === undefined) return;
-    if (outcome.errno !== 0 || outcome.out === undefined) {
-      this.#outputs.delete(step.as);
-      return;
-    }
-    this.#outputs.set(step.as, { first: firstOutput(step.call), out: outcome.out });
+    const all = outcome.errno === 0 ? (outcome.out as Outputs["all"] | undefined) : undefined;
+    if (all === undefined) this.#outputs.delete(step.as);
+    else this.#outputs.set(step.as, { first: all[TEMPLATES[step.call].first], all });
   }
 
-  #value(handle: Handle, type: FieldType): number | bigint {
-    const region = this.#regions.get(handle.name);
-    const base = region ?? this.#output(handle);
-    if (base === undefined) return lost(type);
-    const wantsBigint = typeof ABSENT[type] === "bigint";
-    if (typeof base === "bigint") {
-      return wantsBigint ? (handle.add === 0n ? base : wrap64(base + handle.add)) : lost(type);
+  /** @param lost what it is when the handle stands for nothing of the same type */
+  #value(handle: Handle, lost: number | bigint): number | bigint {
+    const outputs = this.#outputs.get(handle.name);
+    const value =
+      outputs === undefined
+        ? this.#regions.get(handle.name)
+        : handle.output === ""
+          ? outputs.first
+          : outputs.all[handle.output];
+    if (typeof value === "bigint" && typeof lost === "bigint") {
+      return handle.add === 0n ? value : wrap64(value + handle.add);
     }
-    return wantsBigint ? lost(type) : base;
-  }
-
-  #output(handle: Handle): number | bigint | undefined {
-    const made = this.#outputs.get(handle.name);
-    if (made === undefined) return undefined;
-    const value = made.out[handle.output === "" ? made.first : handle.output];
-    return typeof value === "number" || typeof value === "bigint" ? value : undefined;
+    return typeof value === "number" && typeof lost === "number" ? value : lost;
   }
 }
 
-/** The output that a bare handle of this call means. */
-export const firstOutput = (call: CallName): string => Object.keys(shapeOf(call).out)[0] ?? "";
+/** The output that a bare handle of this call means; "": the call has none. */
+export const firstOutput = (call: CallName): string => TEMPLATES[call].first;

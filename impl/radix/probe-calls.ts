@@ -15,7 +15,9 @@ export const pageRefs: OnIommufd<"PAGE_REFS"> = (_ctx, { uptr, length }, { memor
     let pins: number | "EFAULT" = "EFAULT";
     let count = memory.unreadablePages(page, last);
     if (count === 0) {
-      pins = memory.physical.pinsOf(memory.touch(page, false));
+      // A page that was never touched is not faulted in for this: it has no pins.
+      const pfn = memory.present(page);
+      pins = pfn === 0 ? 0 : memory.physical.pinsOf(pfn);
       count = 1;
     }
     const run = refs.at(-1);

@@ -101,6 +101,12 @@ export class UserMemory {
     return this.#fault(vma, page);
   }
 
+  /** The page at a page number if it was touched before; 0 otherwise. */
+  present(page: number): number {
+    const vma = this.#find(page);
+    return vma === undefined ? 0 : vma.object.pages.get(page - vma.first + vma.offset);
+  }
+
   /** Whether `count` pages from `page` can all be read. */
   isReadable(page: number, count: number): boolean {
     for (let at = page; at < page + count; ) {

@@ -34,24 +34,19 @@ const runsOf = (v: View): readonly PinRun[] => {
   for (let number = first; number < end; ) {
     const vma = process && vmaAt(process, number);
     const last = Math.min(vma?.last ?? nextMapped(process, number) - 1, end - 1);
-    for (; number <= last; number++) {
-      let here: PinRun[0] = "EFAULT";
-      if (vma === undefined || vma.prot === "none") {
-        // A whole stretch without pages at once: it may be very long.
-        if (count > 0 && pins !== "EFAULT") runs.push([pins, count]);
-        if (pins !== "EFAULT") count = 0;
-        pins = "EFAULT";
-        count += last - number + 1;
-        number = last + 1;
-        break;
-      }
-      here = pageIn(vma, number)?.pins ?? 0;
+    const unreadable = vma === undefined || vma.prot === "none";
+    // A whole stretch at once: without memory it may be very long, untouched it has no pins.
+    const whole = unreadable || vma.object.pages.size === 0;
+    while (number <= last) {
+      const here = unreadable ? "EFAULT" : whole ? 0 : (pageIn(vma, number)?.pins ?? 0);
+      const pages = whole ? last - number + 1 : 1;
       if (here !== pins) {
         if (count > 0) runs.push([pins, count]);
         pins = here;
         count = 0;
       }
-      count++;
+      count += pages;
+      number += pages;
     }
   }
   if (count > 0) runs.push([pins, count]);

@@ -5,7 +5,6 @@ import type { Device, MemoryRegion } from "../../spec/platform";
 import { MAP_READABLE, MAP_WRITEABLE } from "../../spec/uapi/flags";
 import type { Bytes, Iova } from "../../spec/units";
 import type { Composer } from "../arbitrary/composer";
-import { sceneOf } from "../arbitrary/scene";
 import { PAGE } from "../arbitrary/values";
 
 export const RW = MAP_READABLE | MAP_WRITEABLE;
@@ -109,7 +108,7 @@ const isFit = (device: Device, { platform }: Composer): boolean => {
 /** Devices that nobody has opened and whose groups nobody owns, one of each group. */
 export const freeDevices = (c: Composer): number[] => {
   const { devices } = c.platform;
-  const taken = new Set(sceneOf(c.model).cdevs.map(({ dev }) => devices[dev]?.group ?? null));
+  const taken = new Set(c.scene.cdevs.map(({ dev }) => devices[dev]?.group ?? null));
   const free: number[] = [];
   for (const [i, device] of devices.entries()) {
     const { group } = device;

@@ -1,7 +1,6 @@
 /** Ends a trace with an attempt at one relation. */
 import type { Twins } from "../../spec/trace";
 import type { Composer } from "../arbitrary/composer";
-import { sceneOf } from "../arbitrary/scene";
 import type { Relation } from "./relation";
 import { ATTACHMENTS } from "./relations/attachments";
 import { AUTOMATIC } from "./relations/automatic";
@@ -24,7 +23,7 @@ export const RELATIONS: readonly Relation[] = [
 
 export const compose = (c: Composer, { id, compose }: Relation): readonly Twins[] => {
   const tail = new Tail(c, id);
-  compose(tail, sceneOf(c.model));
+  compose(tail, c.scene);
   return tail.twins();
 };
 

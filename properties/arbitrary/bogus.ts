@@ -1,6 +1,5 @@
 import type { Arg } from "../../spec/handle";
 import type { Composer } from "./composer";
-import { sceneOf } from "./scene";
 import { BOGUS_IDS } from "./values";
 
 /**
@@ -9,7 +8,7 @@ import { BOGUS_IDS } from "./values";
  */
 export const otherIds = (c: Composer, fd: number): Arg<number> => {
   const { draw } = c;
-  const scene = sceneOf(c.model);
+  const scene = c.scene;
   const mock = draw.pick(scene.mocks.filter((m) => m.fd === fd));
   const cdev = draw.pick(scene.cdevs.filter((d) => d.fd === fd));
   const foreign = draw.pick(scene.ioases.filter((ioas) => ioas.fd !== fd));

@@ -12,6 +12,7 @@ import { Resolver } from "../../spec/resolve";
 import type { Step, StepOf } from "../../spec/trace";
 import type { Draw } from "./draw";
 import { sceneOf } from "./scene";
+import type { SceneView } from "./view";
 
 /** A made step with what the model says about it. */
 export interface Made {
@@ -35,6 +36,8 @@ export class Composer {
   /** By the IOAS and then by the first IOVA. */
   readonly #areas = new Map<number, Map<bigint, Handle>>();
   readonly #next = new Map<string, number>();
+  /** What there is now; asked for often between two calls that change it. */
+  #scene: SceneView | undefined;
 
   constructor(platform: Platform, available: ReadonlySet<CallName>, draw: Draw) {
     this.platform = platform;
@@ -57,9 +60,18 @@ export class Composer {
     const outcome = this.model.predict(call);
     this.#resolver.note(named, outcome);
     this.steps.push(named);
-    if (!probe) this.calls++;
+    if (!probe) {
+      this.calls++;
+      this.#scene = undefined;
+    }
     if (outcome.errno === 0 && named.as !== undefined) this.#remember(call, outcome, named.as);
     return { call, outcome };
+  }
+
+  /** The predicted state, as it is after the calls made so far. */
+  get scene(): SceneView {
+    this.#scene ??= sceneOf(this.model);
+    return this.#scene;
   }
 
   #name(prefix: string): string {
@@ -113,7 +125,7 @@ export class Composer {
     if (call.call === "VFIO_BIND") return call.in.iommufd;
     if (call.call !== "VFIO_ATTACH") return call.fd;
     const { devfd } = call.in;
-    return sceneOf(this.model).cdevs.find((cdev) => cdev.devfd === devfd)?.fd ?? -1;
+    return this.scene.cdevs.find((cdev) => cdev.devfd === devfd)?.fd ?? -1;
   }
 
   /** How the trace names an object, or its bare id when nothing names it. */

@@ -7,7 +7,6 @@ import type { Arg } from "../../spec/handle";
 import { SCRATCH } from "../../spec/platform";
 import { type Bytes, type Iova, U64_MAX, type UserVa } from "../../spec/units";
 import type { Composer, Made } from "./composer";
-import { sceneOf } from "./scene";
 import { PAGE } from "./values";
 import { type IoasView, userVaOf } from "./view";
 
@@ -46,8 +45,8 @@ export const probeCopied = (c: Composer, dst: IoasView, made: Made): void => {
   const { dst_iova } = made.outcome.out as { dst_iova: bigint };
   const { length } = made.call.in;
   probeRange(c, dst, dst_iova, length);
-  const area = sceneOf(c.model)
-    .ioases.find(({ fd, id }) => fd === dst.fd && id === dst.id)
+  const area = c.scene.ioases
+    .find(({ fd, id }) => fd === dst.fd && id === dst.id)
     ?.areas.find((area) => area.first === dst_iova);
   if (area !== undefined) probePins(c, dst, userVaOf(area), length);
 };
@@ -110,7 +109,7 @@ export const probeAllPins = (c: Composer, fd: number): void => {
 };
 
 export const fullScan = (c: Composer): void => {
-  const scene = sceneOf(c.model);
+  const scene = c.scene;
   for (const ioas of scene.ioases) {
     probeRanges(c, ioas);
     probeWholeDomains(c, ioas);

@@ -18,7 +18,6 @@ import { AIMS } from "./aims/all";
 import { availableCalls, Composer } from "./composer";
 import { Draw } from "./draw";
 import { fullScan, probeAllPins } from "./probes";
-import { sceneOf } from "./scene";
 
 export interface TraceSpace {
   readonly platforms: readonly Platform[];
@@ -84,7 +83,7 @@ const drawTrace = (ground: Ground, length: TraceSpace["length"], draw: Draw): Tr
   open(c);
   let failures = 0;
   while (c.calls < wanted && failures < 200) {
-    const scene = sceneOf(c.model);
+    const scene = c.scene;
     if (scene.fds.length === 0) open(c);
     else if (aims[draw.weighted(weights)]?.make(c, scene) !== true) failures++;
   }
@@ -110,7 +109,7 @@ const open = (c: Composer): void => {
 /** Closing everything, in any order, must give everything back (OBJ-07, I-32, I-54). */
 const tearDown = (c: Composer): void => {
   if (c.draw.chance(30)) return;
-  const { fds, cdevs } = sceneOf(c.model);
+  const { fds, cdevs } = c.scene;
   const closing = [
     ...fds.map((fd) => () => c.make({ call: "CLOSE", fd: c.iommufd(fd), in: {} })),
     ...cdevs.map(

@@ -6,7 +6,6 @@ import type { Trace } from "../../../spec/trace";
 import { AIMS } from "../../arbitrary/aims/all";
 import { availableCalls, Composer } from "../../arbitrary/composer";
 import { Draw } from "../../arbitrary/draw";
-import { sceneOf } from "../../arbitrary/scene";
 import { compose } from "../relate";
 import type { Relation } from "../relation";
 
@@ -36,7 +35,7 @@ class AttemptArbitrary extends fc.Arbitrary<Trace> {
     const aims = AIMS.filter((aim) => aim.calls.every((call) => c.can(call)));
     const weights = aims.map(({ weight }) => weight);
     for (let tries = 0; c.calls < past && tries < 200; tries++) {
-      const scene = sceneOf(c.model);
+      const scene = c.scene;
       if (scene.fds.length === 0) c.make({ call: "OPEN", in: {} });
       else aims[c.draw.weighted(weights)]?.make(c, scene);
     }

@@ -6,7 +6,6 @@ import { type Aim, makeTwisted, type Twist } from "../aim";
 import { otherIds } from "../bogus";
 import type { Composer } from "../composer";
 import { probeRanges, probeWholeDomains } from "../probes";
-import { sceneOf } from "../scene";
 import { BOGUS_IDS, edge, PAGE, size } from "../values";
 import { type IoasView, type SceneView, userVaOf } from "../view";
 
@@ -24,7 +23,7 @@ const target = (c: Composer, scene: SceneView, fd: number): Arg<number> => {
 };
 
 const afterwards = (c: Composer, fd: number): void => {
-  for (const ioas of sceneOf(c.model).ioases) {
+  for (const ioas of c.scene.ioases) {
     if (ioas.fd !== fd || !c.draw.chance(50)) continue;
     probeRanges(c, ioas);
     probeWholeDomains(c, ioas);

@@ -20,7 +20,6 @@ import { type Bytes, type Iova, type IovaRange, U64_MAX, type UserVa } from "../
 import type { Aim } from "../aim";
 import type { Composer } from "../composer";
 import { probeRanges, probeRefs, probeWholeDomains } from "../probes";
-import { sceneOf } from "../scene";
 import { PAGE, size } from "../values";
 import { type CdevView, type IoasView, type SceneView, userVaOf } from "../view";
 
@@ -28,7 +27,7 @@ const RW = MAP_READABLE | MAP_WRITEABLE;
 
 /** The IOAS as it is after the calls made so far. */
 const now = (c: Composer, { fd, id }: Pick<IoasView, "fd" | "id">): IoasView | undefined =>
-  sceneOf(c.model).ioases.find((ioas) => ioas.fd === fd && ioas.id === id);
+  c.scene.ioases.find((ioas) => ioas.fd === fd && ioas.id === id);
 
 const fresh = (c: Composer, fd: number): IoasView | undefined => {
   const { outcome } = c.make({ call: "IOAS_ALLOC", fd: c.iommufd(fd), in: {} });
@@ -82,7 +81,7 @@ const attach = (c: Composer, ioas: IoasView): void => {
     c.make({ call: "MOCK_DOMAIN", fd: c.iommufd(ioas.fd), in: { pt_id } });
     return;
   }
-  const { cdevs } = sceneOf(c.model);
+  const { cdevs } = c.scene;
   const bound = cdevs.filter((cdev) => cdev.fd === ioas.fd && cdev.ioas !== ioas.id);
   const devfd = c.draw.pick(bound)?.devfd ?? openAndBind(c, ioas.fd);
   if (devfd === undefined) return;
@@ -92,7 +91,7 @@ const attach = (c: Composer, ioas: IoasView): void => {
 
 /** Opens and binds a device that is closed so far; preferably behind the other IOMMU. */
 const openAndBind = (c: Composer, fd: number): number | undefined => {
-  const taken = sceneOf(c.model).cdevs.map(({ dev }) => dev);
+  const taken = c.scene.cdevs.map(({ dev }) => dev);
   const closed = [0, 1, 2, 3, 4].filter((dev) => c.platform.devices[dev] && !taken.includes(dev));
   const dev = c.draw.chance(50) ? closed.at(-1) : c.draw.pick(closed);
   return dev === undefined ? undefined : bindDevice(c, dev, fd);
@@ -272,7 +271,7 @@ export const MOTIFS: readonly Aim[] = [
     if (ioas === undefined) return;
     attach(c, ioas);
     const [hwpt] = now(c, ioas)?.hwpts ?? [];
-    const scene = sceneOf(c.model);
+    const scene = c.scene;
     const mock = scene.mocks.find((m) => m.fd === fd && m.ioas === ioas.id);
     const cdev = scene.cdevs.find((d) => d.fd === fd && d.ioas === ioas.id);
     if (mock !== undefined) {

@@ -8,14 +8,13 @@ import { type Aim, makeTwisted, type Twist } from "../aim";
 import { otherIds } from "../bogus";
 import type { Composer } from "../composer";
 import { probeRanges, probeWholeDomains } from "../probes";
-import { sceneOf } from "../scene";
 import { BOGUS_IDS, edge, PAGE, size } from "../values";
 import { type CdevView, type SceneView, userVaOf } from "../view";
 
 const BUFFER = 64;
 
 const afterwards = (c: Composer): void => {
-  for (const ioas of sceneOf(c.model).ioases) {
+  for (const ioas of c.scene.ioases) {
     if (!c.draw.chance(40)) continue;
     probeRanges(c, ioas);
     probeWholeDomains(c, ioas);
@@ -46,7 +45,7 @@ export const deviceOpenAim: Aim = {
     if (dev === undefined || scene.cdevs.length >= 8) return false;
     const { outcome } = c.make({ call: "DEVICE_OPEN", in: { dev } });
     const devfd = (outcome.out as { devfd: number } | undefined)?.devfd;
-    const cdev = sceneOf(c.model).cdevs.find((opened) => opened.devfd === devfd);
+    const cdev = c.scene.cdevs.find((opened) => opened.devfd === devfd);
     if (cdev !== undefined && draw.chance(80)) bind(c, scene, cdev);
     return true;
   },
