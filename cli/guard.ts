@@ -38,7 +38,7 @@ const checked = (answer: unknown, trace: Trace): Run => {
       : crash(outcomes, `run() answered ${outcomes.length} of ${wanted} calls and gave no ending`);
   }
   const { kind, reason } = (ending ?? {}) as { kind?: unknown; reason?: unknown };
-  const known = kind === "crash" || kind === "inconclusive";
+  const known = kind === "crash" || kind === "complaint" || kind === "inconclusive";
   return known && typeof reason === "string"
     ? { outcomes, ending: { kind, reason } }
     : crash(outcomes, "run() gave an ending that is no {kind, reason}");

@@ -71,8 +71,9 @@ const judgeInput = (input: Input, profile: Profile): JudgedRecordings => {
   }
   const { history, name } = input;
   const finding = judgeHistory(history, profile, coverage, tally);
-  // A crash is an answer too, the last one: the call that got none.
-  const steps = history.outcomes.length + (history.ending?.kind === "crash" ? 1 : 0);
+  // A crash or a complaint is an answer too, the last one: that of the call without an outcome.
+  const kind = history.ending?.kind ?? "inconclusive";
+  const steps = history.outcomes.length + (kind === "inconclusive" ? 0 : 1);
   const counts = { traces: 1, steps, unsupported: 0, needs: {} };
   if (finding === undefined) {
     return { ...counts, agreed: steps, disagreed: 0, disagreements: [], notJudged: 0 };

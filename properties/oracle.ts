@@ -24,6 +24,7 @@ export interface Finding {
 
 const LIV_01 = clauseIndex("LIV-01");
 const LIV_02 = clauseIndex("LIV-02");
+const LIV_03 = clauseIndex("LIV-03");
 
 /** Judges one machine's life, call by call. */
 export class Oracle {
@@ -71,13 +72,15 @@ export const judgeHistory = (
   }
   coverage.success[LIV_01] = (coverage.success[LIV_01] ?? 0) + outcomes.length;
   coverage.success[LIV_02] = (coverage.success[LIV_02] ?? 0) + outcomes.length;
-  if (ending?.kind !== "crash") return undefined;
+  coverage.success[LIV_03] = (coverage.success[LIV_03] ?? 0) + outcomes.length;
+  if (ending === undefined || ending.kind === "inconclusive") return undefined;
+  const isCrash = ending.kind === "crash";
   return {
     step: outcomes.length,
     deviation: {
-      clauses: ["LIV-01"],
+      clauses: [isCrash ? "LIV-01" : "LIV-03"],
       kind: "crash",
-      expected: "an outcome",
+      expected: isCrash ? "an outcome" : "no report of an error",
       actual: ending.reason,
     },
   };

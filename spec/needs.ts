@@ -12,6 +12,7 @@ export const NEEDS = {
   dma: "a device that really reads and writes memory through its IOMMU",
   translate: "a probe that walks the page table of one domain",
   "page-refs": "a probe that counts the pins of a page",
+  "self-report": "a log in which the implementation reports errors of its own (WARN, BUG, KASAN)",
   "proc-status": "a probe that reports pinned and locked memory of a process",
   "raw-bytes": "calls passed as raw bytes",
   "fault-injection": "allocation failures on demand",

@@ -84,7 +84,13 @@ export const SCRATCH: { readonly va: UserVa; readonly length: Bytes } = {
 
 /** What a platform offers to clauses and calls. */
 export const offersOf = (platform: Platform): ReadonlySet<Need> => {
-  const offers = new Set<Need>(["translate", "page-refs", "proc-status", "raw-bytes"]);
+  const offers = new Set<Need>([
+    "translate",
+    "page-refs",
+    "proc-status",
+    "raw-bytes",
+    "self-report",
+  ]);
   offers.add(platform.frontEnd);
   if (platform.frontEnd === "vfio") offers.add("dma");
   const groups = platform.devices.map((device) => device.group);

@@ -41,6 +41,8 @@ export interface Trace {
 export type Ending =
   /** The IUT threw, died or hung in the call that follows the last outcome. */
   | { readonly kind: "crash"; readonly reason: string }
+  /** The IUT reported an error of its own in that call (LIV-03): what it answered counts for nothing. */
+  | { readonly kind: "complaint"; readonly reason: string }
   /** The run could not go on, and nothing is known about the IUT. */
   | { readonly kind: "inconclusive"; readonly reason: string };
 

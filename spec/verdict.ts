@@ -10,8 +10,8 @@ export interface Deviation {
   readonly clauses: readonly [ClauseId | InvariantId, ...(ClauseId | InvariantId)[]];
   /**
    * errno: another errno, or success instead of failure, or the reverse. output: the call
-   * succeeded and an output is wrong. crash: no answer at all. invariant: answers that each
-   * fit their call contradict one another.
+   * succeeded and an output is wrong. crash: no answer at all, or the implementation
+   * reported an error of its own. invariant: answers that each fit their call contradict one another.
    */
   readonly kind: "errno" | "output" | "crash" | "invariant";
   /** For people: what would have been right, and what was answered. */

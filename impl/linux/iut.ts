@@ -36,6 +36,7 @@ const CAPABILITIES: IutInfo["capabilities"] = [
   "dma",
   "page-refs",
   "proc-status",
+  "self-report",
 ];
 
 export const makeLinux = (image: LinuxImage): LinuxIut => {
@@ -146,7 +147,7 @@ class Machines {
       const reason = complaintOf(complaint.log);
       // After a mere warning the machine goes on; after anything else nothing it says counts.
       if (!reason.startsWith("WARNING")) await this.#retire(kind);
-      return ended(trace, answers.slice(0, complaint.call), { kind: "crash", reason });
+      return ended(trace, answers.slice(0, complaint.call), { kind: "complaint", reason });
     }
     if (status === STATUS.workerDied) {
       const reason = `the process of the trace died (wait status ${detail})`;

@@ -22,4 +22,14 @@ export const LIV = [
     needs: [],
     sides: ["success"],
   },
+  {
+    id: "LIV-03",
+    statement:
+      "No call, and no end of a process, makes the implementation report an error of its own: " +
+      "no WARN, no BUG, nothing from a sanitizer or a watchdog.",
+    basis: { rule: "D" },
+    source: ["uapi iommufd.h, general ioctl format"],
+    needs: ["self-report"],
+    sides: ["success"],
+  },
 ] as const satisfies readonly Clause[];

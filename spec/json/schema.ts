@@ -136,7 +136,7 @@ const platform = object({
 });
 
 const text: Schema = { type: "string" };
-const ending = object({ kind: { enum: ["crash", "inconclusive"] }, reason: text });
+const ending = object({ kind: { enum: ["crash", "complaint", "inconclusive"] }, reason: text });
 const order = object({ invoked: list(unsigned(2 ** 31)), returned: list(unsigned(2 ** 31)) });
 const trace = { platform, steps: list(step) };
 const history = { ...trace, outcomes: list(outcome) };

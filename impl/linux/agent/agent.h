@@ -73,8 +73,13 @@ struct answer {
 	uint32_t room;
 };
 
+/* How a worker ends when the host has gone. */
+#define EXIT_HANGUP 42
+
 /* What supervisor and worker share: the only memory that outlives the worker. */
 struct shared {
+	/* Of the run, for its answer. */
+	uint32_t id;
 	uint32_t answered;
 	uint32_t status;
 	uint32_t detail;
@@ -137,6 +142,6 @@ bool look_at_log(uint32_t call);
 void forgive(void);
 
 /* run.c: a trace in a process of its own. */
-void run_trace(int port, const uint8_t *request, uint32_t length);
+bool serve_trace(int port);
 
 #endif

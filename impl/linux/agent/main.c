@@ -15,11 +15,8 @@
 #include "agent.h"
 
 #define PORT "/dev/vport0p1"
-#define MAX_REQUEST (16u << 20)
 
 struct shared *shared;
-
-static uint8_t request[MAX_REQUEST];
 
 static void mount_all(void)
 {
@@ -101,17 +98,7 @@ int main(void)
 	if (!say_hello(port))
 		power_off();
 
-	for (;;) {
-		uint8_t header[8];
-		uint32_t length;
-
-		if (!read_all(port, header, sizeof(header)))
-			power_off();
-		length = get32(header) - 4;
-		if (get32(header) < 4 || length > sizeof(request) ||
-		    !read_all(port, request, length))
-			power_off();
-		if (get32(header + 4) == FRAME_RUN)
-			run_trace(port, request, length);
-	}
+	while (serve_trace(port))
+		;
+	power_off();
 }

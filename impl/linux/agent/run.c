@@ -20,6 +20,9 @@
 #define RELOCATION_SIZE 24
 #define STORE_SIZE 8
 #define MAX_SLOTS 65536
+#define MAX_REQUEST (16u << 20)
+
+static uint8_t request[MAX_REQUEST];
 
 /* What a later call can use of an earlier one's outputs. A call that failed leaves none. */
 static struct {
@@ -113,13 +116,30 @@ static void give_up(enum run_status status, uint32_t detail)
 	_exit(0);
 }
 
-/* Answers are error s32, length u32, bytes. */
-static void work(int port, const uint8_t *request, const uint8_t *end)
+/* Waits for the next run; answers where it ends. */
+static const uint8_t *receive(int port)
 {
+	uint8_t header[8];
+	uint32_t length;
+
+	if (!read_all(port, header, sizeof(header)))
+		_exit(EXIT_HANGUP);
+	length = get32(header) - 4;
+	if (get32(header) < 4 + RUN_HEADER || length > sizeof(request) ||
+	    get32(header + 4) != FRAME_RUN || !read_all(port, request, length))
+		_exit(EXIT_HANGUP);
+	return request + length;
+}
+
+/* Answers are error s32, length u32, bytes. */
+static void work(int port)
+{
+	const uint8_t *end = receive(port);
 	uint32_t id = get32(request), flags = get32(request + 4);
 	uint32_t regions = get32(request + 8), calls = get32(request + 12);
-	uint8_t *at = (uint8_t *)request + RUN_HEADER;
+	uint8_t *at = request + RUN_HEADER;
 
+	shared->id = id;
 	catch_faults();
 	if (!make_scratch())
 		give_up(STATUS_CANNOT, 0);
@@ -168,10 +188,13 @@ static void work(int port, const uint8_t *request, const uint8_t *end)
 }
 
 /*
+ * Forks a worker that waits for the next run and carries it out: forking it takes its time while
+ * the host is still busy with the answer before. False: the host has gone.
+ *
  * The answer to a run: id u32, status u32, detail u32, answered u32, log_call u32, log_length u32,
  * the log, the answers.
  */
-void run_trace(int port, const uint8_t *request, uint32_t length)
+bool serve_trace(int port)
 {
 	uint8_t head[24];
 	int wait_status = 0;
@@ -187,8 +210,12 @@ void run_trace(int port, const uint8_t *request, uint32_t length)
 
 	worker = fork();
 	if (worker == 0)
-		work(port, request, request + length);
-	if (worker < 0 || waitpid(worker, &wait_status, 0) != worker || wait_status != 0) {
+		work(port);
+	if (worker < 0 || waitpid(worker, &wait_status, 0) != worker)
+		return false;
+	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EXIT_HANGUP)
+		return false;
+	if (wait_status != 0) {
 		shared->status = STATUS_WORKER_DIED;
 		shared->detail = (uint32_t)wait_status;
 	}
@@ -197,7 +224,7 @@ void run_trace(int port, const uint8_t *request, uint32_t length)
 	if (shared->log_call != ~0u)
 		forgive();
 
-	put32(head, get32(request));
+	put32(head, shared->id);
 	put32(head + 4, shared->status);
 	put32(head + 8, shared->detail);
 	put32(head + 12, shared->answered);
@@ -208,5 +235,5 @@ void run_trace(int port, const uint8_t *request, uint32_t length)
 		{ shared->log, shared->log_length },
 		{ shared->answers, shared->length },
 	};
-	send_frame(port, FRAME_DONE, parts, 3);
+	return send_frame(port, FRAME_DONE, parts, 3);
 }
