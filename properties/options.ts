@@ -13,7 +13,10 @@ export interface CampaignOptions {
   readonly version: string;
   readonly seed: number;
   readonly sequences: number;
-  /** Calls per sequence, probes not counted. */
+  /**
+   * Calls drawn per sequence, probes not counted. What ends a sequence comes on top: sometimes a
+   * relation between two runs (algebra/), and the closing of everything.
+   */
   readonly length: readonly [min: number, max: number];
   readonly platforms: readonly Platform[];
   /** Selected clauses and invariants, by id. */
