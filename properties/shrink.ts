@@ -19,6 +19,7 @@ import { withMockDevices } from "./front-end";
 import { handlesIn, mergeHandle, renumber } from "./handles";
 import { simplerSteps } from "./simplify";
 import {
+  flattened,
   movedMemory,
   nameMemory,
   reordered,
@@ -72,6 +73,7 @@ export const shrink = async (
     await mergeHandles(() => best, improves);
     await simplifyArguments(() => best, improves);
     await improves(nameMemory(best, platform));
+    await untilNoneHelps(() => flattened(best), improves);
     await untilNoneHelps(() => movedMemory(best, platform), improves);
     await untilNoneHelps(() => unfixed(best), improves);
     await untilNoneHelps(() => unmapped(best), improves);

@@ -70,6 +70,18 @@ const simplerRanges = (ranges: readonly IovaRange[]): (readonly IovaRange[])[] =
   return [...dropped, ...narrowed];
 };
 
+/** Stands for no mapping: all are earlier. */
+const NOTHING = new Handle("");
+
+/** The same place in mappings that were made earlier than the one that the handle means. */
+const mappingsBefore = ({ name, add }: Handle, made: ReadonlySet<string>): Handle[] => {
+  const names = [...made];
+  const earlier = made.has(name) ? names.slice(0, names.indexOf(name)) : names;
+  return earlier
+    .filter((other) => /^(map|copy)\d/.test(other))
+    .map((other) => new Handle(other, "", add));
+};
+
 const simplerHandle = (handle: Handle, type: FieldType, made: ReadonlySet<string>): unknown[] => {
   const isRegion = handle.name.startsWith("buf");
   if (!isRegion && !made.has(handle.name)) {
@@ -78,12 +90,7 @@ const simplerHandle = (handle: Handle, type: FieldType, made: ReadonlySet<string
     return [type === "fd" || type === "s32" ? LOST.fd : LOST.id];
   }
   const simpler: Handle[] = [];
-  if (type === "iova" && !isRegion) {
-    for (const name of made) {
-      if (name === handle.name) break;
-      if (/^(map|copy)/.test(name)) simpler.push(new Handle(name, "", handle.add));
-    }
-  }
+  if (type === "iova" && !isRegion) simpler.push(...mappingsBefore(handle, made));
   if (isRegion && handle.name !== "buf0") {
     simpler.push(new Handle("buf0"), new Handle("buf0", "", handle.add));
   }
@@ -104,7 +111,10 @@ export const simplerValues = (
   made: ReadonlySet<string>,
 ): unknown[] => {
   if (value instanceof Handle) return simplerHandle(value, type, made);
-  if (typeof value === "bigint") return [...inMemory(type, value), ...simplerBigint(type, value)];
+  if (typeof value === "bigint") {
+    const named = type === "iova" ? mappingsBefore(NOTHING, made) : inMemory(type, value);
+    return [...named, ...simplerBigint(type, value)];
+  }
   if (typeof value === "number") return simplerNumber(type, value);
   if (Array.isArray(value)) return simplerRanges(value as readonly IovaRange[]);
   if (type === "hex" && typeof value === "string" && value.length > 2) {

@@ -37,6 +37,25 @@ export const nameMemory = (steps: readonly Step[], platform: Platform): readonly
   });
 };
 
+/** Everything about one page at the beginning of the first region, and mappings of one page. */
+export const flattened = function* (steps: readonly Step[]): Generator<readonly Step[]> {
+  const inFirst = (value: unknown): unknown => (isInMemory(value) ? FIRST_BYTE : value);
+  const atStart = (value: unknown): unknown =>
+    value instanceof Handle && value.add !== 0n && !isInMemory(value)
+      ? new Handle(value.name, value.output)
+      : value;
+  const onePage = (value: unknown, type: FieldType): unknown =>
+    type === "bytes" && typeof value === "bigint" && value !== U64_MAX ? PAGE : value;
+  yield changed(steps, (value, type) => onePage(inFirst(atStart(value)), type));
+  yield changed(steps, (value) => inFirst(atStart(value)));
+  yield changed(steps, inFirst);
+};
+
+const FIRST_BYTE = new Handle("buf0");
+const PAGE = 0x1000n;
+const isInMemory = (value: unknown): boolean =>
+  value instanceof Handle && value.name.startsWith("buf");
+
 /** One region in place of another, and all places in a region moved down to its beginning. */
 export const movedMemory = function* (
   steps: readonly Step[],
