@@ -213,8 +213,8 @@ export const IOAS_IOVA_RANGES = judge<"IOAS_IOVA_RANGES", View>("IOAS_IOVA_RANGE
       return { clause: errno === "EFAULT" ? "RNG-09" : "GEN-15", right: "the struct untouched" };
     }
     if (out.array === undefined || out.array.length === 0) return undefined;
-    const prefix = errno === "EFAULT" && out.array.length <= v.writable;
-    if (prefix && out.array.every((range) => isOneOf(range, v))) return undefined;
+    const fits = errno === "EFAULT" && out.array.length <= v.writable;
+    if (fits && same(out.array, usable(v), out.array.length)) return undefined;
     return { clause: errno === "EFAULT" ? "RNG-09" : "GEN-15", right: "the first ranges, if any" };
   },
   shown: (v, _out, coverage) => {
@@ -234,9 +234,6 @@ const answerOf = (v: View): Answer & { out_iova_alignment: Bytes } => ({
   out_iova_alignment: (v.ioas?.alignment ?? U64_MAX) as Bytes,
   array: usable(v).slice(0, v.capacity),
 });
-
-const isOneOf = (range: IovaRange, v: View): boolean =>
-  usable(v).some(([first, last]) => first <= range[0] && range[1] <= last);
 
 /** RNG-07: the struct and the ranges that fitted. */
 const flawOfShortAnswer = (v: View, out: Answer): Flaw | undefined => {
