@@ -149,6 +149,10 @@ class Machines {
       if (!reason.startsWith("WARNING")) await this.#retire(kind);
       return ended(trace, answers.slice(0, complaint.call), { kind: "complaint", reason });
     }
+    if (status === STATUS.hung) {
+      await this.#retire(kind);
+      return ended(trace, answers, { kind: "crash", reason: "the call does not come back" });
+    }
     if (status === STATUS.workerDied) {
       const reason = `the process of the trace died (wait status ${detail})`;
       return ended(trace, answers, { kind: "inconclusive", reason });

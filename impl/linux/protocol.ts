@@ -8,7 +8,7 @@ export const FRAME = { run: 0x01, hello: 0x81, done: 0x82, answer: 0x83 } as con
 export const RUN_STEPWISE = 1;
 
 /** Why a run did not go to its end; see `enum run_status`. */
-export const STATUS = { ok: 0, workerDied: 1, cannot: 2, exhausted: 3 } as const;
+export const STATUS = { ok: 0, workerDied: 1, cannot: 2, exhausted: 3, hung: 4 } as const;
 
 export const OP = {
   open: 1,

@@ -99,6 +99,17 @@ const launch = (args: readonly string[]): ChildProcess => {
 const LAST_WORDS =
   /^.*?((?:Kernel panic|BUG: |Oops: |KASAN: |kernel BUG at |general protection).*)$/m;
 
+/** Where the CPU was. */
+const PLACE = /RIP: \w+:(\w+)\+0x/;
+
+/** What a kernel that died said, and in which function; undefined: nothing. */
+export const lastWords = (log: string): string | undefined => {
+  const words = LAST_WORDS.exec(log)?.[1];
+  const place = PLACE.exec(log)?.[1];
+  if (words === undefined) return undefined;
+  return `${plain(words)}${place === undefined ? "" : `, in ${place}`}`;
+};
+
 export class Vm {
   readonly #child: ChildProcess;
   readonly #line: Duplex;
@@ -201,8 +212,8 @@ export class Vm {
 
   #lost(by: Gone["by"], reason: string, ended: () => void): void {
     process.off("exit", this.#onExit);
-    const words = LAST_WORDS.exec(this.#log)?.[1]?.trim();
-    this.#gone ??= words === undefined ? { by, reason } : { by: "log", reason: plain(words) };
+    const words = lastWords(this.#log);
+    this.#gone ??= words === undefined ? { by, reason } : { by: "log", reason: words };
     this.#waiting?.(this.#gone);
     ended();
   }

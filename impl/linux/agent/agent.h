@@ -31,6 +31,8 @@ enum run_status {
 	STATUS_CANNOT = 2,
 	/* The buffers of the devices are used up: only a new machine has fresh ones. */
 	STATUS_EXHAUSTED = 3,
+	/* A call does not come back; `detail`: its index. The machine is of no more use. */
+	STATUS_HUNG = 4,
 };
 
 enum op {

@@ -1,4 +1,6 @@
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -21,6 +23,8 @@
 #define STORE_SIZE 8
 #define MAX_SLOTS 65536
 #define MAX_REQUEST (16u << 20)
+/* A call that takes longer hangs. It takes microseconds, or a tenth of a second if it is DMA. */
+#define HANG_MS 10000
 
 static uint8_t request[MAX_REQUEST];
 
@@ -132,7 +136,7 @@ static const uint8_t *receive(int port)
 }
 
 /* Answers are error s32, length u32, bytes. */
-static void work(int port)
+static void work(int port, int life)
 {
 	const uint8_t *end = receive(port);
 	uint32_t id = get32(request), flags = get32(request + 4);
@@ -140,6 +144,7 @@ static void work(int port)
 	uint8_t *at = request + RUN_HEADER;
 
 	shared->id = id;
+	write_all(life, "", 1);
 	catch_faults();
 	if (!make_scratch())
 		give_up(STATUS_CANNOT, 0);
@@ -188,6 +193,27 @@ static void work(int port)
 }
 
 /*
+ * Waits for the worker. It writes a byte when it begins, and its end of the pipe closes when it
+ * ends. Before it begins nothing ticks here: an idle machine sleeps. False: it hangs in a call.
+ */
+static bool await(int life)
+{
+	struct pollfd poller = { .fd = life, .events = POLLIN };
+	uint32_t answered = ~0u;
+	char byte;
+
+	while (read(life, &byte, 1) < 0 && errno == EINTR)
+		;
+	for (;;) {
+		if (poll(&poller, 1, HANG_MS) != 0)
+			return true;
+		if (shared->answered == answered)
+			return false;
+		answered = shared->answered;
+	}
+}
+
+/*
  * Forks a worker that waits for the next run and carries it out: forking it takes its time while
  * the host is still busy with the answer before. False: the host has gone.
  *
@@ -198,6 +224,7 @@ bool serve_trace(int port)
 {
 	uint8_t head[24];
 	int wait_status = 0;
+	int life[2];
 	pid_t worker;
 
 	shared->answered = 0;
@@ -208,11 +235,21 @@ bool serve_trace(int port)
 	shared->log_length = 0;
 	memset(shared->piece_taken, 0, sizeof(shared->piece_taken));
 
-	worker = fork();
-	if (worker == 0)
-		work(port);
-	if (worker < 0 || waitpid(worker, &wait_status, 0) != worker)
+	if (pipe2(life, O_CLOEXEC) != 0)
 		return false;
+	worker = fork();
+	if (worker == 0) {
+		close(life[0]);
+		work(port, life[1]);
+	}
+	close(life[1]);
+	if (worker > 0 && !await(life[0])) {
+		shared->status = STATUS_HUNG;
+		shared->detail = shared->answered;
+	} else if (worker < 0 || waitpid(worker, &wait_status, 0) != worker) {
+		return false;
+	}
+	close(life[0]);
 	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EXIT_HANGUP)
 		return false;
 	if (wait_status != 0) {
