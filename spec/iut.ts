@@ -8,6 +8,7 @@
  */
 import type { Call, Outcome } from "./calls";
 import type { Need } from "./needs";
+import { plainOutcome } from "./outcome";
 import type { Platform } from "./platform";
 import { Resolver } from "./resolve";
 import type { Ending, Trace } from "./trace";
@@ -54,7 +55,7 @@ export const inProcess = (info: IutInfo, boot: (platform: Platform) => Machine):
       const resolver = new Resolver(trace.platform);
       const machine = boot(trace.platform);
       for (const step of trace.steps) {
-        const outcome = machine.call(resolver.resolve(step));
+        const outcome = plainOutcome(machine.call(resolver.resolve(step)));
         resolver.note(step, outcome);
         outcomes.push(outcome);
       }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Call, Outcome } from "./calls";
-import { malformed } from "./outcome";
+import { malformed, plainOutcome } from "./outcome";
 
 const call = (name: string): Call =>
   ({ call: name, proc: 0, thread: 0, fd: 0, in: {} }) as unknown as Call;
@@ -27,6 +27,35 @@ describe("answers that are outcomes", () => {
     ],
   ])("%s %j", (name, outcome) => {
     expect(malformed(call(name), outcome as Outcome)).toBeUndefined();
+  });
+});
+
+describe("plain outcomes", () => {
+  test("keep what was answered when the machine goes on to use the object", () => {
+    const array = [[1n, 2n]];
+    const answer = { errno: 0, out: { array } } as unknown as Outcome;
+    const kept = plainOutcome(answer);
+    array[0] = [7n, 8n];
+    (answer as { errno: unknown }).errno = "EIO";
+    expect(kept).toEqual({ errno: 0, out: { array: [[1n, 2n]] } });
+  });
+
+  test("hold what a getter said once", () => {
+    let asked = 0;
+    const answer = {
+      errno: 0,
+      out: {
+        get length() {
+          return BigInt(++asked);
+        },
+      },
+    };
+    const kept = plainOutcome(answer as unknown as Outcome);
+    expect([kept.out, kept.out]).toEqual([{ length: 1n }, { length: 1n }]);
+  });
+
+  test.each([undefined, null, 7, "ok"])("leave %p to be found malformed", (answer) => {
+    expect(plainOutcome(answer as unknown as Outcome)).toBe(answer);
   });
 });
 

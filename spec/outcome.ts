@@ -4,6 +4,23 @@ import { isErrno } from "./errno";
 import { ABSENT, type FieldType } from "./fields";
 import { U64_MAX } from "./units";
 
+/**
+ * The answer as plain data of the harness's own. A machine may use one object for all its
+ * answers, or answer with getters: what it said is what they held when it said it.
+ */
+export const plainOutcome = (outcome: Outcome): Outcome =>
+  typeof outcome === "object" && outcome !== null ? (plain(outcome) as Outcome) : outcome;
+
+const plain = (value: object): unknown => {
+  if (Array.isArray(value)) return value.map(plainItem);
+  const copy: Record<string, unknown> = { ...value };
+  for (const key in copy) copy[key] = plainItem(copy[key]);
+  return copy;
+};
+
+const plainItem = (value: unknown): unknown =>
+  typeof value === "object" && value !== null ? plain(value) : value;
+
 export interface Malformed {
   readonly expected: string;
   readonly actual: string;

@@ -10,7 +10,7 @@ import { ABSENT, type FieldType } from "./fields";
 import { Handle } from "./handle";
 import type { Platform } from "./platform";
 import type { Step } from "./trace";
-import { wrap64 } from "./units";
+import { type IovaRange, wrap64 } from "./units";
 
 /**
  * What a lost handle resolves to: no object has id 0 (OBJ-02), no file is open at -1, and the
@@ -80,7 +80,9 @@ export class Resolver {
     const args: Record<string, unknown> = { ...absent };
     for (const field in given) {
       const value = given[field];
-      args[field] = value instanceof Handle ? this.#value(value, lost[field] ?? LOST.id) : value;
+      if (value instanceof Handle) args[field] = this.#value(value, lost[field] ?? LOST.id);
+      // A machine that sorts its argument must not sort the trace.
+      else args[field] = Array.isArray(value) ? value.map((range: IovaRange) => [...range]) : value;
     }
     const fd = step.fd ?? -1;
     return {
