@@ -30,6 +30,10 @@ const SUBCOMMAND: Subcommands = {
     const { kernelStatus }: typeof import("./kernel") = require("./kernel");
     return kernelStatus(...args);
   },
+  kernelSmoke: (...args) => {
+    const { kernelSmoke }: typeof import("./kernel-smoke") = require("./kernel-smoke");
+    return kernelSmoke(...args);
+  },
   list: (...args) => {
     const { list }: typeof import("./list") = require("./list");
     return list(...args);

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import type { Io } from "./io";
 import type { JudgeFlags } from "./judge";
 import type { KernelBuildFlags, KernelStatusFlags } from "./kernel";
+import type { KernelSmokeFlags } from "./kernel-smoke";
 import type { ListFlags } from "./list";
 import { PROGRAM, packageVersion } from "./package-root";
 import type { ReplayFlags } from "./replay";
@@ -33,6 +34,7 @@ export interface Subcommands {
   list(what: Listing, flags: ListFlags, io: Io): Promise<number>;
   kernelBuild(flags: KernelBuildFlags, io: Io): Promise<number>;
   kernelStatus(flags: KernelStatusFlags, io: Io): Promise<number>;
+  kernelSmoke(flags: KernelSmokeFlags, io: Io): Promise<number>;
 }
 
 const AFTER_HELP = `
@@ -147,6 +149,14 @@ export const buildProgram = (
     .allowExcessArguments(false)
     .action(async (_: unknown, command: Command) => {
       finish(await subcommands.kernelStatus(command.optsWithGlobals(), io));
+    });
+  kernel
+    .command("smoke")
+    .description("boot it, measure it, and end it under a trace")
+    .allowExcessArguments(false)
+    .option("--kernel <file>", "a vmlinux or bzImage (default: the one built last)")
+    .action(async (_: unknown, command: Command) => {
+      finish(await subcommands.kernelSmoke(command.optsWithGlobals(), io));
     });
   return program;
 };

@@ -140,8 +140,12 @@ class Campaign {
     this.#perPlatform.set(name, (this.#perPlatform.get(name) ?? 0) + 1);
     this.#done++;
     if (finding !== undefined || path % REPEAT_EVERY === 0) {
-      const again = fingerprint(trace, await runTrace(iut, trace));
-      if (again !== print) this.#nondeterministic = `${this.#options.seed}:${path}`;
+      const again = await runTrace(iut, trace);
+      // A run that was cut short, as when somebody ends a VM, tells nothing about the IUT.
+      const whole = [history, again].every(({ ending }) => ending?.kind !== "inconclusive");
+      if (whole && fingerprint(trace, again) !== print) {
+        this.#nondeterministic = `${this.#options.seed}:${path}`;
+      }
     }
     if (finding !== undefined) await this.#fail(history, finding, path);
     onProgress(this.#done, sequences, this.#found.size);

@@ -42,8 +42,8 @@ export interface Gone {
 }
 
 const BOOT_MS = 60_000;
-/** A trace takes milliseconds, or seconds if devices move bytes. */
-export const SILENCE_MS = 30_000;
+/** A trace takes milliseconds, and what hangs the agent mostly notices itself, in less. */
+export const SILENCE_MS = 20_000;
 const MAX_LOG = 64 << 10;
 
 const COMMON = "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic tsc=reliable no_timer_check";
@@ -142,9 +142,11 @@ export class Vm {
       );
       // `close` and not `exit`: by then the log is complete.
       this.#child.once("close", (code, signal) => {
-        const how = signal === null ? `ended with code ${code}` : `was ended by ${signal}`;
+        // What it wrote explains why it gave up, but not why somebody ended it.
         const said = this.#stderr.trim().split("\n").at(-1) ?? "";
-        this.#lost("outside", `QEMU ${how}${said === "" ? "" : `: ${said}`}`, resolve);
+        const why = said === "" ? "" : `: ${said}`;
+        const how = signal === null ? `ended with code ${code}${why}` : `was ended by ${signal}`;
+        this.#lost("outside", `QEMU ${how}`, resolve);
       });
     });
   }

@@ -23,8 +23,11 @@
 #define STORE_SIZE 8
 #define MAX_SLOTS 65536
 #define MAX_REQUEST (16u << 20)
-/* A call that takes longer hangs. It takes microseconds, or a tenth of a second if it is DMA. */
-#define HANG_MS 10000
+/*
+ * A call that does not come back while this passes twice hangs. Calls take microseconds, or a
+ * tenth of a second if they are DMA.
+ */
+#define HANG_MS 4000
 
 static uint8_t request[MAX_REQUEST];
 

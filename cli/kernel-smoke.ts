@@ -1,0 +1,121 @@
+/** `kernel smoke`: boots the kernel and says what it can do, how fast, and what it survives. */
+import { linux, Missing } from "../impl/linux/index";
+import type { LinuxIut } from "../impl/linux/iut";
+import { traceOfPath } from "../properties/campaign";
+import { renderJson } from "../reports/json";
+import { Handle } from "../spec/handle";
+import type { Platform } from "../spec/platform";
+import type { Step } from "../spec/trace";
+import type { Bytes } from "../spec/units";
+import { EXIT, Stop } from "./exit";
+import type { Io } from "./io";
+
+export interface KernelSmokeFlags {
+  readonly json?: true;
+  readonly kernel?: string;
+}
+
+interface Smoke {
+  readonly platform: string;
+  readonly bootMs: number;
+  readonly callsPerSecond: number;
+  readonly tracesPerSecond: number;
+  /** What a trace got whose machine was ended under it, and whether the next one ran. */
+  readonly killed: string;
+  readonly recovered: boolean;
+}
+
+const TRACES = 50;
+const PAIRS = 500;
+const ROUNDS = 10;
+
+export const kernelSmoke = async (flags: KernelSmokeFlags, io: Io): Promise<number> => {
+  const found: Smoke[] = [];
+  const failures: string[] = [];
+  for (const platform of openLinux(flags).platforms) {
+    const iut = openLinux(flags);
+    try {
+      const result = await smoke(iut, platform, io);
+      if (typeof result === "string") failures.push(`${platform.name}: ${result}`);
+      else found.push(result);
+    } finally {
+      await iut.close?.();
+    }
+  }
+  const say = flags.json ? io.stderr : io.stdout;
+  for (const one of found) {
+    say.write(
+      `${one.platform}: first call after ${one.bootMs} ms, ${one.callsPerSecond} calls/s, ` +
+        `${one.tracesPerSecond} traces/s; ended under a trace: ${one.killed}; ` +
+        `the next one ${one.recovered ? "ran" : "did not run"}\n`,
+    );
+  }
+  for (const failure of failures) say.write(`${failure}\n`);
+  if (flags.json) io.stdout.write(renderJson({ found, failures }));
+  return failures.length === 0 && found.every((one) => one.recovered)
+    ? EXIT.conformant
+    : EXIT.failed;
+};
+
+const openLinux = ({ kernel }: KernelSmokeFlags): LinuxIut => {
+  try {
+    return linux(kernel);
+  } catch (error) {
+    if (error instanceof Missing) throw new Stop(EXIT.unavailable, `kernel: ${error.message}`);
+    throw error;
+  }
+};
+
+const fd = new Handle("fd0");
+const OPEN: Step = { call: "OPEN", as: "fd0", in: {} };
+const PAGE = 4096n as Bytes;
+
+/** One address space in which a page comes and goes. */
+const pairs = (count: number): Step[] => {
+  const ioas = new Handle("ioas0");
+  const steps: Step[] = [OPEN, { call: "IOAS_ALLOC", as: "ioas0", fd, in: {} }];
+  for (let i = 0; i < count; i++) {
+    const user_va = new Handle("buf0");
+    const as = `map${i}`;
+    steps.push(
+      { call: "IOAS_MAP", as, fd, in: { flags: 6, ioas_id: ioas, user_va, length: PAGE } },
+      { call: "IOAS_UNMAP", fd, in: { ioas_id: ioas, iova: new Handle(as), length: PAGE } },
+    );
+  }
+  return steps;
+};
+
+const smoke = async (iut: LinuxIut, platform: Platform, io: Io): Promise<Smoke | string> => {
+  const start = io.now();
+  const first = await iut.run({ platform, steps: [OPEN] });
+  if (first.ending !== undefined) return first.ending.reason;
+  const bootMs = Math.round(io.now() - start);
+
+  const batch = { platform, steps: pairs(PAIRS) };
+  const batchMs = await timed(io, ROUNDS, async () => void (await iut.run(batch)));
+
+  const space = { iut, platforms: [platform], length: [30, 60] as const };
+  const traces = Array.from({ length: TRACES }, (_, i) => traceOfPath(space, 1, String(i)));
+  const tracesMs = await timed(io, 1, async () => {
+    for (const trace of traces) if (trace !== undefined) await iut.run(trace);
+  });
+
+  const long = iut.run({ platform, steps: pairs(10_000) });
+  for (const pid of iut.machines()) process.kill(pid, "SIGKILL");
+  const killed = (await long).ending;
+  const next = await iut.run({ platform, steps: [OPEN] });
+  return {
+    platform: platform.name,
+    bootMs,
+    callsPerSecond: Math.round((1000 * ROUNDS * batch.steps.length) / batchMs),
+    tracesPerSecond: Math.round((1000 * TRACES) / tracesMs),
+    killed: killed === undefined ? "it went on" : `${killed.kind}, ${killed.reason}`,
+    recovered: killed !== undefined && next.ending === undefined,
+  };
+};
+
+const timed = async (io: Io, times: number, what: () => Promise<void>): Promise<number> => {
+  const start = io.now();
+  for (let i = 0; i < times; i++) await what();
+  return io.now() - start;
+};
