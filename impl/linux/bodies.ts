@@ -2,13 +2,8 @@
 import type { Call, CallName } from "../../spec/calls";
 import { encodeCall } from "../../spec/uapi/codec";
 import { type IoctlCall, isIoctlCall } from "../../spec/uapi/ioctls";
-import { ByteWriter } from "./byte-writer";
+import type { ByteWriter } from "./byte-writer";
 import { ARRAY, BACKING, ON, OP, PROT } from "./protocol";
-
-export interface Body {
-  readonly op: number;
-  readonly body: Buffer;
-}
 
 interface Place {
   readonly offset: number;
@@ -40,14 +35,12 @@ export const FIXED_BODIES: {
 const ELEMENT = 16;
 const MAX_ELEMENTS = 0x1_0000 / ELEMENT;
 
-const scratch = new ByteWriter();
-
-/** @throws RangeError for an argument that the struct of the call cannot hold */
-export const bodyOf = (call: Call): Body => {
-  const w = scratch.clear();
-  const op = isIoctlCall(call) ? writeIoctl(w, call) : writeOther(w, call);
-  return { op, body: w.done() };
-};
+/**
+ * Writes the body of a call; answers its op.
+ * @throws RangeError for an argument that the struct of the call cannot hold
+ */
+export const writeBody = (w: ByteWriter, call: Call): number =>
+  isIoctlCall(call) ? writeIoctl(w, call) : writeOther(w, call);
 
 const writeIoctl = (w: ByteWriter, call: IoctlCall): number => {
   const { command, bytes, array } = encodeCall(call);

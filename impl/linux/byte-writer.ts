@@ -43,14 +43,28 @@ export class ByteWriter {
     return this;
   }
 
+  /** Writes `width` bytes from `from` again, and zeros up to `total`. */
+  again(from: number, width: number, total: number): this {
+    const at = this.#room(total);
+    this.#bytes.fill(0, at + width, at + total);
+    this.#bytes.copyWithin(at, from, from + width);
+    return this;
+  }
+
+  /** Overwrites a number that was not known when its place was written. */
+  patch32(at: number, value: number): this {
+    this.#bytes.writeUInt32LE(value, at);
+    return this;
+  }
+
+  patch8(at: number, value: number): this {
+    this.#bytes.writeUInt8(value, at);
+    return this;
+  }
+
   /** A copy of everything written so far. */
   done(): Buffer {
     return Buffer.from(this.#bytes.subarray(0, this.#length));
-  }
-
-  clear(): this {
-    this.#length = 0;
-    return this;
   }
 
   /** Where `count` further bytes go; it may replace the buffer, so ask before writing. */

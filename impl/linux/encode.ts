@@ -12,10 +12,10 @@ import { Handle } from "../../spec/handle";
 import type { Platform } from "../../spec/platform";
 import { firstOutput, Resolver } from "../../spec/resolve";
 import type { Step, Trace } from "../../spec/trace";
-import { isIoctlCall } from "../../spec/uapi/ioctls";
-import { LAYOUTS, WIDTH } from "../../spec/uapi/layouts";
+import { VFIO_IOAS_GET } from "../../spec/uapi/flags";
+import { LAYOUTS, type Layout, WIDTH } from "../../spec/uapi/layouts";
 import { wrap64 } from "../../spec/units";
-import { bodyOf, FIXED_BODIES } from "./bodies";
+import { FIXED_BODIES, writeBody } from "./bodies";
 import { ByteWriter } from "./byte-writer";
 import { BACKING, FRAME, IOCTL_HEADER, PROT, RUN_STEPWISE } from "./protocol";
 
@@ -65,23 +65,21 @@ export const encodeRun = (trace: Trace, { id, stepwise }: RunRequest): Buffer =>
     const uses = plan.uses[i];
     writeCall(writer, call, plan.relocations[i] ?? [], storesOf(call, uses));
   });
-  const frame = writer.done();
-  frame.writeUInt32LE(frame.length - 4, 0);
-  return frame;
+  return writer.patch32(0, writer.length - 4).done();
 };
 
 interface Plan {
   readonly slots: number;
   readonly relocations: readonly (readonly Relocation[])[];
   /** Per step, the outputs that are used later. */
-  readonly uses: readonly Uses[];
+  readonly uses: readonly (Uses | undefined)[];
 }
 
 /** Which step each handle means, and so which outputs need a slot. */
 const planSlots = ({ platform, steps }: Trace): Plan => {
   const regions = regionNames(platform);
   const made = new Map<string, { readonly step: number; readonly call: CallName }>();
-  const uses = steps.map(() => new Map<string, number>());
+  const uses: (Map<string, number> | undefined)[] = steps.map(() => undefined);
   let slots = 0;
   const relocations = steps.map((step, i) => {
     const found: Relocation[] = [];
@@ -93,9 +91,10 @@ const planSlots = ({ platform, steps }: Trace): Plan => {
       const outputType = shapeOf(maker.call).out[output];
       if (outputType === undefined || kindOf(outputType) === "other") continue;
       if (kindOf(outputType) !== kindOf(type)) continue;
-      const ofMaker = uses[maker.step];
-      const slot = ofMaker?.get(output) ?? slots++;
-      ofMaker?.set(output, slot);
+      const ofMaker = uses[maker.step] ?? new Map<string, number>();
+      uses[maker.step] = ofMaker;
+      const slot = ofMaker.get(output) ?? slots++;
+      ofMaker.set(output, slot);
       // As in the resolver: constants are for 64-bit numbers only.
       found.push({ ...place, slot, add: kindOf(type) === "wide" ? wrap64(handle.add) : 0n });
     }
@@ -118,43 +117,53 @@ const kindOf = (type: FieldType): Kind => {
 
 const handlesOf = (step: Step): [field: string, type: FieldType, handle: Handle][] => {
   const { in: types } = shapeOf(step.call);
+  const args = step.in as Readonly<Record<string, unknown>>;
   const found: [string, FieldType, Handle][] = [];
   if (step.fd instanceof Handle) found.push(["", "fd", step.fd]);
-  for (const [field, value] of Object.entries(step.in)) {
-    const type = types[field];
-    if (type !== undefined && (value as unknown) instanceof Handle) {
-      found.push([field, type, value as unknown as Handle]);
-    }
+  for (const field in args) {
+    const value = args[field];
+    const type = value instanceof Handle ? types[field] : undefined;
+    if (type !== undefined) found.push([field, type, value as Handle]);
   }
   return found;
 };
 
+const placesOf = (layout: Layout, from: number): ReadonlyMap<string, Place> =>
+  new Map(layout.fields.map(({ name, offset, type }) => [name, at(from + offset, WIDTH[type])]));
+
+const at = (offset: number, width: number): Place => ({ offset, width });
+
+/** Where the fields of a struct stand in an answer, and the arguments of an ioctl in its body. */
+const FIELDS = new Map<string, ReadonlyMap<string, Place>>();
+const ARGUMENTS = new Map<string, ReadonlyMap<string, Place>>();
+for (const [call, layout] of Object.entries(LAYOUTS)) {
+  FIELDS.set(call, placesOf(layout, 0));
+  const file = at(0, 4);
+  ARGUMENTS.set(call, new Map([...placesOf(layout, IOCTL_HEADER), ["", file], ["devfd", file]]));
+}
+
 /** Where an argument stands in the body of its call; "" is the file that the call is made on. */
-const placeOf = (call: CallName, field: string): Place | undefined => {
-  const fixed = FIXED_BODIES[call];
-  if (fixed !== undefined) return fixed[field];
-  if (!(call in LAYOUTS)) return undefined;
-  if (field === "" || field === "devfd") return { offset: 0, width: 4 };
-  const layout = LAYOUTS[call as keyof typeof LAYOUTS];
-  const found = layout.fields.find(({ name }) => name === field);
-  return found && { offset: IOCTL_HEADER + found.offset, width: WIDTH[found.type] };
-};
+const placeOf = (call: CallName, field: string): Place | undefined =>
+  FIXED_BODIES[call]?.[field] ?? ARGUMENTS.get(call)?.get(field);
 
 interface Store extends Place {
   readonly slot: number;
 }
 
-const storesOf = (call: Call, uses: Uses | undefined): Store[] =>
-  [...(uses ?? [])].flatMap(([output, slot]) => {
-    // Like decodeOutputs: only GET answers anything.
-    if (call.call === "VFIO_IOAS" && call.in.op !== 0) return [];
-    if (!isIoctlCall(call)) {
-      const offset = call.call === "PROC_STATUS" && output === "VmLck_pages" ? 4 : 0;
-      return [{ offset, width: 4, slot }];
-    }
-    const field = LAYOUTS[call.call].fields.find(({ name }) => name === output);
-    return field === undefined ? [] : [{ offset: field.offset, width: WIDTH[field.type], slot }];
-  });
+const NO_STORES: readonly Store[] = [];
+
+const storesOf = (call: Call, uses: Uses | undefined): readonly Store[] => {
+  // Like decodeOutputs: only GET answers anything.
+  const isMute = call.call === "VFIO_IOAS" && call.in.op !== VFIO_IOAS_GET;
+  if (uses === undefined || uses.size === 0 || isMute) return NO_STORES;
+  const stores: Store[] = [];
+  for (const [output, slot] of uses) {
+    const second = call.call === "PROC_STATUS" && output === "VmLck_pages";
+    const place = FIELDS.get(call.call)?.get(output) ?? at(second ? 4 : 0, 4);
+    stores.push({ ...place, slot });
+  }
+  return stores;
+};
 
 const writeCall = (
   writer: ByteWriter,
@@ -162,12 +171,20 @@ const writeCall = (
   relocations: readonly Relocation[],
   stores: readonly Store[],
 ): void => {
-  const { op, body } = bodyOf(call);
-  writer.u8(op).u8(relocations.length).u8(stores.length).u8(0).u32(body.length).put(body);
+  const start = writer.length;
+  writer.u8(0).u8(relocations.length).u8(stores.length).u8(0).u32(0);
+  const body = writer.length;
+  const op = writeBody(writer, call);
+  writer.patch8(start, op).patch32(start + 4, writer.length - body);
   for (const { offset, width, slot, add } of relocations) {
-    const lost = new Uint8Array(8);
-    lost.set(body.subarray(offset, offset + width));
-    writer.u16(offset).u8(width).u8(0).u32(slot).u64(add).put(lost);
+    // What stands there now is what the handle is when it is lost.
+    writer
+      .u16(offset)
+      .u8(width)
+      .u8(0)
+      .u32(slot)
+      .u64(add)
+      .again(body + offset, width, 8);
   }
   for (const { offset, width, slot } of stores) writer.u16(offset).u8(width).u8(0).u32(slot);
 };
