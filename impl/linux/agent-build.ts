@@ -5,6 +5,7 @@ import path from "node:path";
 import { initramfsOf } from "./initramfs";
 import { keyOf } from "./store";
 
+const COMPILER = "gcc";
 const FLAGS = ["-O2", "-static", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror"];
 
 /** Something that is needed and not there; the message says how to get it. */
@@ -27,7 +28,7 @@ export const agentInitramfs = (cache: string, folder = AGENT): string => {
   const program = path.join(target, `agent.${process.pid}`);
   const sources = names.filter((name) => name.endsWith(".c")).map((n) => path.join(folder, n));
   try {
-    const gcc = spawnSync("gcc", [...FLAGS, "-o", program, ...sources], { encoding: "utf8" });
+    const gcc = spawnSync(COMPILER, [...FLAGS, "-o", program, ...sources], { encoding: "utf8" });
     if (gcc.error !== undefined) {
       throw new Missing("no C compiler for the agent: apt-get install gcc libc6-dev");
     }

@@ -1,5 +1,5 @@
 /** Builds the kernel under test: from Debian's source package, or from a folder of the user's. */
-import { spawn, spawnSync } from "node:child_process";
+import { type SpawnSyncOptions, spawn, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { agentInitramfs, Missing } from "./agent-build";
@@ -39,6 +39,7 @@ const NEEDED: readonly [debianPackage: string, sign: string][] = [
   ["seabios", "/usr/share/seabios/bios-256k.bin"],
   ["ipxe-qemu", "/usr/lib/ipxe/qemu/efi-virtio.rom"],
 ];
+const APT = "apt-get";
 const SOURCE_PACKAGE = "linux-source-6.12";
 
 export const isInstalled = (sign: string): boolean =>
@@ -68,20 +69,15 @@ export const buildKernel = async (options: BuildOptions): Promise<StoredKernel> 
 /** Root on Debian gets what is missing; anybody else gets the command. */
 const provide = (missing: readonly string[], say: (line: string) => void): void => {
   if (missing.length === 0) return;
-  const command = `apt-get install --no-install-recommends ${missing.join(" ")}`;
-  if (!isInstalled("apt-get") || process.getuid?.() !== 0) {
+  const command = `${APT} install --no-install-recommends ${missing.join(" ")}`;
+  if (!isInstalled(APT) || process.getuid?.() !== 0) {
     throw new Missing(`missing: ${missing.join(", ")}; on Debian: ${command}`);
   }
   say(`installing ${missing.join(", ")}`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const options = {
-    env,
-    stdio: ["ignore", "ignore", "inherit"] as const,
-    encoding: "utf8" as const,
-  };
-  spawnSync("apt-get", ["update"], { ...options, stdio: [...options.stdio] });
-  const install = ["install", "-y", "--no-install-recommends", ...missing];
-  const apt = spawnSync("apt-get", install, { ...options, stdio: [...options.stdio] });
+  const options: SpawnSyncOptions = { env, stdio: ["ignore", "ignore", "inherit"] };
+  spawnSync(APT, ["update"], options);
+  const apt = spawnSync(APT, ["install", "-y", "--no-install-recommends", ...missing], options);
   if (apt.status !== 0) throw new Missing(`this failed: ${command}`);
 };
 
