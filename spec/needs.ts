@@ -10,6 +10,7 @@ export const NEEDS = {
   "mixed-iommus": "two IOMMUs whose domains cannot serve each other's devices",
   "unfit-device": "a device that must be refused: incoherent, groupless, without MSI isolation",
   dma: "a device that really reads and writes memory through its IOMMU",
+  "dma-result": "a device that tells what its reads brought, and when it was blocked",
   translate: "a probe that walks the page table of one domain",
   "page-refs": "a probe that counts the pins of a page",
   "self-report": "a log in which the implementation reports errors of its own (WARN, BUG, KASAN)",

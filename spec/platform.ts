@@ -92,7 +92,7 @@ export const offersOf = (platform: Platform): ReadonlySet<Need> => {
     "self-report",
   ]);
   offers.add(platform.frontEnd);
-  if (platform.frontEnd === "vfio") offers.add("dma");
+  if (platform.frontEnd === "vfio") offers.add("dma").add("dma-result");
   const groups = platform.devices.map((device) => device.group);
   if (groups.some((group, i) => group !== null && groups.indexOf(group) !== i)) {
     offers.add("multi-device-group");

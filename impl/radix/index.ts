@@ -14,6 +14,7 @@ export const radix: Iut = inProcess(
       "unfit-device",
       "large-iommu-page",
       "dma",
+      "dma-result",
       "translate",
       "page-refs",
       "proc-status",

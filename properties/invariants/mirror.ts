@@ -143,7 +143,7 @@ const I_22: Invariant = {
 const I_24: Invariant = {
   id: "I-24",
   statement: "A device reads what the process sees in the mapped memory.",
-  needs: ["dma"],
+  needs: ["dma", "dma-result"],
   clauses: ["MAP-23"],
   on: {
     DMA: (call, { errno, out }, ledger) => {
@@ -188,7 +188,7 @@ const I_25: Invariant = {
 const I_27: Invariant = {
   id: "I-27",
   statement: "What is mapped without WRITEABLE can be written by no device.",
-  needs: [],
+  needs: ["translate"],
   clauses: ["DOM-09"],
   on: {
     TRANSLATE: whenWalked((walk) => verdict(walk.writable, walk.pieces)),

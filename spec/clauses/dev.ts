@@ -69,7 +69,7 @@ export const DEV = [
     statement: "A device that is bound but not attached cannot reach memory.",
     basis: { rule: "D" },
     source: ["iommufd.rst", "device.c iommufd_device_bind"],
-    needs: ["vfio", "dma"],
+    needs: ["vfio", "dma", "dma-result"],
     sides: ["success"],
   },
   {

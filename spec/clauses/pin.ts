@@ -54,7 +54,7 @@ export const PIN = [
       "page is neither unpinned nor pinned again.",
     basis: { rule: "T" },
     source: ["selftest iommufd.c two_domains", "pages.c iopt_area_unfill_domain"],
-    needs: ["page-refs"],
+    needs: ["page-refs", "mixed-iommus"],
     sides: ["success"],
   },
   {
