@@ -112,7 +112,8 @@ class Machines {
 
   async #machine(kind: MachineKind): Promise<Vm | string> {
     const up = this.#up.get(kind);
-    if (up !== undefined) return up;
+    if (up?.isGone === false) return up;
+    await this.#retire(kind);
     const known = this.#unavailable.get(kind);
     if (known !== undefined) return known;
     const { kernel, initramfs, kvm } = this.#image;

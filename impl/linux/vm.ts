@@ -64,6 +64,9 @@ const VT_D = [
  */
 const SKIP_WAITING = ["-icount", "shift=5,sleep=off"] as const;
 
+const skipsWaiting = ({ kind, kvm }: Pick<VmOptions, "kind" | "kvm">): boolean =>
+  kind === "vt-d" && !kvm;
+
 export const QEMU = "qemu-system-x86_64";
 
 export const qemuArguments = ({ kind, kernel, initramfs, kvm }: VmOptions): string[] => {
@@ -80,7 +83,7 @@ export const qemuArguments = ({ kind, kernel, initramfs, kvm }: VmOptions): stri
     ...["-device", "virtio-serial-pci,max_ports=2,disable-legacy=on"],
     ...["-chardev", "socket,id=agent,fd=3", "-device", "virtserialport,chardev=agent,nr=1"],
     ...(isVtd ? VT_D : []),
-    ...(isVtd && !kvm ? SKIP_WAITING : []),
+    ...(skipsWaiting({ kind, kvm }) ? SKIP_WAITING : []),
   ];
 };
 
@@ -115,6 +118,8 @@ export class Vm {
   readonly #line: Duplex;
   readonly #reader = new FrameReader();
   readonly #onExit: () => void;
+  /** A clock that jumps ahead never lets QEMU sleep: between runs it is stopped altogether. */
+  readonly #pauses: boolean;
   readonly #ended: Promise<void>;
   #log = "";
   #stderr = "";
@@ -125,6 +130,7 @@ export class Vm {
 
   private constructor(options: VmOptions) {
     this.#child = launch(qemuArguments(options));
+    this.#pauses = skipsWaiting(options);
     this.#line = this.#child.stdio[3] as Duplex;
     this.#onExit = () => void this.#child.kill("SIGKILL");
     process.once("exit", this.#onExit);
@@ -167,12 +173,21 @@ export class Vm {
     return this.#child.pid;
   }
 
+  /** True when it ended while nothing ran: the next trace needs another one. */
+  get isGone(): boolean {
+    return this.#gone !== undefined;
+  }
+
   async run(request: Buffer): Promise<Reply> {
     this.#answers = [];
-    if (this.#gone === undefined) this.#line.write(request);
+    if (this.#gone === undefined) {
+      if (this.#pauses) this.#child.kill("SIGCONT");
+      this.#line.write(request);
+    }
     const silence = `no answer within ${SILENCE_MS / 1000} s`;
     const event = await this.#next(SILENCE_MS, silence);
     if ("by" in event) return { kind: "gone", why: event, answers: this.#answers };
+    if (this.#pauses) this.#child.kill("SIGSTOP");
     return { kind: "done", done: parseDone(event.payload) };
   }
 
