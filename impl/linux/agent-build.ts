@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { initramfsOf } from "./initramfs";
-import { keyOf } from "./store";
+import { keyOf, ownFile } from "./store";
 
 const COMPILER = "gcc";
 const FLAGS = ["-O2", "-static", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror"];
@@ -11,10 +11,8 @@ const FLAGS = ["-O2", "-static", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextr
 /** Something that is needed and not there; the message says how to get it. */
 export class Missing extends Error {}
 
-const AGENT = path.join(__dirname, "agent");
-
 /** @throws Missing when there is no compiler, or it fails */
-export const agentInitramfs = (cache: string, folder = AGENT): string => {
+export const agentInitramfs = (cache: string, folder = ownFile("agent")): string => {
   if (!fs.existsSync(folder)) throw new Missing(`the agent's sources are not at ${folder}`);
   const names = fs.readdirSync(folder).sort();
   const key = keyOf(

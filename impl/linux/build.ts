@@ -7,6 +7,7 @@ import {
   keyOf,
   keyOfFile,
   makeCurrent,
+  ownFile,
   type StoredKernel,
   storedKernel,
   storeKernel,
@@ -23,7 +24,6 @@ export interface BuildOptions {
 }
 
 const DEBIAN_TARBALL = "/usr/src/linux-source-6.12.tar.xz";
-const FRAGMENT = path.join(__dirname, "kernel.config");
 
 /** Debian's packages, with a file or program that shows that each is there. */
 const NEEDED: readonly [debianPackage: string, sign: string][] = [
@@ -82,7 +82,7 @@ const provide = (missing: readonly string[], say: (line: string) => void): void 
 };
 
 const readFragments = ({ fragment }: BuildOptions): string => {
-  const own = fs.readFileSync(FRAGMENT, "utf8");
+  const own = fs.readFileSync(ownFile("kernel.config"), "utf8");
   if (fragment === undefined) return own;
   try {
     return `${own}\n${fs.readFileSync(fragment, "utf8")}`;

@@ -10,6 +10,12 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 
+/** What is not TypeScript stays in impl/linux; compiled code is three folders down, in dist. */
+export const ownFile = (name: string): string =>
+  [path.join(__dirname, name), path.join(__dirname, "../../../impl/linux", name)].find((file) =>
+    fs.existsSync(file),
+  ) ?? path.join(__dirname, name);
+
 export interface KernelInfo {
   /** What it calls itself: "6.12.117". */
   readonly release: string;
