@@ -23,7 +23,8 @@ const reasonOf = (error: unknown): string => {
  * Writes to a temporary name in the same folder and renames, so that a reader, and a run that
  * is killed, never leaves half a file.
  */
-export const writeWhole = (file: string, text: string): void => {
+export const writeWhole = (given: string, text: string): void => {
+  const file = realTarget(given);
   const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.tmp`);
   try {
     fs.writeFileSync(temporary, text);
@@ -32,6 +33,16 @@ export const writeWhole = (file: string, text: string): void => {
     fs.rmSync(temporary, { force: true });
     throw new Stop(EXIT.badConfig, `cannot write ${file}: ${reasonOf(error)}`);
   }
+};
+
+/** Where a write goes: behind a link, and never onto a device, a pipe or a folder. */
+const realTarget = (file: string): string => {
+  if (!fs.existsSync(file)) return file;
+  const target = fs.realpathSync(file);
+  if (!fs.statSync(target).isFile()) {
+    throw new Stop(EXIT.badConfig, `cannot write ${file}: is no regular file; name another one`);
+  }
+  return target;
 };
 
 /** Makes sure, before a long run, that files can be written there afterwards. */
@@ -53,6 +64,7 @@ export const mustBeWritableFile = (file: string, flag: string): void => {
   if (fs.statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) {
     throw new Stop(EXIT.badConfig, `cannot write ${file}: is a folder; add a file name in ${flag}`);
   }
+  realTarget(file);
 };
 
 /** The text of an input file. `given` is what the user wrote, for the message. */

@@ -1,10 +1,10 @@
 /** From an IUT spec of the command line to an IUT. */
 import fs from "node:fs";
 import path from "node:path";
+import { guarded } from "../properties/guard";
 import { type Iut, inProcess } from "../spec/iut";
 import { isNeed, NEEDS } from "../spec/needs";
 import { EXIT, firstLine, Stop } from "./exit";
-import { guarded } from "./guard";
 import { loadMutant, mutantNames } from "./mutant";
 import { didYouMean } from "./near";
 import { packageVersion } from "./package-root";

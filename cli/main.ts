@@ -116,5 +116,16 @@ const leave = (exit: number): void => {
 };
 
 if (require.main === module) {
-  void main(process.argv.slice(2), processIo()).then(leave);
+  // An IUT in this process may end it: that must not look like a conformant run.
+  let done = false;
+  process.on("exit", () => {
+    if (done) return;
+    process.stderr.write("iommufd-conformance: the IUT ended the process; nothing was judged\n");
+    process.exitCode = EXIT.unavailable;
+  });
+  const finish = (exit: number): void => {
+    done = true;
+    leave(exit);
+  };
+  void main(process.argv.slice(2), processIo()).then(finish);
 }

@@ -13,6 +13,7 @@ import { type Signature, signatureOf } from "../spec/verdict";
 import { traceArbitrary } from "./arbitrary/trace-arbitrary";
 import { concludeRun, statementOf } from "./conclude";
 import { covers, type Expectation } from "./expectation";
+import { guarded } from "./guard";
 import { Health } from "./health";
 import { fingerprint, HistoryHash } from "./history-hash";
 import { InvariantTally } from "./invariants/watch";
@@ -46,7 +47,7 @@ interface Found {
 }
 
 export const runCampaign = async (options: CampaignOptions): Promise<Results> => {
-  const campaign = new Campaign(options);
+  const campaign = new Campaign({ ...options, iut: guarded(options.iut) });
   await campaign.replayCorpus();
   await campaign.explore();
   return campaign.results();
@@ -77,10 +78,15 @@ class Campaign {
     const { iut, profile, corpus } = this.#options;
     for (const { name, capsule } of corpus) {
       if (this.#mustStop()) return;
-      const { history, finding } = await replayTrace(iut, capsule.history.trace, profile);
+      const { trace } = capsule.history;
+      // A capsule of another IUT may need what this one lacks.
+      if (!iut.info.capabilities.includes(trace.platform.frontEnd)) continue;
+      const { history, finding } = await replayTrace(iut, trace, profile);
       if (finding === undefined) continue;
       const { seed, path } = capsule.found;
-      this.#keep(history, finding, `${seed}:${path}`, () => name);
+      const same = keyOf(signatureOf(finding.deviation)) === keyOf(signatureOf(capsule.deviation));
+      if (same) this.#keep(history, finding, `${seed}:${path}`, () => name);
+      else await this.#fail(history, finding, seed, path);
     }
   }
 
@@ -147,13 +153,15 @@ class Campaign {
         this.#nondeterministic = `${this.#options.seed}:${path}`;
       }
     }
-    if (finding !== undefined) await this.#fail(history, finding, path);
+    if (finding !== undefined) {
+      await this.#fail(history, finding, this.#options.seed, String(path));
+    }
     onProgress(this.#done, sequences, this.#found.size);
   }
 
   /** Shrinks a failure and saves it at once, unless one like it is there already. */
-  async #fail(history: History, finding: Finding, path: number): Promise<void> {
-    const { iut, iutSpec, profile, version, seed, clauses, saveCapsule } = this.#options;
+  async #fail(history: History, finding: Finding, seed: number, path: string): Promise<void> {
+    const { iut, iutSpec, profile, version, clauses, saveCapsule } = this.#options;
     if (!finding.deviation.clauses.some((id) => clauses.has(id))) return;
     const signature = signatureOf(finding.deviation);
     const known = this.#found.get(keyOf(signature));
@@ -181,7 +189,7 @@ class Campaign {
     // An IUT that fails only now and then may fail to fail here: then the original is the best.
     const [best, at] =
       minimal.finding === undefined ? [history, finding] : [minimal.history, minimal.finding];
-    const found = { version, seed, path: String(path) };
+    const found = { version, seed, path };
     const { step, deviation } = at;
     const kept = this.#keep(best, at, `${seed}:${path}`, () =>
       saveCapsule({ iut: iutSpec, profile, deviation, step, history: best, found }),

@@ -9,9 +9,10 @@
  * and the capsule as JSON, so that a red run of CI can be replayed from its log alone.
  */
 import type { Capsule } from "../spec/capsule";
-import { FAMILIES } from "../spec/clauses/registry";
+import { CLAUSES, FAMILIES } from "../spec/clauses/registry";
 import type { Iut } from "../spec/iut";
 import { encodeCapsule } from "../spec/json/trace";
+import type { Need } from "../spec/needs";
 import { PLATFORMS, type Platform } from "../spec/platform";
 import type { Failure, Results } from "../spec/results";
 import type { Profile } from "../spec/verdict";
@@ -35,7 +36,9 @@ export interface ConformanceOptions {
 interface JestLike {
   readonly describe: (name: string, body: () => void) => void;
   readonly beforeAll: (body: () => Promise<void>, timeoutMs?: number) => void;
-  readonly test: (name: string, body: () => void) => void;
+  readonly test: ((name: string, body: () => void) => void) & {
+    readonly skip: (name: string, body: () => void) => void;
+  };
 }
 
 /** Registers the tests. To be called at the top level of a test file. */
@@ -49,15 +52,36 @@ export const conformanceTests = (iut: Iut, options: ConformanceOptions = {}): vo
     }, options.timeoutMs ?? 120_000);
 
     for (const [family, title] of Object.entries(FAMILIES)) {
-      test(`${family}: ${title}`, () => {
+      const own = CLAUSES.filter(
+        ({ id, sides }) => id.startsWith(`${family}-`) && sides.length > 0,
+      );
+      const lacking = new Set(own.flatMap(({ needs }) => needs.filter((need) => !can(iut, need))));
+      const isReachable = own.some(({ needs }) => needs.every((need) => can(iut, need)));
+      if (own.length === 0) continue;
+      // Unsupported is not passed: a family that cannot be reached is skipped and says why.
+      const run = isReachable ? test : test.skip;
+      const why = isReachable ? "" : ` (needs ${[...lacking].join(", ")})`;
+      run(`${family}: ${title}${why}`, () => {
         refuse(results, capsules, ({ clause }) => clause.startsWith(`${family}-`));
       });
     }
     test("invariants over all answers", () => {
       refuse(results, capsules, ({ clause }) => clause.startsWith("I-"));
     });
+    test("the run as a whole says enough", () => {
+      if (results === undefined) throw new Error("the campaign did not run");
+      const { verdict, reason } = results;
+      if (verdict !== "pass" && verdict !== "fail") throw new Error(inert(`${verdict}: ${reason}`));
+    });
   });
 };
+
+const can = (iut: Iut, need: Need): boolean => iut.info.capabilities.includes(need);
+
+/** Text of an IUT must not drive the terminal of whoever reads the log. */
+const inert = (text: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the purpose.
+  text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, "\ufffd");
 
 const runOnce = (
   iut: Iut,
@@ -94,7 +118,7 @@ const refuse = (
   if (results === undefined) throw new Error("the campaign did not run");
   const failures = results.failures.filter(mine);
   if (failures.length === 0) return;
-  throw new Error(failures.map((failure) => explain(failure, capsules)).join("\n\n"));
+  throw new Error(inert(failures.map((failure) => explain(failure, capsules)).join("\n\n")));
 };
 
 const explain = (failure: Failure, capsules: ReadonlyMap<string, Capsule>): string => {

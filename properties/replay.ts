@@ -37,7 +37,7 @@ export const replayTrace = async (iut: Iut, trace: Trace, profile: Profile): Pro
 export const stepRows = (history: History, finding: Finding | undefined): StepRow[] => {
   const { trace, outcomes, ending } = history;
   const resolver = new Resolver(trace.platform);
-  return trace.steps.map((step, i) => {
+  const rows = trace.steps.map((step, i): StepRow => {
     const outcome = outcomes[i];
     const deviates = finding?.step === i;
     const row = { step: i, call: showStep(resolver.resolve(step), step.as), deviates };
@@ -47,10 +47,19 @@ export const stepRows = (history: History, finding: Finding | undefined): StepRo
     }
     resolver.note(step, outcome);
     const answered = showOutcome(outcome);
-    if (!deviates) return { ...row, expected: answered, actual: answered };
-    const { expected, actual } = finding.deviation;
-    return { ...row, expected, actual: actual === "" ? answered : actual };
+    if (deviates) {
+      const { expected, actual } = finding.deviation;
+      return { ...row, expected, actual: actual === "" ? answered : actual };
+    }
+    const judged = finding === undefined || i < finding.step;
+    return { ...row, expected: judged ? answered : "not judged", actual: answered };
   });
+  // What breaks when the machine is booted or put away belongs to no call.
+  if (finding !== undefined && finding.step >= rows.length) {
+    const { expected, actual } = finding.deviation;
+    rows.push({ step: finding.step, call: "(end of the trace)", expected, actual, deviates: true });
+  }
+  return rows;
 };
 
 const showStep = (call: Call, as: string | undefined): string => {

@@ -88,8 +88,10 @@ const HEADLINES: Readonly<Record<Verdict, string>> = {
   error: "The harness broke",
 };
 
-export const headline = (results: Results): string =>
-  results.exitCode === 130 ? "Interrupted" : HEADLINES[results.verdict];
+export const headline = (results: Results): string => {
+  if (results.exitCode === 130) return "Interrupted";
+  return results.exitCode === 69 ? "IUT unavailable" : HEADLINES[results.verdict];
+};
 
 /** The reason without the words that the headline has said already. */
 export const whyOf = (results: Results): string => {

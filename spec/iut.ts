@@ -55,7 +55,11 @@ export const inProcess = (info: IutInfo, boot: (platform: Platform) => Machine):
       const resolver = new Resolver(trace.platform);
       const machine = boot(trace.platform);
       for (const step of trace.steps) {
-        const outcome = plainOutcome(machine.call(resolver.resolve(step)));
+        const answer: unknown = machine.call(resolver.resolve(step));
+        if (answer instanceof Promise) {
+          throw new Error("call() answered a promise; a machine in this process answers at once");
+        }
+        const outcome = plainOutcome(answer as Outcome);
         resolver.note(step, outcome);
         outcomes.push(outcome);
       }

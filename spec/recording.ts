@@ -90,6 +90,8 @@ const readLine = (line: string, file: string, lineNumber: number): Recording => 
   if (!isObject(json) || typeof json["trace"] !== "string" || !Array.isArray(json["steps"])) {
     throw fail("", "not a recorded trace: needs trace, platform, memory and steps");
   }
+  const stranger = Object.keys(json).find((key) => !TRACE_KEYS.has(key));
+  if (stranger !== undefined) throw fail(stranger, "unknown field");
   const platform = recordedPlatform(json["platform"], json["memory"], fail);
   const steps = json["steps"].map((step: unknown, i) => {
     const at = `step ${i}`;
@@ -99,6 +101,9 @@ const readLine = (line: string, file: string, lineNumber: number): Recording => 
   return { name: json["trace"], platform, steps };
 };
 
+const TRACE_KEYS = new Set(["trace", "generator", "platform", "memory", "steps"]);
+const STEP_KEYS = new Set(["op", "fd", "in", "errno", "rc", "out"]);
+
 type Fail = (where: string, what: string) => DataError;
 
 /** VFIO_UNMAP_DMA cuts before it fails (VCC-16); a response fault undoes nothing (GEN-16). */
@@ -107,6 +112,8 @@ const changesOnFailure = (op: string, step: Json): boolean =>
   (op === "RAW" && isObject(step["in"]) && step["in"]["readonly"] === true);
 
 const readStep = (step: Json, op: string, fail: Fail): RecordedStep => {
+  const stranger = Object.keys(step).find((key) => !STEP_KEYS.has(key));
+  if (stranger !== undefined) throw fail(`, ${stranger}`, "unknown field");
   const errno = step["errno"];
   if (errno !== 0 && (typeof errno !== "string" || !isErrno(errno))) {
     throw fail(", errno", `unknown errno ${JSON.stringify(errno)}`);

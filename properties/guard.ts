@@ -5,7 +5,6 @@
  */
 import type { Iut, Run } from "../spec/iut";
 import type { Trace } from "../spec/trace";
-import { firstLine } from "./exit";
 
 export const guarded = (iut: Iut): Iut => ({
   info: iut.info,
@@ -43,6 +42,9 @@ const checked = (answer: unknown, trace: Trace): Run => {
     ? { outcomes, ending: { kind, reason } }
     : crash(outcomes, "run() gave an ending that is no {kind, reason}");
 };
+
+const firstLine = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).trim().split("\n", 1)[0] ?? "";
 
 const crash = (outcomes: Run["outcomes"], reason: string): Run => ({
   outcomes,
