@@ -9,11 +9,11 @@ const main = async (): Promise<void> => {
     process.stdout.write(`${JSON.stringify({ harness: stages }, null, 2)}\n`);
     return;
   }
-  for (const { stage, callsPerSecond, microsecondsPerCall } of stages) {
-    const rate = callsPerSecond.toLocaleString("en").padStart(10);
-    process.stdout.write(
-      `${stage.padEnd(22)} ${rate} calls/s ${microsecondsPerCall} µs per call\n`,
-    );
+  for (const row of stages) {
+    const rate = row.callsPerSecond.toLocaleString("en").padStart(8);
+    const elapsed = row.callsPerSecondElapsed.toLocaleString("en");
+    const cpu = `${rate} judged calls per CPU second (${row.microsecondsPerCall} µs each)`;
+    process.stdout.write(`${row.stage.padEnd(21)} ${cpu}, ${elapsed} elapsed\n`);
   }
 };
 

@@ -33,8 +33,7 @@ class Mixer {
         this.number(value);
         return;
       case "bigint":
-        this.number(Number(value & 0xffff_ffffn));
-        this.number(Number(value >> 32n) | 0);
+        this.#wide(value);
         return;
       case "string":
         this.text(value);
@@ -42,6 +41,14 @@ class Mixer {
       case "object":
         if (value !== null) this.#fields(value);
     }
+  }
+
+  /** Both halves; most numbers are small enough to be split without making new bigints. */
+  #wide(value: bigint): void {
+    const isSafe = value >= 0n && value <= 0x1f_ffff_ffff_ffffn;
+    const low = isSafe ? Number(value) : Number(BigInt.asUintN(32, value));
+    this.number(low | 0);
+    this.number(isSafe ? low / 2 ** 32 : Number(value >> 32n));
   }
 
   #fields(value: object): void {
@@ -74,7 +81,9 @@ const CALL_NUMBER = Object.fromEntries(CALL_NAMES.map((call, i) => [call, i])) a
 export const fingerprint = (trace: Trace, run: Run): string => {
   const mixer = new Mixer();
   mixer.text(trace.platform.name);
-  for (const [i, step] of trace.steps.entries()) {
+  for (let i = 0; i < trace.steps.length; i++) {
+    const step = trace.steps[i];
+    if (step === undefined) break;
     mixer.number(CALL_NUMBER[step.call]);
     mixer.value(step.fd);
     mixer.value(step.in);

@@ -8,18 +8,23 @@ import { U64_MAX } from "./units";
  * The answer as plain data of the harness's own. A machine may use one object for all its
  * answers, or answer with getters: what it said is what they held when it said it.
  */
-export const plainOutcome = (outcome: Outcome): Outcome =>
-  typeof outcome === "object" && outcome !== null ? (plain(outcome) as Outcome) : outcome;
-
-const plain = (value: object): unknown => {
-  if (Array.isArray(value)) return value.map(plainItem);
-  const copy: Record<string, unknown> = { ...value };
-  for (const key in copy) copy[key] = plainItem(copy[key]);
-  return copy;
+export const plainOutcome = (outcome: Outcome): Outcome => {
+  if (typeof outcome !== "object" || outcome === null) return outcome;
+  const { errno, out } = outcome;
+  if (out === undefined) return { errno };
+  return { errno, out: plain(out) } as Outcome;
 };
 
-const plainItem = (value: unknown): unknown =>
-  typeof value === "object" && value !== null ? plain(value) : value;
+const plain = (value: unknown): unknown => {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(plain);
+  const copy: Record<string, unknown> = { ...value };
+  for (const key in copy) {
+    const item = copy[key];
+    if (typeof item === "object") copy[key] = plain(item);
+  }
+  return copy;
+};
 
 export interface Malformed {
   readonly expected: string;
