@@ -37,10 +37,11 @@ export const allocIova = (room: Room, userVa: bigint, length: bigint): bigint | 
   const search = (start: bigint, last: bigint): bigint | undefined => {
     const from = place(start, last);
     if (from === undefined) return undefined;
-    return findInHoles(room.areas, from, last, (holeStart, holeLast) => {
-      const at = place(holeStart, holeLast);
-      return at === undefined ? undefined : findInHoles(room.reserved, at, holeLast, place);
-    });
+    // Placed once, in what areas and reservations leave together: placing is not monotone, a
+    // higher start can give a lower address.
+    return findInHoles(room.areas, from, last, (holeStart, holeLast) =>
+      findInHoles(room.reserved, holeStart, holeLast, place),
+    );
   };
 
   const first = room.pageSize;
