@@ -37,6 +37,17 @@ const ranges = fc.array(
 );
 
 describe("allocIova", () => {
+  test("places once, where areas and reservations leave room together", () => {
+    const room = roomOf({
+      areas: [[0x1400n, 0x22ffn]],
+      reserved: [
+        [0x2300n, 0x23ffn],
+        [0x2600n, U64_MAX],
+      ],
+    });
+    expect(allocIova(room, 0x2000_0000_0400n, 0x100n)).toBe(0x2400n);
+  });
+
   test("finds the lowest address that fits (AUT-01..03, AUT-08)", () => {
     const args = fc.record({
       areas: ranges,
