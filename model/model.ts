@@ -13,7 +13,7 @@ import type { Platform } from "../spec/platform";
 import type { Deviation, Profile } from "../spec/verdict";
 import { ruleBinds } from "./basis";
 import { firstBroken, type Judge } from "./judge";
-import { JUDGES } from "./judges";
+import { judgeOf } from "./judges";
 import { boot, type MachineState } from "./state/machine";
 import { checkOutputs, countViolation, read, wrongOutput } from "./verdict";
 
@@ -48,7 +48,7 @@ export class Model {
    * as if a wrong output were right and a wrong errno had changed nothing.
    */
   judge(call: Call, outcome: Outcome): Deviation | undefined {
-    const judge = JUDGES[call.call];
+    const judge = judgeOf(call.call);
     if (this.#states.length > 1) return this.#judgeInAll(judge, call, outcome);
     const deviation = this.#judgeIn(this.#states[0], judge, call, outcome, this.#coverage);
     if (this.#opened.length > 0) this.#states.push(...this.#opened.splice(0));
@@ -132,7 +132,7 @@ export class Model {
   predict(call: Call): Outcome {
     const state = this.#states[0];
     state.calls++;
-    const judge = JUDGES[call.call];
+    const judge = judgeOf(call.call);
     const view = judge.view(state, call, undefined, "linux-6.12");
     const broken = firstBroken(judge.rules, view);
     if (broken !== undefined) {
@@ -149,7 +149,7 @@ export class Model {
 
   /** Which rule a call would break now, without moving. */
   foresee(call: Call): { errno: 0 } | { errno: Errno; clause: ClauseId } {
-    const judge = JUDGES[call.call];
+    const judge = judgeOf(call.call);
     const view = judge.view(this.#states[0], call, undefined, "linux-6.12");
     const broken = firstBroken(judge.rules, view);
     return broken === undefined ? { errno: 0 } : { errno: broken.errno, clause: broken.clause };

@@ -87,6 +87,7 @@ export const fingerprint = (trace: Trace, run: Run): string => {
     mixer.number(CALL_NUMBER[step.call]);
     mixer.value(step.fd);
     mixer.value(step.in);
+    if (step.raw !== undefined) mixer.value(step.raw);
     const outcome = run.outcomes[i];
     if (outcome === undefined) continue;
     mixer.value(outcome.errno);

@@ -1,7 +1,9 @@
 /** Judges recordings of a real kernel: the numbers are its own, and no IUT is needed. */
+import { hasJudge } from "../model/judges";
+import { shapeOf } from "../spec/calls";
 import type { Coverage } from "../spec/coverage";
 import type { Need } from "../spec/needs";
-import type { Recording } from "../spec/recording";
+import { mayHaveEffect, type RecordedStep, type Recording } from "../spec/recording";
 import type { Deviation, Profile } from "../spec/verdict";
 import type { InvariantTally } from "./invariants/watch";
 import { Oracle } from "./oracle";
@@ -42,13 +44,11 @@ export const judgeRecordings = (
     for (const [i, step] of recording.steps.entries()) {
       if (state === "lost") {
         notJudged++;
-      } else if (state !== "judging" || "unsupported" in step) {
-        const need: Need =
-          "unsupported" in step && state === "judging" ? step.needs : (state as Need);
+      } else if (state !== "judging" || !hasJudge(step.call.call)) {
+        const need: Need = state === "judging" ? needOf(step) : state;
         unsupported++;
         needs[need] = (needs[need] ?? 0) + 1;
-        if (state !== "judging" || !("unsupported" in step)) continue;
-        if (step.mayHaveEffect) state = step.needs;
+        if (state === "judging" && mayHaveEffect(step)) state = need;
       } else {
         const deviation = oracle.judge(step.call, step.outcome);
         if (deviation === undefined) {
@@ -74,3 +74,6 @@ export const judgeRecordings = (
   const traces = recordings.length;
   return { traces, steps, agreed, disagreed, unsupported, disagreements, notJudged, needs };
 };
+
+/** What a call needs beyond the plain ones; the last is the most telling. */
+const needOf = ({ call }: RecordedStep): Need => shapeOf(call.call).needs.at(-1) ?? "mock";

@@ -9,6 +9,8 @@ export interface FieldTypes {
   s32: number;
   /** A u32 object id of an iommufd; 0 is never one. */
   id: number;
+  /** A u32 number that an in-kernel user of the mock driver gives to what it pinned, from 0 on. */
+  item: number;
   /** A file descriptor of the calling process; -1 is never one. */
   fd: number;
   /** 64-bit numbers; "0x…" strings in files. */
@@ -30,6 +32,12 @@ export interface FieldTypes {
   pins: readonly PinRun[];
   /** What one domain translates, in ascending order. */
   translations: readonly Translation[];
+  /** Page faults as a fault file hands them out. */
+  faults: readonly PageFault[];
+  /** Answers to page faults; in a trace, a cookie may be a handle. */
+  responses: readonly PageResponse[];
+  /** The capability chain of VFIO_IOMMU_GET_INFO, in its order. */
+  caps: readonly InfoCap[];
 }
 
 export type FieldType = keyof FieldTypes;
@@ -49,6 +57,38 @@ export interface Translation {
   readonly pa: bigint;
 }
 
+/** struct iommu_hwpt_pgfault. */
+export interface PageFault {
+  readonly flags: number;
+  readonly dev_id: number;
+  readonly pasid: number;
+  readonly grpid: number;
+  readonly perm: number;
+  readonly reserved: number;
+  readonly addr: bigint;
+  readonly length: number;
+  readonly cookie: number;
+}
+
+/** struct iommu_hwpt_page_response. */
+export interface PageResponse {
+  readonly cookie: number;
+  readonly code: number;
+}
+
+/** A vfio_info_cap_header and what follows it; which of the two, `id` says. */
+export interface InfoCap {
+  readonly id: number;
+  readonly version: number;
+  /** Its own offset in the buffer, and that of the next one; 0: it is the last. */
+  readonly at: number;
+  readonly next: number;
+  /** Of VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL. */
+  readonly avail?: number;
+  /** Of VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE. */
+  readonly ranges?: readonly IovaRange[];
+}
+
 export type Fields = Readonly<Record<string, FieldType>>;
 export type Values<F extends Fields> = { readonly [K in keyof F]: FieldTypes[F[K]] };
 
@@ -59,6 +99,7 @@ export const ABSENT: { readonly [K in FieldType]: FieldTypes[K] } = {
   u32: 0,
   s32: 0,
   id: 0,
+  item: 0,
   fd: 0,
   u64: 0n,
   iova: 0n as Iova,
@@ -71,4 +112,7 @@ export const ABSENT: { readonly [K in FieldType]: FieldTypes[K] } = {
   ranges: [],
   pins: [],
   translations: [],
+  faults: [],
+  responses: [],
+  caps: [],
 };

@@ -1,3 +1,5 @@
+import type { PageResponse } from "./fields";
+
 /**
  * A handle: an output of an earlier call of the same trace, or a named memory region of the
  * platform, plus a constant. Written `map3`, `mock1.out_hwpt_id`, `map3.iova + 0x1000`,
@@ -36,5 +38,8 @@ export const parseHandle = (text: string): Handle | undefined => {
   return new Handle(name, output, sign === "-" ? -constant : constant);
 };
 
-/** An argument of a call in a trace. */
-export type Arg<T> = T | Handle;
+/** An argument of a call in a trace; page responses name faults by their cookies. */
+export type Arg<T> = T | Handle | (T extends readonly PageResponse[] ? ResponseArgs : never);
+type ResponseArgs = readonly (Omit<PageResponse, "cookie"> & {
+  readonly cookie: number | Handle;
+})[];

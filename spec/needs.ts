@@ -28,6 +28,7 @@ export const NEEDS = {
   nesting: "nested HW page tables",
   "fault-queue": "page faults delivered to user space",
   compat: "the VFIO container ioctls on an iommufd",
+  "newer-uapi": "commands and flags that Linux got after 6.12",
 } as const;
 
 export type Need = keyof typeof NEEDS;

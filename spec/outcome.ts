@@ -36,6 +36,7 @@ const UNSIGNED_MAX: { readonly [K in FieldType]?: number } = {
   u16: 0xffff,
   u32: 0xffff_ffff,
   id: 0xffff_ffff,
+  item: 0xffff_ffff,
 };
 
 /** What is wrong with the form of an answer; undefined: nothing. The IUT may be hostile. */
@@ -55,13 +56,10 @@ export const malformed = (call: Call, outcome: Outcome): Malformed | undefined =
   return (errno === 0 ? missing(call, out) : undefined) ?? mistyped(call, out);
 };
 
-/** Outputs an IUT may be unable to see, and so may leave out. */
-const OPTIONAL = new Set(["DMA", "VFIO_IOAS"]);
-
 const missing = (call: Call, out: object): Malformed | undefined => {
-  if (OPTIONAL.has(call.call)) return undefined;
-  for (const name in shapeOf(call.call).out) {
-    if (!Object.hasOwn(out, name)) {
+  const { out: outputs, optional } = shapeOf(call.call);
+  for (const name in outputs) {
+    if (!Object.hasOwn(out, name) && !optional?.includes(name)) {
       return { expected: `output ${name} of a successful ${call.call}`, actual: "no such output" };
     }
   }
@@ -92,6 +90,12 @@ const isOfType = (type: FieldType, value: unknown): boolean => {
       return Array.isArray(value) && value.every((run) => isPinRun(run));
     case "translations":
       return Array.isArray(value) && value.every((run) => isTranslation(run));
+    case "faults":
+      return Array.isArray(value) && value.every((fault) => isPageFault(fault));
+    case "responses":
+      return Array.isArray(value) && value.every((response) => isPageResponse(response));
+    case "caps":
+      return Array.isArray(value) && value.every((cap) => isInfoCap(cap));
     case "fd":
     case "s32":
       return typeof value === "number" && (value | 0) === value;
@@ -121,6 +125,25 @@ const isTranslation = (value: unknown): boolean => {
   const { iova, length, perm, pa } = value as Record<string, unknown>;
   const wide = isU64(iova) && isU64(length) && isU64(pa);
   return wide && (perm === 0 || perm === 1 || perm === 2 || perm === 3);
+};
+
+const isU32 = (value: unknown): boolean => typeof value === "number" && value >>> 0 === value;
+const isPageFault = (value: unknown): boolean => {
+  if (typeof value !== "object" || value === null) return false;
+  const { addr, ...rest } = value as Record<string, unknown>;
+  const { flags, dev_id, pasid, grpid, perm, reserved, length, cookie } = rest;
+  return isU64(addr) && [flags, dev_id, pasid, grpid, perm, reserved, length, cookie].every(isU32);
+};
+const isPageResponse = (value: unknown): boolean => {
+  if (typeof value !== "object" || value === null) return false;
+  const { cookie, code } = value as Record<string, unknown>;
+  return isU32(cookie) && isU32(code);
+};
+const isInfoCap = (value: unknown): boolean => {
+  if (typeof value !== "object" || value === null) return false;
+  const { id, version, at, next, avail, ranges } = value as Record<string, unknown>;
+  if (![id, version, at, next].every(isU32) || !(avail === undefined || isU32(avail))) return false;
+  return ranges === undefined || (Array.isArray(ranges) && ranges.every((pair) => isU64Pair(pair)));
 };
 
 /** A short, inert rendering of whatever an IUT sent: no control characters, no endless text. */

@@ -1,5 +1,6 @@
 import type { Backing, Prot } from "./fields";
 import type { Need } from "./needs";
+import { HW_INFO_TYPE_MOCK, HW_INFO_TYPE_VTD } from "./uapi/flags";
 import type { Bytes, Iova, IovaRange, UserVa } from "./units";
 
 /**
@@ -31,6 +32,20 @@ export interface Iommu {
   readonly ioPageSize: number;
   /** IOVAs it can translate. Everything else is reserved while a domain of it is in the IOAS. */
   readonly aperture: IovaRange;
+  /** It notes which pages a device has written to (HWI-07); absent: it does not. */
+  readonly dirty?: boolean;
+  /** Its page tables can be nested; absent: they cannot. */
+  readonly nesting?: boolean;
+  /** It can make DMA coherent against a device's will (VCC-02); absent: it cannot. */
+  readonly enforcesCoherency?: boolean;
+  /** What GET_HW_INFO tells; absent: type NONE and no data (HWI-06). */
+  readonly hwInfo?: HwInfo;
+}
+
+export interface HwInfo {
+  readonly type: number;
+  /** The bytes of the struct that belongs to the type, as hex digits. */
+  readonly data: string;
 }
 
 export interface Device {
@@ -52,7 +67,7 @@ export interface Process {
   readonly uid: number;
   /** Capabilities that matter: without IPC_LOCK pins are charged, SYS_RESOURCE sets RLIMIT_MODE. */
   readonly capabilities: readonly Capability[];
-  /** RLIMIT_MEMLOCK in bytes; null: unlimited. */
+  /** RLIMIT_MEMLOCK in bytes, soft and hard; null: unlimited. */
   readonly memlock: Bytes | null;
   /** What is mapped before the first call; the memory is zero. */
   readonly memory: readonly MemoryRegion[];
@@ -90,9 +105,17 @@ export const offersOf = (platform: Platform): ReadonlySet<Need> => {
     "proc-status",
     "raw-bytes",
     "self-report",
+    "hwpt",
+    "compat",
+    "second-process",
+    "privilege",
+    "memlimit",
   ]);
   offers.add(platform.frontEnd);
   if (platform.frontEnd === "vfio") offers.add("dma").add("dma-result");
+  else offers.add("access").add("fault-queue");
+  if (platform.iommus.some((iommu) => iommu.dirty)) offers.add("dirty");
+  if (platform.iommus.some((iommu) => iommu.nesting)) offers.add("nesting");
   const groups = platform.devices.map((device) => device.group);
   if (groups.some((group, i) => group !== null && groups.indexOf(group) !== i)) {
     offers.add("multi-device-group");
@@ -102,9 +125,6 @@ export const offersOf = (platform: Platform): ReadonlySet<Need> => {
   if (platform.iommus.some((iommu) => iommu.ioPageSize > platform.pageSize)) {
     offers.add("large-iommu-page");
   }
-  if (platform.processes.length > 1) offers.add("second-process");
-  if (platform.processes.some((p) => p.memlock !== null)) offers.add("memlimit");
-  if (platform.processes.some((p) => p.capabilities.length < 2)) offers.add("privilege");
   return offers;
 };
 
@@ -145,13 +165,25 @@ const ROOT: Process = {
   memory: MEMORY,
 };
 
+/** What the IOMMU of the mock driver can do, beside translating. */
+export const MOCK_FEATURES = {
+  dirty: true,
+  nesting: true,
+  hwInfo: { type: HW_INFO_TYPE_MOCK, data: "00000000efbeadde" },
+} as const;
+
+/** What QEMU's VT-d can do; the registers are those of vfio-2 step 8 of the recordings. */
+export const VTD_FEATURES = {
+  hwInfo: { type: HW_INFO_TYPE_VTD, data: "010000000000000006062f228c00d2004a0ff00000000000" },
+} as const;
+
 /** The kernel's selftest mock driver: half-page IOMMU pages, one device per group. */
 export const MOCK_PLATFORM: Platform = {
   name: "mock",
   pageSize: 4096,
   thpSize: 0x20_0000n as Bytes,
   frontEnd: "mock",
-  iommus: [{ ioPageSize: 2048, aperture: range(0x100_0000n, 0x7fff_ffffn) }],
+  iommus: [{ ioPageSize: 2048, aperture: range(0x100_0000n, 0x7fff_ffffn), ...MOCK_FEATURES }],
   devices: [],
   processes: [ROOT],
 };
@@ -178,7 +210,7 @@ export const VFIO_PLATFORM: Platform = {
   thpSize: 0x20_0000n as Bytes,
   frontEnd: "vfio",
   iommus: [
-    { ioPageSize: 4096, aperture: range(0n, 0xffff_ffff_ffffn) },
+    { ioPageSize: 4096, aperture: range(0n, 0xffff_ffff_ffffn), ...VTD_FEATURES },
     { ioPageSize: 4096, aperture: range(0x1000n, 0x7f_ffff_ffffn) },
     { ioPageSize: 65536, aperture: range(0n, 0xffff_ffff_ffffn) },
   ],

@@ -1,15 +1,43 @@
 /** The `platform` and `memory` of a recorded trace as a Platform of ours. */
 import type { DataError } from "./data-error";
 import { decodeField } from "./json/field";
-import type { Device, MemoryRegion, Platform, Process } from "./platform";
+import {
+  type Device,
+  type MemoryRegion,
+  MOCK_FEATURES,
+  type Platform,
+  type Process,
+  VTD_FEATURES,
+} from "./platform";
 import type { Bytes, Iova, IovaRange } from "./units";
 
 type Json = Readonly<Record<string, unknown>>;
 type Fail = (where: string, what: string) => DataError;
 
+const PLATFORM_KEYS = new Set([
+  "kernel",
+  "page_size",
+  "iommu",
+  "mock_io_page_size",
+  "mock_aperture",
+  "thp_size",
+  "user",
+  "aperture",
+  "reserved",
+  "devices",
+]);
+
+/** Who the process ends up as. It starts as root: SETUID steps say when that ends. */
+const USER = /^(root|uid \d+)\b/;
+
 /** @throws DataError through `fail` for anything that is missing or of the wrong type */
 export const recordedPlatform = (platform: unknown, memory: unknown, fail: Fail): Platform => {
   const p = asObject(platform, "platform", fail);
+  const stranger = Object.keys(p).find((key) => !PLATFORM_KEYS.has(key));
+  if (stranger !== undefined) throw fail(`platform, ${stranger}`, "unknown field");
+  if (typeof p["user"] !== "string" || !USER.test(p["user"])) {
+    throw fail("platform, user", 'expected "root", or "uid N" with what follows');
+  }
   const thpSize = u64(p, "thp_size", "platform", fail) as Bytes;
   const pageSize = number(p, "page_size", 4096, "platform", fail);
   const process: Process = {
@@ -26,7 +54,7 @@ export const recordedPlatform = (platform: unknown, memory: unknown, fail: Fail)
       ...common,
       name: "mock",
       frontEnd: "mock",
-      iommus: [{ ioPageSize, aperture }],
+      iommus: [{ ioPageSize, aperture, ...MOCK_FEATURES }],
       devices: [],
     };
   }
@@ -38,7 +66,13 @@ export const recordedPlatform = (platform: unknown, memory: unknown, fail: Fail)
     ...common,
     name: "vt-d",
     frontEnd: "vfio",
-    iommus: [{ ioPageSize: 4096, aperture: range(p["aperture"], "platform, aperture", fail) }],
+    iommus: [
+      {
+        ioPageSize: 4096,
+        aperture: range(p["aperture"], "platform, aperture", fail),
+        ...VTD_FEATURES,
+      },
+    ],
     devices: asList(p["devices"], "platform, devices", fail).map((json): Device => {
       const device = asObject(json, "platform, devices", fail);
       return {

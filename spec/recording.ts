@@ -5,6 +5,7 @@
  */
 import {
   type Call,
+  type CallName,
   FD_NOT_AN_IOMMUFD,
   FD_NOT_OPEN,
   isCallName,
@@ -12,20 +13,17 @@ import {
   shapeOf,
 } from "./calls";
 import { DataError } from "./data-error";
-import { isErrno } from "./errno";
-import { ABSENT, type Fields } from "./fields";
-import { decodeField, FIELD_HINT } from "./json/field";
-import type { Need } from "./needs";
-import type { Platform } from "./platform";
+import { type Errno, isErrno } from "./errno";
+import { ABSENT, type Fields, type PageFault } from "./fields";
+import { decodeField, decodeU64, FIELD_HINT } from "./json/field";
+import { type Platform, SCRATCH } from "./platform";
 import { recordedPlatform } from "./recorded-platform";
+import { PAGE_FAULT } from "./uapi/layouts";
 
-/**
- * A recorded step, or one whose call this version does not know yet. If that one may have changed
- * something, nothing after it can be judged.
- */
-export type RecordedStep =
-  | { readonly call: Call; readonly outcome: Outcome }
-  | { readonly unsupported: string; readonly needs: Need; readonly mayHaveEffect: boolean };
+export interface RecordedStep {
+  readonly call: Call;
+  readonly outcome: Outcome;
+}
 
 export interface Recording {
   /** "core-1". */
@@ -33,39 +31,6 @@ export interface Recording {
   readonly platform: Platform;
   readonly steps: readonly RecordedStep[];
 }
-
-/** Recorded calls that the call table does not have yet, and what they would need. */
-const NOT_YET: Readonly<Record<string, Need>> = {
-  HWPT_ALLOC: "hwpt",
-  GET_HW_INFO: "hwpt",
-  HWPT_SET_DIRTY_TRACKING: "dirty",
-  HWPT_GET_DIRTY_BITMAP: "dirty",
-  DIRTY: "dirty",
-  HWPT_INVALIDATE: "nesting",
-  MD_CHECK_IOTLB: "nesting",
-  FAULT_QUEUE_ALLOC: "fault-queue",
-  FAULT_READ: "fault-queue",
-  FAULT_WRITE: "fault-queue",
-  FAULT_POLL: "fault-queue",
-  CLOSE_FAULT: "fault-queue",
-  TRIGGER_IOPF: "fault-queue",
-  CREATE_ACCESS: "access",
-  CLOSE_ACCESS: "access",
-  ACCESS_PAGES: "access",
-  DESTROY_ACCESS_PAGES: "access",
-  ACCESS_RW: "access",
-  ACCESS_REPLACE_IOAS: "access",
-  VFIO_GET_API_VERSION: "compat",
-  VFIO_CHECK_EXTENSION: "compat",
-  VFIO_SET_IOMMU: "compat",
-  VFIO_IOMMU_GET_INFO: "compat",
-  VFIO_MAP_DMA: "compat",
-  VFIO_UNMAP_DMA: "compat",
-  VFIO_GET_INFO: "vfio",
-  SETRLIMIT_MEMLOCK: "memlimit",
-  SETUID: "privilege",
-  RAW: "raw-bytes",
-};
 
 type Json = Readonly<Record<string, unknown>>;
 const isObject = (json: unknown): json is Json =>
@@ -106,37 +71,63 @@ const STEP_KEYS = new Set(["op", "fd", "in", "errno", "rc", "out"]);
 
 type Fail = (where: string, what: string) => DataError;
 
-/** VFIO_UNMAP_DMA cuts before it fails (VCC-16); a response fault undoes nothing (GEN-16). */
-const changesOnFailure = (op: string, step: Json): boolean =>
-  op === "VFIO_UNMAP_DMA" ||
-  (op === "RAW" && isObject(step["in"]) && step["in"]["readonly"] === true);
-
 const readStep = (step: Json, op: string, fail: Fail): RecordedStep => {
   const stranger = Object.keys(step).find((key) => !STEP_KEYS.has(key));
   if (stranger !== undefined) throw fail(`, ${stranger}`, "unknown field");
-  const errno = step["errno"];
-  if (errno !== 0 && (typeof errno !== "string" || !isErrno(errno))) {
-    throw fail(", errno", `unknown errno ${JSON.stringify(errno)}`);
-  }
-  if (!isCallName(op)) {
-    const needs = Object.hasOwn(NOT_YET, op) ? NOT_YET[op] : undefined;
-    if (needs === undefined) throw fail("", "unknown call");
-    return { unsupported: op, needs, mayHaveEffect: errno === 0 || changesOnFailure(op, step) };
-  }
-  const { args, out } = fromRecorded(op, step);
-  const shape = shapeOf(op);
-  const fd = step["fd"] ?? -1;
+  const { errno, rc, in: given = {}, out: answered = {}, fd = -1 } = step;
+  if (!isOutcome(errno)) throw fail(", errno", `unknown errno ${JSON.stringify(errno)}`);
+  if (!isCallName(op)) throw fail("", "unknown call");
+  if (!isObject(given)) throw fail(", in", "expected an object");
+  if (!isObject(answered)) throw fail(", out", "expected an object");
   if (typeof fd !== "number") throw fail(", fd", "expected a file descriptor");
+  if (typeof rc !== "number") throw fail(", rc", "expected a return value");
+  const recorded = { args: { ...given }, out: { ...answered }, errno, rc, fd };
+  fromRecorded(op, recorded, fail);
+  const shape = shapeOf(op);
   const call = {
     call: op,
     proc: 0,
     thread: 0,
     fd: shape.on === "iommufd" ? fd : -1,
-    in: readFields(shape.in, args, true, (f, what) => fail(`, in.${f}`, what)),
+    in: readFields(shape.in, recorded.args, true, (f, what) => fail(`, in.${f}`, what)),
   } as Call;
-  const outputs = readFields(shape.out, out, false, (f, what) => fail(`, out.${f}`, what));
-  const outcome = { errno, ...(Object.keys(outputs).length > 0 && { out: outputs }) } as Outcome;
+  const out = readFields(shape.out, recorded.out, false, (f, what) => fail(`, out.${f}`, what));
+  const outcome = { errno, ...(Object.keys(out).length > 0 && { out }) } as Outcome;
+  const right = returnValue(call, outcome);
+  if (rc !== right) throw fail(", rc", `expected ${right}, as the outputs say`);
   return { call, outcome };
+};
+
+const isOutcome = (errno: unknown): errno is 0 | Errno =>
+  errno === 0 || (typeof errno === "string" && isErrno(errno));
+
+/**
+ * True if the step may have changed something. For judges that do not know every call yet: after
+ * such a step of an unknown call nothing can be judged. VFIO_UNMAP_DMA cuts before it fails
+ * (VCC-16); a response that cannot be stored undoes nothing (GEN-16).
+ */
+export const mayHaveEffect = ({ call, outcome }: RecordedStep): boolean => {
+  if (shapeOf(call.call).probe) return false;
+  if (outcome.errno === 0 || call.call === "VFIO_UNMAP_DMA") return true;
+  return call.call === "RAW" && call.in.memory === "r";
+};
+
+/** What the system call returns, given its outcome. */
+const returnValue = (call: Call, { errno, out }: Outcome): number => {
+  if (errno !== 0) return -1;
+  const outputs = (out ?? {}) as Json;
+  switch (call.call) {
+    case "MEM_WRITE":
+      return call.in.bytes.length / 2;
+    case "MEM_READ":
+      return call.in.length;
+    case "FAULT_READ":
+      return PAGE_FAULT.size * (outputs["records"] as readonly PageFault[]).length;
+    case "FAULT_POLL":
+      return outputs["revents"] === 0 ? 0 : 1;
+    default:
+      return Number(outputs["rc"] ?? 0);
+  }
 };
 
 const readFields = (fields: Fields, json: Json, fill: boolean, fail: Fail): Json => {
@@ -156,38 +147,145 @@ const readFields = (fields: Fields, json: Json, fill: boolean, fail: Fail): Json
   return values;
 };
 
-/** Where the recorder's names differ from the call table's. */
-const fromRecorded = (op: string, step: Json): { args: Json; out: Json } => {
-  const args: Record<string, unknown> = { ...(isObject(step["in"]) ? step["in"] : {}) };
-  const out: Record<string, unknown> = { ...(isObject(step["out"]) ? step["out"] : {}) };
+interface Recorded {
+  readonly args: Record<string, unknown>;
+  readonly out: Record<string, unknown>;
+  readonly errno: 0 | Errno;
+  readonly rc: number;
+  readonly fd: number;
+}
+
+/** Puts right where the recorder's names and habits differ from the call table. */
+const fromRecorded = (op: CallName, recorded: Recorded, fail: Fail): void => {
+  const { args, out, errno, rc, fd } = recorded;
+  const rename = (from: string, to: string): void => {
+    if (from in args) args[to] = args[from];
+    delete args[from];
+  };
+  // A recorded output that is absent holds nothing, or was not changed.
+  const otherwise = (name: string, value: unknown): void => {
+    if (errno === 0) out[name] ??= value;
+  };
   switch (op) {
     case "OPEN":
-      out["fd"] = step["fd"];
-      break;
+      out["fd"] = fd;
+      return;
     case "DEVICE_OPEN":
       // The recorder has one open file per device, and names it by the device's index.
-      if (step["errno"] === 0) out["devfd"] = args["dev"];
-      break;
+      if (errno === 0) out["devfd"] = args["dev"];
+      return;
     case "DMA":
       // Advisory: the log of the IOMMU tells nothing reliable.
       delete out["dmar_fault_logged"];
-      args["devfd"] = args["dev"];
-      delete args["dev"];
-      break;
-    case "DEVICE_CLOSE":
+      rename("dev", "devfd");
+      return;
     case "VFIO_BIND":
+      args["iommufd"] = boundFd(args["iommufd"]);
+      rename("dev", "devfd");
+      return;
+    case "DEVICE_CLOSE":
     case "VFIO_ATTACH":
     case "VFIO_DETACH":
-      args["devfd"] = args["dev"];
-      delete args["dev"];
-      if (op === "VFIO_BIND") args["iommufd"] = boundFd(args["iommufd"]);
-      break;
+    case "VFIO_GET_INFO":
+      rename("dev", "devfd");
+      return;
     case "IOAS_IOVA_RANGES":
       // Absent means that no element was written.
-      if (out["num_iovas"] !== undefined && out["array"] === undefined) out["array"] = [];
-      break;
+      if (out["num_iovas"] !== undefined) out["array"] ??= [];
+      return;
+    case "GET_HW_INFO":
+      args["writable_bytes"] = scratchFrom(args["data_uptr"]);
+      otherwise("data", "");
+      return;
+    case "HWPT_INVALIDATE":
+      args["data"] = extended(args["data"], Number(args["data_total"] ?? 0));
+      delete args["data_total"];
+      return;
+    case "DIRTY":
+      args["bitmap"] = readableBitmap(args);
+      return;
+    case "ACCESS_RW":
+      args["accessible_bytes"] = scratchFrom(args["uptr"]);
+      args["access_fd"] = signed(args["access_fd"]);
+      return;
+    case "ACCESS_PAGES":
+    case "DESTROY_ACCESS_PAGES":
+    case "ACCESS_REPLACE_IOAS":
+      args["access_fd"] = signed(args["access_fd"]);
+      return;
+    case "CLOSE_FAULT":
+      // A remark of the recorder's.
+      delete args["fault_id"];
+      return;
+    case "FAULT_READ":
+      otherwise("records", []);
+      return;
+    case "FAULT_POLL":
+      otherwise("revents", 0);
+      return;
+    case "VFIO_GET_API_VERSION":
+    case "VFIO_CHECK_EXTENSION":
+    case "VFIO_SET_IOMMU":
+      args["arg"] = hexOf(args["arg"]);
+      otherwise("rc", rc);
+      return;
+    case "FAULT_WRITE":
+      otherwise("rc", rc);
+      return;
+    case "VFIO_IOMMU_GET_INFO":
+      if (args["poison"] !== "a5") throw fail(", in.poison", 'expected "a5"');
+      delete args["poison"];
+      return;
+    case "RAW":
+      rawFromRecorded(recorded, fail);
+      return;
   }
-  return { args, out };
+};
+
+/** Two bytes of a page that is followed by nothing start here. */
+const TWO_BYTES_LEFT = "0x100100ffe";
+
+const rawFromRecorded = ({ args, out, errno }: Recorded, fail: Fail): void => {
+  args["nr"] = Number(args["nr"]);
+  const { bytes, size_field, readonly, arg } = args;
+  if (typeof bytes === "string") {
+    const word = Buffer.from(bytes, "hex");
+    if (word.length >= 4 && word.readUInt32LE(0) !== (size_field ?? 0)) {
+      throw fail(", in.size_field", "expected what the leading bytes say");
+    }
+    args["memory"] = readonly === true ? "r" : "rw";
+  } else if (arg === TWO_BYTES_LEFT) {
+    args["memory"] = "rw";
+    args["bytes"] = "0000";
+    delete args["arg"];
+  }
+  delete args["size_field"];
+  delete args["readonly"];
+  if (errno === 0) out["bytes"] ??= args["bytes"];
+};
+
+/** The recorder writes -1 as an unsigned number. */
+const signed = (json: unknown): unknown => (typeof json === "number" ? json | 0 : json);
+
+const hexOf = (json: unknown): unknown =>
+  typeof json === "number" ? `0x${json.toString(16)}` : json;
+
+/** How much of the scratch memory lies at and behind a recorded address. */
+const scratchFrom = (json: unknown): number => {
+  const room = SCRATCH.va + SCRATCH.length - (decodeU64(json) ?? 0n);
+  return room > 0n && room <= SCRATCH.length ? Number(room) : 0;
+};
+
+const extended = (json: unknown, bytes: number): unknown =>
+  typeof json === "string" ? json.padEnd(2 * bytes, "0") : json;
+
+/** The recorder leaves out zeros at the end of the bitmap that it put at uptr. */
+const readableBitmap = ({ uptr, bitmap, length, page_size }: Recorded["args"]): unknown => {
+  const [bytes, page] = [decodeU64(length) ?? 0n, decodeU64(page_size) ?? 0n];
+  const room = scratchFrom(uptr);
+  if (room === 0) return "";
+  const needed = page === 0n ? 0n : (bytes / page + 7n) / 8n;
+  return extended(bitmap, Math.min(room, Number(needed)));
 };
 
 const boundFd = (json: unknown): unknown => {

@@ -6,17 +6,22 @@
  * to a fixed value that never works: `LOST`.
  */
 import { CALL_NAMES, type Call, type CallName, type Outcome, shapeOf } from "./calls";
-import { ABSENT, type FieldType } from "./fields";
+import { ABSENT, type FieldType, type PageFault } from "./fields";
 import { Handle } from "./handle";
 import type { Platform } from "./platform";
+import { rawCall } from "./raw";
 import type { Step } from "./trace";
-import { type IovaRange, wrap64 } from "./units";
+import { decodeStruct } from "./uapi/codec";
+import { IOCTLS, type IoctlName } from "./uapi/ioctls";
+import { LAYOUTS } from "./uapi/layouts";
+import { wrap64 } from "./units";
 
 /**
- * What a lost handle resolves to: no object has id 0 (OBJ-02), no file is open at -1, and the
- * 64-bit value is an IOVA and a user address that no platform ever uses.
+ * What a lost handle resolves to: no object has id 0 (OBJ-02) and no fault that cookie, no file
+ * is open at -1, nothing pinned gets the last item number, and the 64-bit value is an IOVA and a
+ * user address that no platform ever uses.
  */
-export const LOST = { id: 0, fd: -1, u64: 0x00de_ad00_0000_0000n } as const;
+export const LOST = { id: 0, fd: -1, item: 0xffff_ffff, u64: 0x00de_ad00_0000_0000n } as const;
 
 /** What the resolver needs to know of a call, looked up once. */
 interface Template {
@@ -30,6 +35,7 @@ interface Template {
 
 const lostOf = (type: FieldType): number | bigint => {
   if (type === "fd" || type === "s32") return LOST.fd;
+  if (type === "item") return LOST.item;
   return typeof ABSENT[type] === "bigint" ? LOST.u64 : LOST.id;
 };
 
@@ -75,6 +81,11 @@ export class Resolver {
 
   /** The call that `step` makes now. */
   resolve(step: Step): Call {
+    const call = this.#typed(step);
+    return step.raw === undefined ? call : rawCall(call, step.raw);
+  }
+
+  #typed(step: Step): Call {
     const given = step.in as Readonly<Record<string, unknown>>;
     const { absent, lost } = TEMPLATES[step.call];
     const args: Record<string, unknown> = { ...absent };
@@ -82,7 +93,7 @@ export class Resolver {
       const value = given[field];
       if (value instanceof Handle) args[field] = this.#value(value, lost[field] ?? LOST.id);
       // A machine that sorts its argument must not sort the trace.
-      else args[field] = Array.isArray(value) ? value.map((range: IovaRange) => [...range]) : value;
+      else args[field] = Array.isArray(value) ? value.map((item) => this.#item(item)) : value;
     }
     const fd = step.fd ?? -1;
     return {
@@ -94,10 +105,17 @@ export class Resolver {
     } as Call;
   }
 
+  /** An element of a list: a range, or an answer to a page fault. */
+  #item(item: unknown): unknown {
+    if (Array.isArray(item)) return [...item];
+    const { cookie, ...rest } = item as { readonly cookie: unknown };
+    return { cookie: cookie instanceof Handle ? this.#value(cookie, LOST.id) : cookie, ...rest };
+  }
+
   /** Notes what `step` answered, for the handles of later steps. */
   note(step: Step, outcome: Outcome): void {
     if (step.as === undefined) return;
-    const all = outcome.errno === 0 ? (outcome.out as Outputs["all"] | undefined) : undefined;
+    const all = outputsOf(step, outcome);
     if (all === undefined) this.#outputs.delete(step.as);
     else this.#outputs.set(step.as, { first: all[TEMPLATES[step.call].first], all });
   }
@@ -117,6 +135,18 @@ export class Resolver {
     return typeof value === "number" && typeof lost === "number" ? value : lost;
   }
 }
+
+const outputsOf = (step: Step, outcome: Outcome): Outputs["all"] | undefined => {
+  if (outcome.errno !== 0 || outcome.out === undefined) return undefined;
+  const out = outcome.out as Outputs["all"];
+  if (step.raw !== undefined) {
+    if (typeof out["bytes"] !== "string" || !Object.hasOwn(IOCTLS, step.call)) return undefined;
+    return decodeStruct(LAYOUTS[step.call as IoctlName], Buffer.from(out["bytes"], "hex"));
+  }
+  if (step.call !== "FAULT_READ") return out;
+  const records = (out["records"] ?? []) as readonly PageFault[];
+  return Object.fromEntries(records.map(({ cookie }, i) => [`cookie${i}`, cookie]));
+};
 
 /** The output that a bare handle of this call means; "": the call has none. */
 export const firstOutput = (call: CallName): string => TEMPLATES[call].first;

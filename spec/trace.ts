@@ -1,6 +1,7 @@
 import type { CallName, In, Outcome } from "./calls";
 import type { Arg } from "./handle";
 import type { Platform } from "./platform";
+import type { RawEdits } from "./raw";
 import type { InvariantId } from "./verdict";
 
 /** One step of a trace: a call whose arguments may be handles. Absent arguments are 0. */
@@ -14,6 +15,8 @@ export interface StepOf<K extends CallName> {
   /** The iommufd, for calls that are made on one. */
   readonly fd?: Arg<number>;
   readonly in: { readonly [F in keyof In<K>]?: Arg<In<K>[F]> };
+  /** Makes it a raw call (RAW, DEVICE_RAW) whose bytes are those of `call`, edited. */
+  readonly raw?: RawEdits;
 }
 export type Step = { [K in CallName]: StepOf<K> }[CallName];
 

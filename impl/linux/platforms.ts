@@ -1,5 +1,11 @@
 /** The machines that a kernel under test is given. */
-import { type Device, MOCK_PLATFORM, type Platform, VFIO_PLATFORM } from "../../spec/platform";
+import {
+  type Device,
+  MOCK_PLATFORM,
+  type Platform,
+  VFIO_PLATFORM,
+  VTD_FEATURES,
+} from "../../spec/platform";
 import type { Iova } from "../../spec/units";
 import type { Hello } from "./protocol";
 import type { MachineKind } from "./vm";
@@ -17,7 +23,9 @@ const edu = (group: number): Device => ({
 export const VT_D_PLATFORM: Platform = {
   ...VFIO_PLATFORM,
   name: "vt-d",
-  iommus: [{ ioPageSize: 4096, aperture: [0n as Iova, 0xffff_ffff_ffffn as Iova] }],
+  iommus: [
+    { ioPageSize: 4096, aperture: [0n as Iova, 0xffff_ffff_ffffn as Iova], ...VTD_FEATURES },
+  ],
   devices: [edu(2), edu(3), edu(6), edu(6)],
 };
 
@@ -30,7 +38,13 @@ export const kindOf = (platform: Platform): MachineKind =>
 export const unfit = (platform: Platform): string | undefined => {
   const ours = LINUX_PLATFORMS.find(({ frontEnd }) => frontEnd === platform.frontEnd);
   const machine = ({ pageSize, thpSize, iommus, devices }: Platform): string =>
-    show({ pageSize, thpSize, iommus, devices: devices.map(({ group: _, ...rest }) => rest) });
+    show({
+      pageSize,
+      thpSize,
+      // What else an IOMMU can do shows in the answers.
+      iommus: iommus.map(({ ioPageSize, aperture }) => ({ ioPageSize, aperture })),
+      devices: devices.map(({ group: _, ...rest }) => rest),
+    });
   if (ours === undefined || machine(platform) !== machine(ours) || !sameGroups(platform, ours)) {
     return `there is no machine like platform ${platform.name}`;
   }

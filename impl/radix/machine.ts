@@ -52,7 +52,8 @@ const callerOf = (kernel: Kernel, { proc }: { readonly proc: number }) => {
   return process;
 };
 
-const HANDLERS: { readonly [K in CallName]: Handler<K> } = {
+/** Calls without one need a capability that is not declared. */
+const HANDLERS: { readonly [K in CallName]?: Handler<K> } = {
   OPEN: onProcess(open),
   CLOSE: onIommufd(close),
   DESTROY: onIommufd(destroy),
@@ -86,6 +87,9 @@ const HANDLERS: { readonly [K in CallName]: Handler<K> } = {
   TRANSLATE: onIommufd(translate),
 };
 
+/** True for the calls that it can carry out. */
+export const handles = (call: CallName): boolean => HANDLERS[call] !== undefined;
+
 export class RadixMachine implements Machine {
   readonly #kernel: Kernel;
 
@@ -94,7 +98,8 @@ export class RadixMachine implements Machine {
   }
 
   call(call: Call): Outcome {
-    const handle = HANDLERS[call.call] as Handler<CallName>;
+    const handle = HANDLERS[call.call] as Handler<CallName> | undefined;
+    assert(handle !== undefined, "a call needs no more than the declared capabilities");
     return handle(this.#kernel, call);
   }
 

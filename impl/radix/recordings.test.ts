@@ -6,8 +6,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import type { Outcome } from "../../spec/calls";
-import { type Recording, readRecordings } from "../../spec/recording";
-import { RadixMachine } from "./machine";
+import { mayHaveEffect, type Recording, readRecordings } from "../../spec/recording";
+import { handles, RadixMachine } from "./machine";
 import { nodePool } from "./node-pool";
 
 const folder = join(__dirname, "../../properties/corpus/recordings");
@@ -17,9 +17,9 @@ const recordings = (existsSync(folder) ? readdirSync(folder) : [])
 
 /** Steps up to the first call that took effect and that this version does not have. */
 const supported = ({ steps }: Recording) => {
-  const end = steps.findIndex((step) => "unsupported" in step && step.mayHaveEffect);
+  const end = steps.findIndex((step) => !handles(step.call.call) && mayHaveEffect(step));
   const upTo = end < 0 ? steps : steps.slice(0, end);
-  return upTo.flatMap((step) => ("unsupported" in step ? [] : [step]));
+  return upTo.filter(({ call }) => handles(call.call));
 };
 
 /** The recorder of DMA could not see what the device saw. */

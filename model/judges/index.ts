@@ -21,7 +21,8 @@ import { IOAS_UNMAP } from "./unmap";
 import { DEVICE_CLOSE, DEVICE_OPEN, VFIO_ATTACH, VFIO_BIND, VFIO_DETACH } from "./vfio-device";
 import { VFIO_IOAS } from "./vfio-ioas";
 
-export const JUDGES: { readonly [K in CallName]: Judge } = {
+/** Calls that have none yet cannot be judged; `hasJudge` says which. */
+const JUDGES: { readonly [K in CallName]?: Judge } = {
   OPEN,
   CLOSE,
   DESTROY,
@@ -53,4 +54,13 @@ export const JUDGES: { readonly [K in CallName]: Judge } = {
   PAGE_REFS,
   PROC_STATUS,
   TRANSLATE,
+};
+
+export const hasJudge = (call: CallName): boolean => JUDGES[call] !== undefined;
+
+/** @throws Error for a call without a judge */
+export const judgeOf = (call: CallName): Judge => {
+  const judge = JUDGES[call];
+  if (judge === undefined) throw new Error(`the model cannot judge ${call} yet`);
+  return judge;
 };

@@ -2,7 +2,18 @@
  * One field of a call to and from JSON: u64 as "0x…" strings, smaller numbers as JSON numbers.
  * Decoding never trusts its input: it returns undefined for anything that is not of the type.
  */
-import type { Backing, FieldType, FieldTypes, PinRun, Prot, Translation } from "../fields";
+import type {
+  Backing,
+  FieldType,
+  FieldTypes,
+  InfoCap,
+  PageFault,
+  PageResponse,
+  PinRun,
+  Prot,
+  Translation,
+} from "../fields";
+import { Handle } from "../handle";
 import type { Bytes, Iova, IovaRange } from "../units";
 
 type Json = unknown;
@@ -61,6 +72,45 @@ const decodeTranslation = (json: Json): Translation | undefined => {
 };
 
 const u32 = (json: Json) => integer(json, 0, 0xffff_ffff);
+
+/** An object with exactly these fields; undefined if one is missing, wrong, or not among them. */
+const record = (
+  json: Json,
+  types: Readonly<Record<string, (json: Json) => unknown>>,
+): Record<string, unknown> | undefined => {
+  if (typeof json !== "object" || json === null) return undefined;
+  if (Object.keys(json).some((name) => !Object.hasOwn(types, name))) return undefined;
+  const values: Record<string, unknown> = {};
+  for (const [name, decode] of Object.entries(types)) {
+    const value = decode((json as Record<string, Json>)[name]);
+    if (value === undefined) return undefined;
+    values[name] = value;
+  }
+  return values;
+};
+
+const PAGE_FAULT = {
+  flags: u32,
+  dev_id: u32,
+  pasid: u32,
+  grpid: u32,
+  perm: u32,
+  reserved: u32,
+  addr: decodeU64,
+  length: u32,
+  cookie: u32,
+};
+const decodeFault = (json: Json) => record(json, PAGE_FAULT) as PageFault | undefined;
+const decodeResponse = (json: Json) =>
+  record(json, { cookie: u32, code: u32 }) as PageResponse | undefined;
+
+const CAP_HEADER = { id: u32, version: u32, at: u32, next: u32 };
+const decodeRanges = (json: Json) => listOf(json, decodeRange);
+const decodeCap = (json: Json): InfoCap | undefined =>
+  [{}, { avail: u32 }, { ranges: decodeRanges }]
+    .map((rest) => record(json, { ...CAP_HEADER, ...rest }) as InfoCap | undefined)
+    .find((cap) => cap !== undefined);
+
 const s32 = (json: Json) => integer(json, -0x8000_0000, 0x7fff_ffff);
 
 const DECODE: { readonly [K in FieldType]: (json: Json) => FieldTypes[K] | undefined } = {
@@ -69,6 +119,7 @@ const DECODE: { readonly [K in FieldType]: (json: Json) => FieldTypes[K] | undef
   u32,
   s32,
   id: u32,
+  item: u32,
   fd: s32,
   u64: decodeU64,
   iova: decodeU64 as (json: Json) => Iova | undefined,
@@ -78,18 +129,22 @@ const DECODE: { readonly [K in FieldType]: (json: Json) => FieldTypes[K] | undef
   prot: oneOf<Prot>("none", "r", "rw"),
   backing: oneOf<Backing>("anon-shared", "anon-private", "memfd"),
   direction: oneOf("to_device", "from_device"),
-  ranges: (json) => listOf(json, decodeRange),
+  ranges: decodeRanges,
   pins: (json) => listOf(json, decodePins),
   translations: (json) => listOf(json, decodeTranslation),
+  faults: (json) => listOf(json, decodeFault),
+  responses: (json) => listOf(json, decodeResponse),
+  caps: (json) => listOf(json, decodeCap),
 };
 
 /** The value of a field, or undefined when `json` is not one. */
 export const decodeField = <K extends FieldType>(type: K, json: Json): FieldTypes[K] | undefined =>
   (DECODE[type] as (json: Json) => FieldTypes[K] | undefined)(json);
 
-/** JSON of a decoded field: every bigint in it becomes a hex string. */
+/** JSON of a field: every bigint in it becomes a hex string, every handle its text. */
 export const encodeField = (value: unknown): Json => {
   if (typeof value === "bigint") return encodeU64(value);
+  if (value instanceof Handle) return value.toString();
   if (Array.isArray(value)) return value.map(encodeField);
   if (typeof value === "object" && value !== null) {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, encodeField(item)]));
@@ -104,6 +159,7 @@ export const FIELD_HINT: Readonly<Record<FieldType, string>> = {
   u32: "a number 0..2^32-1",
   s32: "a number -2^31..2^31-1",
   id: "an object id 0..2^32-1",
+  item: "a number 0..2^32-1",
   fd: "a file descriptor",
   u64: 'a "0x…" string up to 64 bits',
   iova: 'a "0x…" string up to 64 bits',
@@ -116,4 +172,7 @@ export const FIELD_HINT: Readonly<Record<FieldType, string>> = {
   ranges: 'a list of ["0x…", "0x…"] pairs',
   pins: 'a list of [pins or "EFAULT", pages] pairs',
   translations: "a list of {iova, length, perm, pa}",
+  faults: "a list of {flags, dev_id, pasid, grpid, perm, reserved, addr, length, cookie}",
+  responses: "a list of {cookie, code}",
+  caps: "a list of {id, version, at, next} with avail, ranges or neither",
 };

@@ -8,6 +8,7 @@ import { CALL_NAMES, shapeOf } from "../calls";
 import { DataError } from "../data-error";
 import { ERRNO } from "../errno";
 import type { FieldType } from "../fields";
+import { IOCTLS } from "../uapi/ioctls";
 import { PROFILES } from "../verdict";
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -19,6 +20,7 @@ const HANDLE: Schema = {
   pattern: "^[a-z]+[0-9]+(\\.[A-Za-z_][A-Za-z0-9_]*)?( [+-] 0x[0-9a-f]{1,16})?$",
 };
 const unsigned = (maximum: number): Schema => ({ type: "integer", minimum: 0, maximum });
+const U32 = unsigned(0xffff_ffff);
 const SIGNED: Schema = { type: "integer", minimum: -0x8000_0000, maximum: 0x7fff_ffff };
 const pair = (...items: readonly Schema[]): Schema => ({
   type: "array",
@@ -40,6 +42,7 @@ const FIELD: { readonly [K in FieldType]: Schema } = {
   u32: unsigned(0xffff_ffff),
   s32: SIGNED,
   id: unsigned(0xffff_ffff),
+  item: unsigned(0xffff_ffff),
   fd: SIGNED,
   u64: U64,
   iova: U64,
@@ -52,6 +55,26 @@ const FIELD: { readonly [K in FieldType]: Schema } = {
   ranges: list(pair(U64, U64)),
   pins: list(pair({ anyOf: [unsigned(0xffff_ffff), { const: "EFAULT" }] }, { type: "integer" })),
   translations: list(object({ iova: U64, length: U64, perm: unsigned(3), pa: U64 })),
+  faults: list(
+    object({
+      flags: U32,
+      dev_id: U32,
+      pasid: U32,
+      grpid: U32,
+      perm: U32,
+      reserved: U32,
+      addr: U64,
+      length: U32,
+      cookie: U32,
+    }),
+  ),
+  responses: list(object({ cookie: { anyOf: [U32, HANDLE] }, code: U32 })),
+  caps: list(
+    object(
+      { id: U32, version: U32, at: U32, next: U32 },
+      { avail: U32, ranges: list(pair(U64, U64)) },
+    ),
+  ),
 };
 
 const fields = (of: Readonly<Record<string, FieldType>>, handles: boolean): Schema => ({
@@ -65,6 +88,20 @@ const fields = (of: Readonly<Record<string, FieldType>>, handles: boolean): Sche
   additionalProperties: false,
 });
 
+/** The edits that make a step a raw call; spec/raw.ts. */
+const raw = object(
+  {},
+  {
+    keep: unsigned(0xffff),
+    tail: HEX,
+    size: U32,
+    put: list(pair(unsigned(0xffff), HEX)),
+    nr: U32,
+    memory: { enum: ["none", "r", "rw"] },
+    arg: U64,
+  },
+);
+
 /** One alternative per call, chosen by `call`, so that a message names the field at fault. */
 const step: Schema = {
   type: "object",
@@ -76,6 +113,7 @@ const step: Schema = {
     thread: unsigned(0xffff),
     fd: { anyOf: [SIGNED, HANDLE] },
     in: { type: "object" },
+    raw,
   },
   additionalProperties: false,
   allOf: CALL_NAMES.map((name) => ({
@@ -84,6 +122,7 @@ const step: Schema = {
     then: {
       properties: { in: fields(shapeOf(name).in, true) },
       ...(shapeOf(name).on === "iommufd" && { required: ["fd"] }),
+      ...(!Object.hasOwn(IOCTLS, name) && { not: { required: ["raw"] } }),
     },
   })),
 };
@@ -109,7 +148,17 @@ const platform = object({
   thpSize: U64,
   frontEnd: { enum: ["mock", "vfio"] },
   iommus: {
-    ...list(object({ ioPageSize: unsigned(0x4000_0000), aperture: pair(U64, U64) })),
+    ...list(
+      object(
+        { ioPageSize: unsigned(0x4000_0000), aperture: pair(U64, U64) },
+        {
+          dirty: { type: "boolean" },
+          nesting: { type: "boolean" },
+          enforcesCoherency: { type: "boolean" },
+          hwInfo: object({ type: U32, data: HEX }),
+        },
+      ),
+    ),
     minItems: 1,
   },
   devices: list(

@@ -7,7 +7,7 @@ import { type CallName, type Outcome, shapeOf } from "../calls";
 import type { Capsule } from "../capsule";
 import { DataError } from "../data-error";
 import { ABSENT, type FieldType } from "../fields";
-import { Handle, parseHandle } from "../handle";
+import { parseHandle } from "../handle";
 import type { Platform } from "../platform";
 import type { History, Step, Trace } from "../trace";
 import { decodeField, encodeField, FIELD_HINT } from "./field";
@@ -17,22 +17,20 @@ type Json = Readonly<Record<string, unknown>>;
 
 // -- to JSON ------------------------------------------------------------------------------------
 
-const encodeArg = (value: unknown): unknown =>
-  value instanceof Handle ? value.toString() : encodeField(value);
-
 const encodeStep = (step: Step): Json => {
   const args: Record<string, unknown> = {};
   for (const [field, type] of Object.entries(shapeOf(step.call).in)) {
     const value = (step.in as Json)[field];
-    if (value !== undefined && value !== ABSENT[type]) args[field] = encodeArg(value);
+    if (value !== undefined && value !== ABSENT[type]) args[field] = encodeField(value);
   }
   return {
     call: step.call,
     ...(step.as !== undefined && { as: step.as }),
     ...(step.proc !== undefined && step.proc !== 0 && { proc: step.proc }),
     ...(step.thread !== undefined && step.thread !== 0 && { thread: step.thread }),
-    ...(step.fd !== undefined && { fd: encodeArg(step.fd) }),
+    ...(step.fd !== undefined && { fd: encodeField(step.fd) }),
     ...(Object.keys(args).length > 0 && { in: args }),
+    ...(step.raw !== undefined && { raw: encodeField(step.raw) }),
   };
 };
 
@@ -106,7 +104,7 @@ export const decodeHistory = (json: Json, file: string): History => {
   const outcomes = (json["outcomes"] as readonly Json[]).map((outcome, i) => {
     const step = trace.steps[i];
     if (step === undefined) throw new DataError(file, `outcome ${i}`, "there is no such step");
-    return decodeOutcome(outcome, step.call, `outcome ${i} (${step.call})`, file);
+    return decodeOutcome(outcome, callMade(step), `outcome ${i} (${step.call})`, file);
   });
   const ending = json["ending"] as History["ending"];
   const order = json["order"] as History["order"];
@@ -136,6 +134,12 @@ export const decodeCapsule = (json: Json, file: string): Capsule => {
   };
 };
 
+/** The call whose outcome a step gets. */
+const callMade = ({ call, raw }: Step): CallName => {
+  if (raw === undefined) return call;
+  return shapeOf(call).on === "iommufd" ? "RAW" : "DEVICE_RAW";
+};
+
 const decodeStep = (json: Json, index: number, file: string): Step => {
   const call = json["call"] as CallName;
   const where = `step ${index} (${call})`;
@@ -157,10 +161,17 @@ const decodeStep = (json: Json, index: number, file: string): Step => {
     ...(json["thread"] !== undefined && { thread: json["thread"] as number }),
     ...(json["fd"] !== undefined && { fd: decodeArg(json["fd"], "fd", `${where}, fd`, file) }),
     in: args,
+    ...(json["raw"] !== undefined && { raw: widen(json["raw"], false) }),
   } as Step;
 };
 
 const decodeArg = (json: unknown, type: FieldType, where: string, file: string): unknown => {
+  if (type === "responses" && Array.isArray(json)) {
+    return json.map(({ cookie, code }: Json) => ({
+      cookie: decodeArg(cookie, "u32", where, file),
+      code: decodeArg(code, "u32", where, file),
+    }));
+  }
   const value = decodeField(type, json);
   if (value !== undefined) return value;
   const handle = typeof json === "string" ? parseHandle(json) : undefined;
@@ -187,8 +198,17 @@ const decodeOutcome = (json: Json, call: CallName, where: string, file: string):
   return { errno: json["errno"], out } as Outcome;
 };
 
-/** Keys of a platform whose values are 64-bit; the schema has checked them to be hex strings. */
-const WIDE = new Set(["thpSize", "aperture", "reserved", "memlock", "va", "length", "offset"]);
+/** Keys of a platform, and of raw edits, whose values are 64-bit; the schema has checked them to be hex strings. */
+const WIDE = new Set([
+  "thpSize",
+  "aperture",
+  "reserved",
+  "memlock",
+  "va",
+  "length",
+  "offset",
+  "arg",
+]);
 
 const decodePlatform = (json: Json): Platform => widen(json, false) as Platform;
 

@@ -5,10 +5,28 @@
  * model/ and in each implementation.
  */
 import { type CallOf, type Out, shapeOf } from "../calls";
+import type { InfoCap, PageFault, PageResponse } from "../fields";
 import { type IovaRange, iova } from "../units";
-import { VFIO_IOAS_GET } from "./flags";
+import {
+  ACCESS_RW_WRITE,
+  INFO_CAP_ID_DMA_AVAIL,
+  INFO_CAP_ID_IOVA_RANGE,
+  VFIO_IOAS_GET,
+} from "./flags";
 import { IOCTLS, type Ioctl, type IoctlCall, type IoctlName } from "./ioctls";
-import { type FieldLayout, type IntType, IOVA_RANGE, LAYOUTS, type Layout, WIDTH } from "./layouts";
+import {
+  type FieldLayout,
+  INFO_CAP_DMA_AVAIL,
+  INFO_CAP_HEADER,
+  INFO_CAP_IOVA_RANGE,
+  type IntType,
+  IOVA_RANGE,
+  LAYOUTS,
+  type Layout,
+  PAGE_FAULT,
+  PAGE_RESPONSE,
+  WIDTH,
+} from "./layouts";
 
 /** Field values by name: u64 as bigint, narrower integers as number. */
 export type StructValues = Readonly<Record<string, number | bigint>>;
@@ -81,7 +99,8 @@ export const encodeStruct = (
   const view = viewOf(bytes);
   for (const field of layout.fields) {
     const where = `${layout.name}.${field.name}`;
-    const value = values[field.name] ?? (field.name === "size" ? size : undefined);
+    const isSize = field.name === "size" && field.offset === 0;
+    const value = values[field.name] ?? (isSize ? size : undefined);
     if (value === undefined) continue;
     put(view, field, value, where);
     const end = field.offset + WIDTH[field.type];
@@ -136,15 +155,61 @@ export const decodeRanges = (
   });
 };
 
+/** The page faults that a read of a fault file has brought. */
+export const decodeFaults = (bytes: Uint8Array): PageFault[] =>
+  chunks(bytes, PAGE_FAULT.size).map(
+    (chunk) => decodeStruct(PAGE_FAULT, chunk) as unknown as PageFault,
+  );
+
+/** What is written to a fault file. */
+export const encodeResponses = (responses: readonly PageResponse[]): Uint8Array =>
+  Buffer.concat(responses.map(({ cookie, code }) => encodeStruct(PAGE_RESPONSE, { cookie, code })));
+
+const chunks = (bytes: Uint8Array, size: number): Uint8Array[] =>
+  Array.from({ length: Math.floor(bytes.length / size) }, (_, i) =>
+    bytes.subarray(i * size, (i + 1) * size),
+  );
+
+/**
+ * The capability chain of VFIO_IOMMU_GET_INFO.
+ * @param bytes the whole buffer
+ * @param first offset of the first capability; 0: there is none
+ */
+export const decodeCaps = (bytes: Uint8Array, first: number): InfoCap[] => {
+  const caps: InfoCap[] = [];
+  // A chain that goes round in circles ends where it has been before.
+  const seen = new Set<number>();
+  let at = first;
+  while (at !== 0 && at + INFO_CAP_HEADER.size <= bytes.length && !seen.has(at)) {
+    seen.add(at);
+    const cap = decodeCap(bytes.subarray(at), at);
+    caps.push(cap);
+    at = cap.next;
+  }
+  return caps;
+};
+
+const decodeCap = (bytes: Uint8Array, at: number): InfoCap => {
+  const header = decodeStruct(INFO_CAP_HEADER, bytes);
+  const cap = { ...(header as unknown as Omit<InfoCap, "at">), at };
+  if (cap.id === INFO_CAP_ID_DMA_AVAIL) {
+    return { ...cap, avail: Number(decodeStruct(INFO_CAP_DMA_AVAIL, bytes)["avail"]) };
+  }
+  if (cap.id !== INFO_CAP_ID_IOVA_RANGE) return cap;
+  const { nr_iovas } = decodeStruct(INFO_CAP_IOVA_RANGE, bytes);
+  const array = bytes.subarray(INFO_CAP_IOVA_RANGE.size);
+  const count = Math.min(Number(nr_iovas), Math.floor(array.length / IOVA_RANGE.size));
+  return { ...cap, ranges: decodeRanges(array, count) };
+};
+
 /** What an adapter passes to ioctl(2). */
 export interface EncodedCall {
   readonly command: number;
-  /** The struct at full size, inputs filled in, outputs 0. */
+  /** The struct, inputs filled in, outputs 0; at full size, unless the call gives another. */
   readonly bytes: Uint8Array;
   /**
-   * What must be readable at the call's pointer, and nothing after it. Only IOAS_ALLOW_IOVAS has
-   * it: IOAS_IOVA_RANGES needs room for `writable_elems` elements, which may be far too many to
-   * make up here.
+   * What must be at the call's pointer, and nothing after it. Calls that only store there have
+   * none: how much room they need, their arguments say, and it may be too much to make up here.
    */
   readonly array?: Uint8Array;
 }
@@ -153,7 +218,7 @@ export interface EncodedCall {
  * The bytes of a call. `in` fields that the struct does not have say where to send it (`devfd`)
  * or describe memory (`array`, `writable_elems`); they are the adapter's. So is `iommufd` of
  * VFIO_BIND: it is encoded as it stands, as a number of the trace.
- * @throws RangeError for a value that its field cannot hold
+ * @throws RangeError for a value that its field cannot hold, or that lies beyond the call's size
  */
 export const encodeCall = (call: IoctlCall): EncodedCall => {
   const layout = LAYOUTS[call.call];
@@ -164,17 +229,50 @@ export const encodeCall = (call: IoctlCall): EncodedCall => {
     const value = given[name];
     if (typeof value === "number" || typeof value === "bigint") values[name] = value;
   }
-  const bytes = encodeStruct(layout, values);
-  return call.call === "IOAS_ALLOW_IOVAS"
-    ? { command, bytes, array: encodeRanges(call.in.array) }
-    : { command, bytes };
+  // Calls whose struct has grown say its size; 0 is the full one.
+  const size = "size" in call.in && typeof call.in.size === "number" ? call.in.size : 0;
+  if (size === 0 && values["size"] === 0) delete values["size"];
+  const bytes = encodeStruct(layout, values, size === 0 ? layout.size : size);
+  const array = arrayOf(call);
+  return array === undefined ? { command, bytes } : { command, bytes, array };
 };
+
+/** Room for arrays whose length follows from numbers that may be absurd. */
+const ARRAY_MAX = 0x1_0000;
+
+const arrayOf = (call: IoctlCall): Uint8Array | undefined => {
+  switch (call.call) {
+    case "IOAS_ALLOW_IOVAS":
+      return encodeRanges(call.in.array);
+    case "HWPT_ALLOC":
+    case "HWPT_INVALIDATE":
+      return Buffer.from(call.in.data, "hex");
+    case "DIRTY":
+      return Buffer.from(call.in.bitmap, "hex");
+    case "HWPT_GET_DIRTY_BITMAP":
+      return repeated(call.in.prefill, bitmapBytes(call.in.length, call.in.page_size));
+    case "ACCESS_RW":
+      return (call.in.flags & ACCESS_RW_WRITE) === 0
+        ? undefined
+        : repeated(call.in.data_repeat, Math.min(call.in.accessible_bytes, Number(call.in.length)));
+    default:
+      return undefined;
+  }
+};
+
+const repeated = (hex: string, length: number): Uint8Array =>
+  hex === "" ? new Uint8Array(0) : Buffer.alloc(Math.min(length, ARRAY_MAX), hex, "hex");
+
+/** Bytes of the bitmap that has one bit per page of the range. */
+const bitmapBytes = (length: bigint, pageSize: bigint): number =>
+  pageSize === 0n ? 0 : Number((length / pageSize + 7n) / 8n);
 
 /**
  * The outputs of `call` in the struct as the callee left it. The caller decides by the errno
  * whether there are any: a struct that was not written still holds the inputs.
- * @param array for IOAS_IOVA_RANGES: the memory at `allowed_iovas` after the call, as far as it
- * exists. Elements are taken as far as the call had room for them and was told of them.
+ * @param bytes the struct; for VFIO_IOMMU_GET_INFO the whole buffer of 320 bytes
+ * @param array the memory at the call's pointer after the call, as far as it exists. Elements of
+ * IOAS_IOVA_RANGES are taken as far as the call had room for them and was told of them.
  */
 export const decodeOutputs = <K extends IoctlName>(
   call: CallOf<K>,
@@ -186,12 +284,50 @@ export const decodeOutputs = <K extends IoctlName>(
   if (made.call === "VFIO_IOAS" && made.in.op !== VFIO_IOAS_GET) return {};
   const values = decodeStruct(LAYOUTS[made.call], bytes);
   const out: Record<string, unknown> = {};
-  for (const output of Object.keys(shapeOf(made.call).out)) out[output] = values[output];
-  if (made.call === "IOAS_IOVA_RANGES") {
-    const { num_iovas: total } = values;
-    const room = Math.floor(array.length / IOVA_RANGE.size);
-    const count = Math.min(room, made.in.num_iovas, Number(total));
-    return { ...out, array: decodeRanges(array, count) } as unknown as Partial<Out<K>>;
+  for (const output of Object.keys(shapeOf(made.call).out)) {
+    if (Object.hasOwn(values, output)) out[output] = values[output];
   }
-  return out as Partial<Out<K>>;
+  // A struct that is too short for an output has none.
+  const { size = 0 } = made.in as { readonly size?: number };
+  if (made.call === "GET_HW_INFO" && size !== 0 && size < 40) delete out["out_capabilities"];
+  if (made.call === "VFIO_IOMMU_GET_INFO" && made.in.argsz < 24) delete out["cap_offset"];
+  return { ...out, ...outputsBehind(made, values, bytes, array) } as Partial<Out<K>>;
 };
+
+/** Outputs that are not in the struct. */
+const outputsBehind = (
+  call: IoctlCall,
+  values: StructValues,
+  bytes: Uint8Array,
+  array: Uint8Array,
+): Readonly<Record<string, unknown>> => {
+  switch (call.call) {
+    case "IOAS_IOVA_RANGES": {
+      const room = Math.floor(array.length / IOVA_RANGE.size);
+      const count = Math.min(room, call.in.num_iovas, Number(values["num_iovas"]));
+      return { array: decodeRanges(array, count) };
+    }
+    case "GET_HW_INFO":
+      return { data: toHex(array.subarray(0, call.in.data_len)) };
+    case "HWPT_GET_DIRTY_BITMAP": {
+      const bitmap = toHex(array);
+      return bitmap === toHex(arrayOf(call) ?? array) ? {} : { bitmap };
+    }
+    case "ACCESS_RW":
+      return (call.in.flags & ACCESS_RW_WRITE) === 0 ? { data: toHex(array) } : {};
+    case "VFIO_IOMMU_GET_INFO": {
+      const { cap_offset } = values;
+      const first = call.in.argsz < 24 ? 0 : Number(cap_offset);
+      const caps = first === 0 ? {} : { caps: decodeCaps(bytes, first) };
+      const written = bytes.subarray(0, 1 + bytes.findLastIndex((byte) => byte !== POISON));
+      return { ...caps, bytes: toHex(written) };
+    }
+    default:
+      return {};
+  }
+};
+
+/** What fills the buffer of VFIO_IOMMU_GET_INFO before the call. */
+export const POISON = 0xa5;
+
+const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

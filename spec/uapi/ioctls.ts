@@ -32,7 +32,7 @@ export interface Ioctl {
 
 const testOp = (op: number): Ioctl => ({ command: TEST_CMD, op });
 
-/** Every call that is an ioctl; all other calls are syscalls of another kind, or probes. */
+/** Every call that is an ioctl with a struct. */
 export const IOCTLS = {
   DESTROY: { command: native(0) },
   IOAS_ALLOC: { command: native(1) },
@@ -43,8 +43,20 @@ export const IOCTLS = {
   IOAS_UNMAP: { command: native(6) },
   OPTION: { command: native(7) },
   VFIO_IOAS: { command: native(8) },
+  HWPT_ALLOC: { command: native(9) },
+  GET_HW_INFO: { command: native(10) },
+  HWPT_SET_DIRTY_TRACKING: { command: native(11) },
+  HWPT_GET_DIRTY_BITMAP: { command: native(12) },
+  HWPT_INVALIDATE: { command: native(13) },
+  FAULT_QUEUE_ALLOC: { command: native(14) },
+
+  // The VFIO container's (include/uapi/linux/vfio.h).
+  VFIO_IOMMU_GET_INFO: { command: vfio(12) },
+  VFIO_MAP_DMA: { command: vfio(13) },
+  VFIO_UNMAP_DMA: { command: vfio(14) },
 
   // On the file of a device (include/uapi/linux/vfio.h).
+  VFIO_GET_INFO: { command: vfio(7) },
   VFIO_BIND: { command: vfio(18) },
   VFIO_ATTACH: { command: vfio(19) },
   VFIO_DETACH: { command: vfio(20) },
@@ -55,12 +67,27 @@ export const IOCTLS = {
   MOCK_DOMAIN: testOp(2),
   MD_CHECK_MAP: testOp(3),
   MD_CHECK_REFS: testOp(4),
+  CREATE_ACCESS: testOp(5),
+  DESTROY_ACCESS_PAGES: testOp(6),
+  ACCESS_PAGES: testOp(7),
+  ACCESS_RW: testOp(8),
   MOCK_DOMAIN_REPLACE: testOp(10),
+  ACCESS_REPLACE_IOAS: testOp(11),
   MOCK_DOMAIN_FLAGS: testOp(12),
+  DIRTY: testOp(13),
+  MD_CHECK_IOTLB: testOp(14),
+  TRIGGER_IOPF: testOp(15),
 } as const satisfies { readonly [K in CallName]?: Ioctl };
+
+/** Ioctls whose argument is a number, `arg`, and that answer by their return value. */
+export const NUMBER_IOCTLS = {
+  VFIO_GET_API_VERSION: vfio(0),
+  VFIO_CHECK_EXTENSION: vfio(1),
+  VFIO_SET_IOMMU: vfio(2),
+} as const satisfies { readonly [K in CallName]?: number };
 
 export type IoctlName = keyof typeof IOCTLS;
 export type IoctlCall = { [K in IoctlName]: CallOf<K> }[IoctlName];
 
-/** True when `call` is an ioctl, and so has a struct. */
+/** True when `call` is an ioctl with a struct. */
 export const isIoctlCall = (call: Call): call is IoctlCall => Object.hasOwn(IOCTLS, call.call);

@@ -1,0 +1,49 @@
+import type { CallShape } from "./shape";
+
+/** Processes: their memory, their limits, their lives. */
+export const PROCESS_CALLS = {
+  /** mmap(MAP_FIXED) of fresh zero memory over whatever is there. */
+  MMAP: {
+    on: "process",
+    in: { va: "va", length: "bytes", prot: "prot", kind: "backing" },
+    out: {},
+    needs: [],
+  },
+  MUNMAP: { on: "process", in: { va: "va", length: "bytes" }, out: {}, needs: [] },
+  MPROTECT: {
+    on: "process",
+    in: { va: "va", length: "bytes", prot: "prot" },
+    out: {},
+    needs: [],
+  },
+  /** CPU stores; EFAULT at the first byte that cannot be written, after the bytes before it. */
+  MEM_WRITE: { on: "process", in: { va: "va", bytes: "hex" }, out: {}, needs: [] },
+  MEM_READ: {
+    on: "process",
+    in: { va: "va", length: "u32" },
+    out: { bytes: "hex" },
+    needs: [],
+    probe: true,
+  },
+
+  /** setrlimit(RLIMIT_MEMLOCK), in bytes. */
+  SETRLIMIT_MEMLOCK: {
+    on: "process",
+    in: { cur: "bytes", max: "bytes" },
+    out: {},
+    needs: ["memlimit"],
+  },
+  /** The process becomes this user for good; any user but 0 loses every capability. */
+  SETUID: { on: "process", in: { uid: "u32" }, out: {}, needs: ["privilege"] },
+  /**
+   * The process makes a child, to which later calls refer by the index `child`: it has all files
+   * of its parent, a copy of its memory (shared mappings stay shared), its user and its limits.
+   * EINVAL if there is or was a process of that index.
+   */
+  FORK: { on: "process", in: { child: "u32" }, out: {}, needs: ["second-process"] },
+  /**
+   * The process ends; its memory goes, and so do its files, unless another process has them. Any
+   * call that is made in the name of a process which is not there answers ESRCH.
+   */
+  EXIT: { on: "process", in: {}, out: {}, needs: ["second-process"] },
+} as const satisfies Record<string, CallShape>;
