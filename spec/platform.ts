@@ -172,7 +172,7 @@ export const MOCK_FEATURES = {
   hwInfo: { type: HW_INFO_TYPE_MOCK, data: "00000000efbeadde" },
 } as const;
 
-/** What QEMU's VT-d can do; the registers are those of vfio-2 step 8 of the recordings. */
+/** What QEMU's VT-d can do; the registers are those of vfio-31 step 27 of the recordings. */
 export const VTD_FEATURES = {
   hwInfo: { type: HW_INFO_TYPE_VTD, data: "010000000000000006062f228c00d2004a0ff00000000000" },
 } as const;

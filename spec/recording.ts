@@ -198,7 +198,10 @@ const fromRecorded = (op: CallName, recorded: Recorded, fail: Fail): void => {
       otherwise("data", "");
       return;
     case "HWPT_INVALIDATE":
-      args["data"] = extended(args["data"], Number(args["data_total"] ?? 0));
+      args["data"] =
+        scratchFrom(args["data_uptr"]) === 0
+          ? ""
+          : extended(args["data"], Number(args["data_total"] ?? 0));
       delete args["data_total"];
       return;
     case "DIRTY":

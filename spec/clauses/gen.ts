@@ -175,7 +175,7 @@ export const GEN = [
     statement:
       "A reserved field that is not zero is refused, before any id is looked up (6.12 does not " +
       "look at it in SET_DIRTY_TRACKING and in HWPT_ALLOC's second one). Judged call by call: " +
-      "MAP-01, RNG-01, ALW-01, OPT-01, VFI-01.",
+      "MAP-01, RNG-01, ALW-01, OPT-01, VFI-01, HWP-01, HWI-01, DTY-10, INV-01.",
     errno: "EOPNOTSUPP",
     basis: { rule: "D" },
     source: ["uapi iommufd.h"],
@@ -186,7 +186,8 @@ export const GEN = [
     id: "GEN-18",
     statement:
       "A flag, option or operation that is not known is refused as unsupported. Judged call by " +
-      "call: IAL-01, MAP-01, CPY-01, OPT-02, OPT-08, OPT-16, VFI-01.",
+      "call: IAL-01, MAP-01, CPY-01, OPT-02, OPT-08, OPT-16, VFI-01, HWP-07, HWI-01, DTY-01, " +
+      "DTY-10, FLT-01.",
     errno: "EOPNOTSUPP",
     basis: { rule: "D" },
     source: ["uapi iommufd.h"],

@@ -1,3 +1,4 @@
+import { ACC } from "./acc";
 import { ALN } from "./aln";
 import { ALW } from "./alw";
 import { AUT } from "./aut";
@@ -5,10 +6,14 @@ import type { Clause } from "./clause";
 import { CPY } from "./cpy";
 import { DEV } from "./dev";
 import { DOM, RSV } from "./dom";
+import { DTY } from "./dty";
+import { FLT, INV } from "./flt";
 import { GEN } from "./gen";
+import { HWI, HWP } from "./hwp";
 import { IAL } from "./ial";
 import { LIV } from "./liv";
 import { MAP } from "./map";
+import { CHP, MFL } from "./newer";
 import { DES, OBJ } from "./obj";
 import { OPT, VFI } from "./opt";
 import { ACT, PIN } from "./pin";
@@ -16,6 +21,7 @@ import { RNG } from "./rng";
 import { TST } from "./tst";
 import { UNM } from "./unm";
 import { UNS } from "./uns";
+import { VCC } from "./vcc";
 import { VFD } from "./vfd";
 
 const TABLES = {
@@ -36,9 +42,18 @@ const TABLES = {
   DOM,
   RSV,
   DEV,
+  HWP,
+  HWI,
+  DTY,
+  INV,
+  FLT,
+  MFL,
+  CHP,
+  ACC,
   PIN,
   ACT,
   VFD,
+  VCC,
   TST,
   UNS,
 } as const;
@@ -67,9 +82,18 @@ export const FAMILIES: { readonly [F in Family]: string } = {
   DOM: "Domains",
   RSV: "Reserved regions",
   DEV: "Devices: bind, attach, replace, detach",
+  HWP: "HWPT_ALLOC",
+  HWI: "GET_HW_INFO",
+  DTY: "Dirty tracking",
+  INV: "HWPT_INVALIDATE",
+  FLT: "Page faults in user space",
+  MFL: "IOAS_MAP_FILE",
+  CHP: "IOAS_CHANGE_PROCESS",
+  ACC: "In-kernel users",
   PIN: "Pins",
   ACT: "Accounting of pins",
   VFD: "VFIO device cdevs",
+  VCC: "VFIO container ioctls",
   TST: "Hooks of the mock driver",
   UNS: "Left open on purpose",
 };

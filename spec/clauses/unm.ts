@@ -200,4 +200,13 @@ export const UNM = [
     needs: ["access"],
     sides: ["success"],
   },
+  {
+    id: "UNM-31",
+    statement: "After 6.12, mappings that a hardware queue works on cannot be unmapped.",
+    errno: "EBUSY",
+    basis: { rule: "I" },
+    source: ["io_pagetable.c (after 6.12)"],
+    needs: ["newer-uapi"],
+    sides: ["violation"],
+  },
 ] as const satisfies readonly Clause[];

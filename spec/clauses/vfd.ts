@@ -176,6 +176,15 @@ export const VFD = [
     sides: ["success"],
   },
   {
+    id: "VFD-17",
+    statement:
+      "After 6.12, BIND can carry a token, the uuid that a device of a virtual function asks for.",
+    basis: { rule: "D" },
+    source: ["uapi vfio.h (after 6.12)"],
+    needs: ["vfio", "newer-uapi"],
+    sides: ["success"],
+  },
+  {
     id: "VFD-18",
     statement: "ATTACH and DETACH are refused until the device fd is bound.",
     errno: "EINVAL",
