@@ -5,6 +5,29 @@ import { malformed, plainOutcome } from "./outcome";
 const call = (name: string): Call =>
   ({ call: name, proc: 0, thread: 0, fd: 0, in: {} }) as unknown as Call;
 
+const PAGE_FAULT = {
+  flags: 2,
+  dev_id: 4,
+  pasid: 0,
+  grpid: 5,
+  perm: 2,
+  reserved: 0,
+  addr: 0x100_7000n,
+  length: 0,
+  cookie: 1,
+};
+const INFO = {
+  argsz: 72,
+  flags: 3,
+  iova_pgsizes: 4096n,
+  cap_offset: 24,
+  caps: [
+    { id: 3, version: 1, at: 24, next: 40, avail: 9 },
+    { id: 1, version: 1, at: 40, next: 0, ranges: [[0n, 1n]] },
+  ],
+  bytes: "",
+};
+
 describe("answers that are outcomes", () => {
   test.each([
     ["IOAS_ALLOC", { errno: 0, out: { out_ioas_id: 1 } }],
@@ -13,6 +36,9 @@ describe("answers that are outcomes", () => {
     ["IOAS_IOVA_RANGES", { errno: "EMSGSIZE", out: { num_iovas: 2 } }],
     ["VFIO_IOAS", { errno: 0 }],
     ["DMA", { errno: 0, out: { fault: 1 } }],
+    ["HWPT_GET_DIRTY_BITMAP", { errno: 0 }],
+    ["FAULT_READ", { errno: 0, out: { records: [PAGE_FAULT] } }],
+    ["VFIO_IOMMU_GET_INFO", { errno: 0, out: INFO }],
     [
       "PAGE_REFS",
       {
@@ -75,6 +101,9 @@ describe("answers that are none", () => {
     ["MEM_READ", { errno: 0, out: { bytes: "0" } }, 'bytes = "0"'],
     ["PAGE_REFS", { errno: 0, out: { refs: [[0]] } }, "refs = [[0]]"],
     ["TRANSLATE", { errno: 0, out: { runs: [null] } }, "runs = [null]"],
+    ["RAW", { errno: 0 }, "no such output"],
+    ["FAULT_READ", { errno: 0, out: { records: [{}] } }, "records = [{}]"],
+    ["VFIO_IOMMU_GET_INFO", { errno: 0, out: { ...INFO, caps: [7] } }, "caps = [7]"],
   ])("%s %j", (name, outcome, actual) => {
     expect(malformed(call(name), outcome as unknown as Outcome)?.actual).toBe(actual);
   });

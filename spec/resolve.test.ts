@@ -57,6 +57,54 @@ describe("the resolver", () => {
     expect(argsOf(resolver, unmap(new Handle("ioas0")))).toMatchObject({ iova: LOST.u64 });
   });
 
+  test("what an in-kernel user pinned is found by its number, which may be 0", () => {
+    const resolver = new Resolver(MOCK_PLATFORM);
+    const unpin: Step = {
+      call: "DESTROY_ACCESS_PAGES",
+      fd: 0,
+      in: { access_pages_id: new Handle("pages0") },
+    };
+    expect(argsOf(resolver, unpin)).toMatchObject({ access_pages_id: LOST.item });
+    const pin: Step = { call: "ACCESS_PAGES", as: "pages0", fd: 0, in: {} };
+    resolver.note(pin, { errno: 0, out: { out_access_pages_id: 0 } });
+    expect(argsOf(resolver, unpin)).toMatchObject({ access_pages_id: 0 });
+  });
+
+  test("a page response names its fault by the record that brought it", () => {
+    const resolver = new Resolver(MOCK_PLATFORM);
+    const read: Step = { call: "FAULT_READ", as: "read0", in: {} };
+    const record = {
+      flags: 2,
+      dev_id: 1,
+      pasid: 0,
+      grpid: 0,
+      perm: 1,
+      reserved: 0,
+      addr: 0n,
+      length: 0,
+    };
+    const records = [
+      { ...record, cookie: 5 },
+      { ...record, cookie: 8 },
+    ];
+    resolver.note(read, { errno: 0, out: { records } });
+    const write: Step = {
+      call: "FAULT_WRITE",
+      in: {
+        responses: [
+          { cookie: new Handle("read0", "cookie1"), code: 1 },
+          { cookie: new Handle("read0", "cookie2"), code: 0 },
+          { cookie: 3, code: 0 },
+        ],
+      },
+    };
+    expect(argsOf(resolver, write)["responses"]).toEqual([
+      { cookie: 8, code: 1 },
+      { cookie: LOST.id, code: 0 },
+      { cookie: 3, code: 0 },
+    ]);
+  });
+
   test("an output that the call does not have never works", () => {
     const resolver = new Resolver(MOCK_PLATFORM);
     resolver.note(MAP, { errno: 0, out: { iova: 1n as never } });

@@ -309,7 +309,7 @@ export const HWI = [
     source: ["uapi iommufd.h", "selftest iommufd.c get_hw_info"],
     needs: ["hwpt"],
     sides: ["success"],
-    evidence: ["hwpt-12 step 6"],
+    evidence: ["framing-30 step 16"],
   },
   {
     id: "HWI-05",

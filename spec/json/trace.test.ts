@@ -35,6 +35,15 @@ const HISTORY: History = {
       },
       { call: "TRANSLATE", fd, in: { hwpt_id: 3, last: U64_MAX as Iova } },
       { call: "MEM_WRITE", in: { va: 4096n as UserVa, bytes: "00ff" } },
+      {
+        call: "FAULT_WRITE",
+        in: {
+          responses: [
+            { cookie: new Handle("read0", "cookie0"), code: 1 },
+            { cookie: 2, code: 0 },
+          ],
+        },
+      },
     ],
   },
   outcomes: [
@@ -96,7 +105,7 @@ describe("JSON of traces", () => {
   test("a history with too few outcomes and no ending is refused", () => {
     const { ending: _, ...rest } = HISTORY;
     expect(() => decodeHistory(reread(encodeHistory(rest)), "f.json")).toThrow(
-      "f.json: outcomes: 6 steps need as many outcomes",
+      "f.json: outcomes: 7 steps need as many outcomes",
     );
   });
 
