@@ -36,7 +36,8 @@ export type { Need } from "./spec/needs";
 export { NEEDS } from "./spec/needs";
 export type { Platform } from "./spec/platform";
 export { MOCK_PLATFORM, PLATFORMS, VFIO_PLATFORM } from "./spec/platform";
-export { type Recording, readRecordings } from "./spec/recording";
+export type { RawEdits } from "./spec/raw";
+export { type RecordedStep, type Recording, readRecordings } from "./spec/recording";
 export { Resolver } from "./spec/resolve";
 export type {
   CallResult,

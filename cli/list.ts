@@ -36,7 +36,7 @@ const SOURCES: { readonly [L in Listing]: Source } = {
     },
   },
   calls: {
-    columns: [{ head: "call", width: 20 }, { head: "in" }, { head: "out" }, { head: "needs" }],
+    columns: [{ head: "call", width: 24 }, { head: "in" }, { head: "out" }, { head: "needs" }],
     items: () => {
       const { CALL_NAMES, shapeOf }: typeof import("../spec/calls") = require("../spec/calls");
       return CALL_NAMES.map((call) => ({ call, ...shapeOf(call) }));

@@ -35,7 +35,8 @@ export const recordedPlatform = (platform: unknown, memory: unknown, fail: Fail)
   const p = asObject(platform, "platform", fail);
   const stranger = Object.keys(p).find((key) => !PLATFORM_KEYS.has(key));
   if (stranger !== undefined) throw fail(`platform, ${stranger}`, "unknown field");
-  if (typeof p["user"] !== "string" || !USER.test(p["user"])) {
+  const user = p["user"] ?? "root";
+  if (typeof user !== "string" || !USER.test(user)) {
     throw fail("platform, user", 'expected "root", or "uid N" with what follows');
   }
   const thpSize = u64(p, "thp_size", "platform", fail) as Bytes;

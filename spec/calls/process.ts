@@ -26,14 +26,20 @@ export const PROCESS_CALLS = {
     probe: true,
   },
 
-  /** setrlimit(RLIMIT_MEMLOCK), in bytes. */
+  /**
+   * setrlimit(RLIMIT_MEMLOCK), in bytes. EINVAL if cur is above max; EPERM if max rises without
+   * the capability SYS_RESOURCE.
+   */
   SETRLIMIT_MEMLOCK: {
     on: "process",
     in: { cur: "bytes", max: "bytes" },
     out: {},
     needs: ["memlimit"],
   },
-  /** The process becomes this user for good; any user but 0 loses every capability. */
+  /**
+   * setuid(2): the process becomes this user for good; any user but 0 loses every capability.
+   * EPERM if it is not root and this is not the user it is already.
+   */
   SETUID: { on: "process", in: { uid: "u32" }, out: {}, needs: ["privilege"] },
   /**
    * The process makes a child, to which later calls refer by the index `child`: it has all files
