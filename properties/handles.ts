@@ -8,14 +8,24 @@ export const handlesIn = (steps: readonly Step[]): string[] =>
 
 const prefixOf = (handle: string): string => handle.replace(/\d+$/, "");
 
+/** The handles in an argument: itself, or in its elements. */
+const handlesOf = (value: unknown): Handle[] => {
+  if (value instanceof Handle) return [value];
+  if (!Array.isArray(value)) return [];
+  return value.flatMap((item: object) => Object.values(item).flatMap(handlesOf));
+};
+
 /** The same step object where nothing changes: labels of a trace follow step objects. */
 const mapHandles = (step: Step, rename: (name: string) => string): Step => {
-  const used = [step.fd, ...Object.values(step.in)].flatMap((arg) =>
-    arg instanceof Handle ? [arg.name] : [],
-  );
+  const used = [step.fd, ...Object.values(step.in)].flatMap(handlesOf).map(({ name }) => name);
   if ([...used, step.as ?? ""].every((name) => rename(name) === name)) return step;
   const arg = (value: unknown): unknown => {
-    if (!(value instanceof Handle)) return value;
+    if (handlesOf(value).length === 0) return value;
+    if (!(value instanceof Handle)) {
+      return (value as readonly object[]).map((item) =>
+        Object.fromEntries(Object.entries(item).map(([k, v]) => [k, arg(v)])),
+      );
+    }
     const name = rename(value.name);
     return name === value.name ? value : new Handle(name, value.output, value.add);
   };

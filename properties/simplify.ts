@@ -87,6 +87,7 @@ const simplerHandle = (handle: Handle, type: FieldType, made: ReadonlySet<string
   if (!isRegion && !made.has(handle.name)) {
     // What it resolves to anyway, said plainly.
     if (typeof ABSENT[type] === "bigint") return [LOST.u64];
+    if (type === "item") return [LOST.item];
     return [type === "fd" || type === "s32" ? LOST.fd : LOST.id];
   }
   const simpler: Handle[] = [];
@@ -116,7 +117,8 @@ export const simplerValues = (
     return [...named, ...simplerBigint(type, value)];
   }
   if (typeof value === "number") return simplerNumber(type, value);
-  if (Array.isArray(value)) return simplerRanges(value as readonly IovaRange[]);
+  if (type === "ranges") return simplerRanges(value as readonly IovaRange[]);
+  if (Array.isArray(value)) return value.map((_, i) => value.filter((__, j) => j !== i));
   if (type === "hex" && typeof value === "string" && value.length > 2) {
     return ["ff", value.slice(0, (value.length >> 2) << 1)].filter((v) => v.length > 0);
   }
@@ -135,6 +137,20 @@ const withTheSameEnd = function* (step: Step): Generator<Step> {
   }
 };
 
+/** The typed call is plainer than its bytes, and bytes with one edit less are plainer as well. */
+const withPlainerBytes = function* (step: Step): Generator<Step> {
+  const { raw, ...typed } = step;
+  if (raw === undefined) return;
+  yield typed as Step;
+  for (const edit of Object.keys(raw)) {
+    const rest = Object.entries(raw).filter(([name]) => name !== edit);
+    yield { ...typed, raw: Object.fromEntries(rest) } as Step;
+  }
+  if (raw.put !== undefined && raw.put.length > 1) {
+    for (const one of raw.put) yield { ...typed, raw: { ...raw, put: [one] } } as Step;
+  }
+};
+
 /** Calls that have a plainer sister, which ignores the surplus arguments. */
 const PLAINER: Readonly<Partial<Record<CallName, CallName>>> = { MOCK_DOMAIN_FLAGS: "MOCK_DOMAIN" };
 
@@ -144,6 +160,7 @@ export const simplerSteps = function* (step: Step, before: readonly Step[]): Gen
   if (plainer !== undefined) yield withCall(step, plainer);
   const whole = withEverything(step);
   if (whole !== undefined) yield whole;
+  yield* withPlainerBytes(step);
   yield* withTheSameEnd(step);
   const made = new Set(handlesIn(before));
   if (step.fd instanceof Handle && !made.has(step.fd.name)) yield { ...step, fd: LOST.fd };
