@@ -6,7 +6,7 @@ import { type Bytes, type Iova, U64_MAX, type UserVa } from "../../../spec/units
 import { type Aim, makeTwisted, type Twist } from "../aim";
 import { otherIds } from "../bogus";
 import type { Composer } from "../composer";
-import { probeMapped, probeRange } from "../probes";
+import { probeMapped, probeNotMapped } from "../probes";
 import { access, BAD_VAS, buffer, edge, freeIova, length, PAGE, size } from "../values";
 import type { IoasView, SceneView } from "../view";
 
@@ -193,7 +193,7 @@ export const mapAim: Aim = {
     const made = makeTwisted(c, step, ioas, TWISTS);
     if (made.call.call !== "IOAS_MAP") return true;
     if (made.outcome.errno === 0) probeMapped(c, ioas, made);
-    else if (isFixed(made.call.in)) probeRange(c, ioas, made.call.in.iova, made.call.in.length);
+    else if (isFixed(made.call.in)) probeNotMapped(c, ioas, made.call.in);
     return true;
   },
 };
