@@ -1,4 +1,5 @@
 import type { Backing, Prot } from "./fields";
+import { deepFreeze } from "./frozen";
 import type { Need } from "./needs";
 import type { Bytes, Iova, IovaRange, UserVa } from "./units";
 
@@ -108,7 +109,8 @@ export const offersOf = (platform: Platform): ReadonlySet<Need> => {
   return offers;
 };
 
-const fits = (device: Device): boolean =>
+/** False: it has a reason to refuse a bind. */
+export const fits = (device: Device): boolean =>
   device.group !== null && device.coherent && device.msiIsolated && !device.kernelDriverInGroup;
 
 const range = (start: bigint, last: bigint): IovaRange => [start as Iova, last as Iova];
@@ -169,7 +171,7 @@ const device = (iommu: number, group: number | null, rest: Partial<Device> = {})
 
 /**
  * A VT-d-like machine: 48-bit IOMMU with four fit devices (two of them in one group, with
- * different reserved regions), a second, narrower IOMMU with one device, an IOMMU whose pages
+ * different reserved regions), two narrower IOMMUs with one device each, an IOMMU whose pages
  * are larger than the CPU's, and one device for each reason to refuse a bind.
  */
 export const VFIO_PLATFORM: Platform = {
@@ -181,6 +183,7 @@ export const VFIO_PLATFORM: Platform = {
     { ioPageSize: 4096, aperture: range(0n, 0xffff_ffff_ffffn) },
     { ioPageSize: 4096, aperture: range(0x1000n, 0x7f_ffff_ffffn) },
     { ioPageSize: 65536, aperture: range(0n, 0xffff_ffff_ffffn) },
+    { ioPageSize: 4096, aperture: range(0n, 0x7f_ffff_ffffn) },
   ],
   devices: [
     device(0, 2),
@@ -193,8 +196,10 @@ export const VFIO_PLATFORM: Platform = {
     device(0, null),
     device(0, 10, { msiIsolated: false }),
     device(0, 11, { kernelDriverInGroup: true }),
+    device(3, 12, { reserved: [] }),
   ],
   processes: [ROOT],
 };
 
-export const PLATFORMS: readonly Platform[] = [MOCK_PLATFORM, VFIO_PLATFORM];
+/** Frozen: an IUT in this process gets them too, and is judged by them. */
+export const PLATFORMS: readonly Platform[] = deepFreeze([MOCK_PLATFORM, VFIO_PLATFORM]);

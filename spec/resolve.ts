@@ -98,7 +98,8 @@ export class Resolver {
   note(step: Step, outcome: Outcome): void {
     if (step.as === undefined) return;
     const all = outcome.errno === 0 ? (outcome.out as Outputs["all"] | undefined) : undefined;
-    if (all === undefined) this.#outputs.delete(step.as);
+    // `null` comes from an IUT that keeps to no form; see malformed.
+    if (all === undefined || all === null) this.#outputs.delete(step.as);
     else this.#outputs.set(step.as, { first: all[TEMPLATES[step.call].first], all });
   }
 

@@ -88,10 +88,19 @@ const step: Schema = {
   })),
 };
 
-const outcome = object(
-  { errno: { anyOf: [{ const: 0 }, { enum: Object.keys(ERRNO) }] } },
-  { out: { type: "object" } },
-);
+const text: Schema = { type: "string" };
+
+/** Either an outcome, or what somebody answered that was none (LIV-02). */
+const outcome: Schema = {
+  type: "object",
+  properties: {
+    errno: { enum: [0, ...Object.keys(ERRNO)] },
+    out: { type: "object" },
+    malformed: text,
+  },
+  additionalProperties: false,
+  oneOf: [{ required: ["errno"] }, { required: ["malformed"] }],
+};
 
 const region = object(
   { name: { type: "string", pattern: "^[a-z]+[0-9]+$" }, va: U64, length: U64 },
@@ -135,7 +144,6 @@ const platform = object({
   },
 });
 
-const text: Schema = { type: "string" };
 const ending = object({ kind: { enum: ["crash", "complaint", "inconclusive"] }, reason: text });
 const order = object({ invoked: list(unsigned(2 ** 31)), returned: list(unsigned(2 ** 31)) });
 const trace = { platform, steps: list(step) };

@@ -8,6 +8,7 @@ import type { Capsule } from "../capsule";
 import { DataError } from "../data-error";
 import { ABSENT, type FieldType } from "../fields";
 import { Handle, parseHandle } from "../handle";
+import { malformed } from "../outcome";
 import type { Platform } from "../platform";
 import type { History, Step, Trace } from "../trace";
 import { decodeField, encodeField, FIELD_HINT } from "./field";
@@ -36,10 +37,13 @@ const encodeStep = (step: Step): Json => {
   };
 };
 
-const encodeOutcome = (outcome: Outcome): Json => ({
-  errno: outcome.errno,
-  ...(outcome.out !== undefined && { out: encodeField(outcome.out) }),
-});
+const encodeOutcome = (outcome: Outcome, call: CallName): Json => {
+  const wrong = malformed({ call }, outcome);
+  // Whatever it was, it may have no form in JSON: it is kept as it was shown.
+  if (wrong !== undefined) return { malformed: wrong.actual };
+  const { errno, out } = outcome;
+  return { errno, ...(out !== undefined && { out: encodeField(out) }) };
+};
 
 const body = (trace: Trace): Json => ({
   platform: encodePlatform(trace.platform),
@@ -57,7 +61,10 @@ export const encodeTrace = (trace: Trace): Json => ({
 export const encodeHistory = (history: History): Json => ({
   format: "iommufd-history/1",
   ...body(history.trace),
-  outcomes: history.outcomes.map(encodeOutcome),
+  outcomes: history.outcomes.flatMap((outcome, i) => {
+    const step = history.trace.steps[i];
+    return step === undefined ? [] : [encodeOutcome(outcome, step.call)];
+  }),
   ...(history.ending !== undefined && { ending: history.ending }),
   ...(history.order !== undefined && { order: history.order }),
 });
@@ -172,6 +179,7 @@ const decodeArg = (json: unknown, type: FieldType, where: string, file: string):
 
 const decodeOutcome = (json: Json, call: CallName, where: string, file: string): Outcome => {
   const shape = shapeOf(call);
+  if (json["malformed"] !== undefined) return { errno: `malformed: ${json["malformed"]}` } as never;
   const given = json["out"] as Json | undefined;
   if (given === undefined) return { errno: json["errno"] } as Outcome;
   const out: Record<string, unknown> = {};
