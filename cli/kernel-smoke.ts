@@ -23,6 +23,10 @@ interface Smoke {
   /** What a trace got whose machine was ended under it, and whether the next one ran. */
   readonly killed: string;
   readonly recovered: boolean;
+  /** Pages that lie behind their neighbour, of all: per layout that was asked for. */
+  readonly layouts: Readonly<Record<string, string>>;
+  /** The memory lies as it was asked to. */
+  readonly arranged: boolean;
 }
 
 const TRACES = 50;
@@ -32,7 +36,8 @@ const ROUNDS = 10;
 export const kernelSmoke = async (flags: KernelSmokeFlags, io: Io): Promise<number> => {
   const found: Smoke[] = [];
   const failures: string[] = [];
-  for (const platform of openLinux(flags).platforms) {
+  const kinds = openLinux(flags).platforms.filter(({ physical }) => physical === undefined);
+  for (const platform of kinds) {
     const iut = openLinux(flags);
     try {
       const result = await smoke(iut, platform, io);
@@ -49,10 +54,13 @@ export const kernelSmoke = async (flags: KernelSmokeFlags, io: Io): Promise<numb
         `${one.tracesPerSecond} traces/s; ended under a trace: ${one.killed}; ` +
         `the next one ${one.recovered ? "ran" : "did not run"}\n`,
     );
+    for (const [physical, found] of Object.entries(one.layouts)) {
+      say.write(`${one.platform}: ${physical} memory: ${found} pages follow their neighbour\n`);
+    }
   }
   for (const failure of failures) say.write(`${failure}\n`);
   if (flags.json) io.stdout.write(renderJson({ found, failures }));
-  return failures.length === 0 && found.every((one) => one.recovered)
+  return failures.length === 0 && found.every((one) => one.recovered && one.arranged)
     ? EXIT.conformant
     : EXIT.failed;
 };
@@ -85,6 +93,26 @@ const pairs = (count: number): Step[] => {
   return steps;
 };
 
+/** Most pages behind their neighbour, or hardly any. */
+const MOST = 0.85;
+
+const layoutsOf = async (
+  iut: LinuxIut,
+  platform: Platform,
+): Promise<Pick<Smoke, "layouts" | "arranged">> => {
+  const layouts: Record<string, string> = {};
+  let arranged = true;
+  for (const physical of ["contiguous", "scattered"] as const) {
+    const layout = await iut.layout({ ...platform, physical });
+    if (typeof layout === "string") return { layouts: { [physical]: layout }, arranged: false };
+    const { neighbours, pairs } = layout;
+    layouts[physical] = `${neighbours} of ${pairs}`;
+    const share = neighbours / pairs;
+    arranged &&= physical === "contiguous" ? share >= MOST : share <= 1 - MOST;
+  }
+  return { layouts, arranged };
+};
+
 const smoke = async (iut: LinuxIut, platform: Platform, io: Io): Promise<Smoke | string> => {
   const start = io.now();
   const first = await iut.run({ platform, steps: [OPEN] });
@@ -100,6 +128,7 @@ const smoke = async (iut: LinuxIut, platform: Platform, io: Io): Promise<Smoke |
     for (const trace of traces) if (trace !== undefined) await iut.run(trace);
   });
 
+  const layouts = await layoutsOf(iut, platform);
   const long = iut.run({ platform, steps: pairs(10_000) });
   for (const pid of iut.machines()) process.kill(pid, "SIGKILL");
   const killed = (await long).ending;
@@ -111,6 +140,7 @@ const smoke = async (iut: LinuxIut, platform: Platform, io: Io): Promise<Smoke |
     tracesPerSecond: Math.round((1000 * TRACES) / tracesMs),
     killed: killed === undefined ? "it went on" : `${killed.kind}, ${killed.reason}`,
     recovered: killed !== undefined && next.ending === undefined,
+    ...layouts,
   };
 };
 

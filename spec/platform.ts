@@ -24,6 +24,11 @@ export interface Platform {
   readonly devices: readonly Device[];
   /** The process that runs the trace, and others if there are any. */
   readonly processes: readonly Process[];
+  /**
+   * Where the pages of user memory lie physically: one after the other as in virtual memory, or
+   * no two neighbours together. No outcome may depend on it. Absent: wherever they happen to be.
+   */
+  readonly physical?: "contiguous" | "scattered";
 }
 
 /** One IOMMU: domains made for it serve its own devices only. */

@@ -73,17 +73,21 @@ const read = (frame: Buffer): { id: number; flags: number; regions: Buffer; call
 };
 
 const send = (steps: readonly Step[], platform = MOCK_PLATFORM): SentCall[] =>
-  read(encodeRun({ platform, steps }, { id: 1, stepwise: false })).calls;
+  read(encodeRun({ platform, steps }, { id: 1 })).calls;
 
 const OPEN: Step = { call: "OPEN", as: "fd0", in: {} };
 const fd = new Handle("fd0");
 const ALLOC: Step = { call: "IOAS_ALLOC", as: "ioas0", fd, in: {} };
 
-test("a run carries its id, whether it is stepwise, and the memory of the platform", () => {
+test("a run carries its id, whether it is stepwise, and the memory of the platform and its layout", () => {
   const { id, flags, regions } = read(
     encodeRun({ platform: MOCK_PLATFORM, steps: [] }, { id: 77, stepwise: true }),
   );
   expect([id, flags]).toEqual([77, 1]);
+  const layouts = (["contiguous", "scattered"] as const).map((physical) =>
+    encodeRun({ platform: { ...MOCK_PLATFORM, physical }, steps: [] }, { id: 1 }),
+  );
+  expect(layouts.map((run) => read(run).flags)).toEqual([2, 4]);
   const memory = MOCK_PLATFORM.processes[0]?.memory ?? [];
   expect(regions).toHaveLength(32 * memory.length);
   // buf5: 0x8000 bytes of memfd 0 from 0x4000, rw.

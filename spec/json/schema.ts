@@ -112,37 +112,40 @@ const region = object(
   },
 );
 
-const platform = object({
-  name: { type: "string" },
-  pageSize: unsigned(0x4000_0000),
-  thpSize: U64,
-  frontEnd: { enum: ["mock", "vfio"] },
-  iommus: {
-    ...list(object({ ioPageSize: unsigned(0x4000_0000), aperture: pair(U64, U64) })),
-    minItems: 1,
-  },
-  devices: list(
-    object({
-      iommu: unsigned(0xffff),
-      group: { anyOf: [unsigned(0xffff_ffff), { type: "null" }] },
-      reserved: list(pair(U64, U64)),
-      coherent: { type: "boolean" },
-      msiIsolated: { type: "boolean" },
-      kernelDriverInGroup: { type: "boolean" },
-    }),
-  ),
-  processes: {
-    ...list(
+const platform = object(
+  {
+    name: { type: "string" },
+    pageSize: unsigned(0x4000_0000),
+    thpSize: U64,
+    frontEnd: { enum: ["mock", "vfio"] },
+    iommus: {
+      ...list(object({ ioPageSize: unsigned(0x4000_0000), aperture: pair(U64, U64) })),
+      minItems: 1,
+    },
+    devices: list(
       object({
-        uid: unsigned(0xffff_ffff),
-        capabilities: list({ enum: ["IPC_LOCK", "SYS_RESOURCE"] }),
-        memlock: { anyOf: [U64, { type: "null" }] },
-        memory: list(region),
+        iommu: unsigned(0xffff),
+        group: { anyOf: [unsigned(0xffff_ffff), { type: "null" }] },
+        reserved: list(pair(U64, U64)),
+        coherent: { type: "boolean" },
+        msiIsolated: { type: "boolean" },
+        kernelDriverInGroup: { type: "boolean" },
       }),
     ),
-    minItems: 1,
+    processes: {
+      ...list(
+        object({
+          uid: unsigned(0xffff_ffff),
+          capabilities: list({ enum: ["IPC_LOCK", "SYS_RESOURCE"] }),
+          memlock: { anyOf: [U64, { type: "null" }] },
+          memory: list(region),
+        }),
+      ),
+      minItems: 1,
+    },
   },
-});
+  { physical: { enum: ["contiguous", "scattered"] } },
+);
 
 const ending = object({ kind: { enum: ["crash", "complaint", "inconclusive"] }, reason: text });
 const order = object({ invoked: list(unsigned(2 ** 31)), returned: list(unsigned(2 ** 31)) });

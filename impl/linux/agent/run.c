@@ -138,22 +138,54 @@ static const uint8_t *receive(int port)
 	return request + length;
 }
 
+/* Makes the memory of the trace; answers where its regions end, or NULL. */
+static uint8_t *make_memory(uint8_t *regions, uint32_t count, const uint8_t *end, uint32_t flags)
+{
+	bool arranged = flags & (RUN_CONTIGUOUS | RUN_SCATTERED);
+	uint8_t *at = regions;
+
+	if (arranged && !take_frames(POOL_PAGES))
+		return NULL;
+	if (arranged)
+		give_frames_back(flags & RUN_SCATTERED);
+	for (; count > 0; count--, at += REGION_SIZE)
+		if (at + REGION_SIZE > end || !make_region(at, arranged))
+			return NULL;
+	return at;
+}
+
+/* An answer without a call, for those who want to see how the memory lies. */
+static void answer_layout(const uint8_t *regions, const uint8_t *end)
+{
+	uint32_t neighbours = 0, pairs = 0;
+
+	for (; regions < end; regions += REGION_SIZE)
+		count_neighbours(get64(regions), get64(regions + 8), &neighbours, &pairs);
+	put32(shared->answers, 0);
+	put32(shared->answers + 4, 8);
+	put32(shared->answers + 8, neighbours);
+	put32(shared->answers + 12, pairs);
+	shared->length = 16;
+	shared->answered = 1;
+	_exit(0);
+}
+
 /* Answers are error s32, length u32, bytes. */
 static void work(int port, int life)
 {
 	const uint8_t *end = receive(port);
 	uint32_t id = get32(request), flags = get32(request + 4);
 	uint32_t regions = get32(request + 8), calls = get32(request + 12);
-	uint8_t *at = request + RUN_HEADER;
+	uint8_t *memory = request + RUN_HEADER, *at;
 
 	shared->id = id;
 	write_all(life, "", 1);
 	catch_faults();
-	if (!make_scratch())
-		give_up(STATUS_CANNOT, 0);
-	for (; regions > 0; regions--, at += REGION_SIZE)
-		if (at + REGION_SIZE > end || !make_region(at))
-			give_up(STATUS_CANNOT, 0);
+	at = make_scratch() ? make_memory(memory, regions, end, flags) : NULL;
+	if (at == NULL)
+		give_up(STATUS_CANNOT, ~0u);
+	if (flags & RUN_LAYOUT)
+		answer_layout(memory, at);
 
 	for (uint32_t i = 0; i < calls; i++) {
 		uint8_t *body = at + CALL_HEADER;
