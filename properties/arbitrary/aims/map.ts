@@ -41,7 +41,11 @@ const TWISTS: readonly MapTwist[] = [
   ["MAP-05", ({ in: a }) => ({ ...a, length: bytesOf(0n) })],
   [
     "MAP-05",
-    ({ in: a }, { draw }) => ({ ...a, length: bytesOf(U64_MAX - BigInt(draw.int(1, 0xfff))) }),
+    ({ in: a }, { draw }) => ({
+      ...a,
+      // Up to a page below 2^64-1; exactly there it is permitted.
+      length: bytesOf(U64_MAX - draw.of(1n, BigInt(draw.int(1, 0xfff)), PAGE - 1n, PAGE)),
+    }),
   ],
   [
     "MAP-06",
