@@ -101,6 +101,19 @@ describe("an implementation that is no use", () => {
     expect([1, 2]).toContain(results.exitCode);
   });
 
+  test("ENOMEM wherever that is allowed: inconclusive, however long it is run", async () => {
+    const poor = inProcess({ ...radix.info, name: "poor" }, (platform): Machine => {
+      const machine = modelMachine(platform);
+      const starved = new Set(["IOAS_UNMAP", "DESTROY", "OPTION", "VFIO_DETACH"]);
+      return {
+        call: (call) => (starved.has(call.call) ? { errno: "ENOMEM" } : machine.call(call)),
+      };
+    });
+    const results = await runCampaign(options(poor, { profile: "documented" }));
+    expect(results.failures).toEqual([]);
+    expect(results).toMatchObject({ verdict: "inconclusive", exitCode: 2 });
+  });
+
   test("always success: not conformant", async () => {
     const lenient = altered("lenient", (_, outcome) =>
       outcome.errno === 0 ? outcome : ({ errno: 0, out: {} } as Outcome),

@@ -87,6 +87,8 @@ describe("plain outcomes", () => {
   });
 });
 
+const RANGES = { num_iovas: 1, out_iova_alignment: 1n, array: [[1n]] };
+
 describe("answers that are none", () => {
   test.each([
     ["CLOSE", undefined, "undefined"],
@@ -101,6 +103,7 @@ describe("answers that are none", () => {
     ["IOAS_UNMAP", { errno: 0, out: { length: 2n ** 64n } }, "length = 18446744073709551616n"],
     ["IOAS_UNMAP", { errno: 0, out: { length: -1n } }, "length = -1n"],
     ["MEM_READ", { errno: 0, out: { bytes: "0" } }, 'bytes = "0"'],
+    ["IOAS_IOVA_RANGES", { errno: 0, out: RANGES }, 'array = [["1n"]]'],
     ["PAGE_REFS", { errno: 0, out: { refs: [[0]] } }, "refs = [[0]]"],
     ["TRANSLATE", { errno: 0, out: { runs: [null] } }, "runs = [null]"],
   ])("%s %j", (name, outcome, actual) => {

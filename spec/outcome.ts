@@ -150,11 +150,16 @@ const isTranslation = (value: unknown): boolean => {
   return wide && (perm === 0 || perm === 1 || perm === 2 || perm === 3);
 };
 
+const decimal = (value: bigint): string => `${value}n`;
+const inJson = (_: string, value: unknown): unknown =>
+  typeof value === "bigint" ? decimal(value) : value;
+
 /** A short, inert rendering of whatever an IUT sent: no control characters, no endless text. */
 const show = (value: unknown): string => {
   let text: string;
   try {
-    text = typeof value === "bigint" ? `${value}n` : (JSON.stringify(value) ?? String(value));
+    const isBig = typeof value === "bigint";
+    text = isBig ? decimal(value) : (JSON.stringify(value, inJson) ?? String(value));
   } catch {
     text = `a value of type ${typeof value}`;
   }

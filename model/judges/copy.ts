@@ -255,7 +255,6 @@ export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
       expectLater(v.ioas.seen.areas, "CPY-28", v.iova);
     }
   },
-  allocates: true,
   leeway: (v, errno) => {
     if (v.strict || isExactMapping(v)) return undefined;
     return errno === "ENOENT" || errno === "EINVAL" ? "UNS-05" : undefined;

@@ -121,7 +121,6 @@ const shared = {
   answer: idsOf,
   effect,
   failure: afterFailedAttach,
-  allocates: true,
   leeway,
 } as const;
 
@@ -175,6 +174,5 @@ export const MOCK_DOMAIN_REPLACE = judge<"MOCK_DOMAIN_REPLACE", ReplaceView>(
       if (v.device !== undefined) attachEffect(v, v.device, out.pt_id ?? 0);
     },
     failure: afterFailedAttach,
-    allocates: true,
   },
 );
