@@ -3,7 +3,7 @@ import { Handle } from "../../../spec/handle";
 import { U64_MAX } from "../../../spec/units";
 import type { Aim } from "../aim";
 import { PAGE } from "../values";
-import { allow, attach, freshMotif, look, map, motif, PLACE, reserve, start } from "./steps";
+import { allow, attach, freshMotif, look, map, motif, PLACE, reserve, start, unmap } from "./steps";
 
 export const PLACING: readonly Aim[] = [
   // RNG-13, MAP-11b: an IOAS in which nothing can be mapped any more.
@@ -52,25 +52,23 @@ export const PLACING: readonly Aim[] = [
     map(c, ioas, { va: start("buf0"), bytes: PAGE });
     look(c, ioas);
   }),
-  // AUT-02, AUT-05, MAP-11b: a few bytes of room, cut up by mappings and reservations that touch,
-  // for user memory at odd offsets. Where the first place starts decides whether there is one.
-  freshMotif("crumbs", 0.7, ["ADD_RESERVED"], (c, ioas) => {
+  // AUT-05, MAP-11b: a few bytes of room behind a mapping and a reservation that touch, for user
+  // memory at odd offsets. The bits of the offset are set in the IOVA, so that a place from
+  // further down can be higher up.
+  freshMotif("last-crumb", 1, ["ADD_RESERVED"], (c, ioas) => {
     const { draw } = c;
-    const [from, end] = [PAGE, PAGE + BigInt(draw.int(12, 40))];
+    const reserved = PAGE + BigInt(draw.int(1, 8));
+    const room = reserved + BigInt(draw.int(1, 4));
+    const end = room + BigInt(draw.int(2, 8));
+    reserve(c, ioas, 0n, PAGE);
+    map(c, ioas, { va: start("buf0"), bytes: reserved - PAGE, at: PAGE });
+    reserve(c, ioas, reserved, room - reserved);
     reserve(c, ioas, end, U64_MAX - end + 1n);
-    let at = from + BigInt(draw.int(0, 4));
-    for (let n = draw.int(2, 4); n > 0 && at < end; n--) {
-      const bytes = BigInt(draw.int(1, 6));
-      if (at + bytes > end) break;
-      if (draw.chance(50)) map(c, ioas, { va: start("buf0"), bytes, at });
-      else reserve(c, ioas, at, bytes);
-      at += bytes + (draw.chance(50) ? 0n : BigInt(draw.int(1, 6)));
-    }
-    for (let n = 3; n > 0; n--) {
+    for (let n = 6; n > 0; n--) {
       const va = new Handle("buf0", "", BigInt(draw.int(0, 15)));
-      map(c, ioas, { va, bytes: BigInt(draw.int(1, 8)) });
+      map(c, ioas, { va, bytes: BigInt(draw.int(1, Number(end - room))) });
+      unmap(c, ioas, room, end - room);
     }
-    look(c, ioas);
   }),
   // RNG-03, RSV-07: many small holes in the ranges, and automatic IOVAs between them.
   freshMotif("many-reservations", 0.5, ["ADD_RESERVED"], (c, ioas) => {
