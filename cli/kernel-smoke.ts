@@ -27,6 +27,8 @@ interface Smoke {
   readonly layouts: Readonly<Record<string, string>>;
   /** The memory lies as it was asked to. */
   readonly arranged: boolean;
+  /** What IOAS_ALLOC answers when its first allocation fails, and its ten thousandth. */
+  readonly faults: readonly [string, string];
 }
 
 const TRACES = 50;
@@ -54,16 +56,18 @@ export const kernelSmoke = async (flags: KernelSmokeFlags, io: Io): Promise<numb
         `${one.tracesPerSecond} traces/s; ended under a trace: ${one.killed}; ` +
         `the next one ${one.recovered ? "ran" : "did not run"}\n`,
     );
+    say.write(`${one.platform}: IOAS_ALLOC without memory: ${one.faults.join(", otherwise ")}\n`);
     for (const [physical, found] of Object.entries(one.layouts)) {
       say.write(`${one.platform}: ${physical} memory: ${found} pages follow their neighbour\n`);
     }
   }
   for (const failure of failures) say.write(`${failure}\n`);
   if (flags.json) io.stdout.write(renderJson({ found, failures }));
-  return failures.length === 0 && found.every((one) => one.recovered && one.arranged)
-    ? EXIT.conformant
-    : EXIT.failed;
+  return failures.length === 0 && found.every(isFine) ? EXIT.conformant : EXIT.failed;
 };
+
+const isFine = ({ recovered, arranged, faults }: Smoke): boolean =>
+  recovered && arranged && faults.join() === "ENOMEM,ok";
 
 const openLinux = ({ kernel }: KernelSmokeFlags): LinuxIut => {
   try {
@@ -91,6 +95,16 @@ const pairs = (count: number): Step[] => {
     );
   }
   return steps;
+};
+
+/** IOAS_ALLOC with a failure that comes, or must not have come. */
+const failing = async (iut: LinuxIut, platform: Platform, failNth: number): Promise<string> => {
+  const alloc: Step = { call: "IOAS_ALLOC", fd, failNth, in: {} };
+  const { outcomes, faults, ending } = await iut.run({ platform, steps: [OPEN, alloc] });
+  const errno = outcomes[1]?.errno;
+  if (errno === undefined) return ending?.reason ?? "no answer";
+  if (errno === 0) return faults === 0 ? "ok" : "ok in spite of it";
+  return faults === 1 ? errno : `${errno} of its own`;
 };
 
 /** Most pages behind their neighbour, or hardly any. */
@@ -129,6 +143,7 @@ const smoke = async (iut: LinuxIut, platform: Platform, io: Io): Promise<Smoke |
   });
 
   const layouts = await layoutsOf(iut, platform);
+  const faults = [await failing(iut, platform, 1), await failing(iut, platform, 10_000)] as const;
   const long = iut.run({ platform, steps: pairs(10_000) });
   for (const pid of iut.machines()) process.kill(pid, "SIGKILL");
   const killed = (await long).ending;
@@ -141,6 +156,7 @@ const smoke = async (iut: LinuxIut, platform: Platform, io: Io): Promise<Smoke |
     killed: killed === undefined ? "it went on" : `${killed.kind}, ${killed.reason}`,
     recovered: killed !== undefined && next.ending === undefined,
     ...layouts,
+    faults,
   };
 };
 

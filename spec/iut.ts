@@ -18,6 +18,11 @@ import type { Ending, Trace } from "./trace";
 export interface Run {
   readonly outcomes: readonly Outcome[];
   readonly ending?: Ending;
+  /**
+   * How many of the failures that steps asked for (`failNth`) came to pass: a call that has fewer
+   * places where it can fail goes on as if nothing had been asked.
+   */
+  readonly faults?: number;
 }
 
 /** What an IUT says about itself. Capabilities are declared, not guessed. */

@@ -13,6 +13,11 @@ export interface StepOf<K extends CallName> {
   readonly thread?: number;
   /** The iommufd, for calls that are made on one. */
   readonly fd?: Arg<number>;
+  /**
+   * The n-th place of this call where it can run out of memory, from 1, is to do so; absent:
+   * nothing is made to fail. For IUTs with `fault-injection` only.
+   */
+  readonly failNth?: number;
   readonly in: { readonly [F in keyof In<K>]?: Arg<In<K>[F]> };
 }
 export type Step = { [K in CallName]: StepOf<K> }[CallName];

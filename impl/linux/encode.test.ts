@@ -17,6 +17,7 @@ interface Relocation {
 
 interface SentCall {
   readonly op: number;
+  readonly failNth: number;
   readonly body: Buffer;
   readonly relocations: readonly Relocation[];
   readonly stores: readonly { offset: number; width: number; slot: number }[];
@@ -41,10 +42,12 @@ const read = (frame: Buffer): { id: number; flags: number; regions: Buffer; call
       number,
     ];
     const length = frame.readUInt32LE(at + 4);
-    const body = frame.subarray(at + 8, at + 8 + length);
-    at += 8 + length;
+    const failNth = frame.readUInt32LE(at + 8);
+    const body = frame.subarray(at + 12, at + 12 + length);
+    at += 12 + length;
     const call: SentCall = {
       op,
+      failNth,
       body,
       relocations: Array.from({ length: relocations }, (_, r) => {
         const from = at + 24 * r;
@@ -95,6 +98,11 @@ test("a run carries its id, whether it is stepwise, and the memory of the platfo
   expect(last.readBigUInt64LE(0)).toBe(0x2000_0050_0000n);
   expect(last.readBigUInt64LE(16)).toBe(0x4000n);
   expect([last.readUInt8(28), last.readUInt8(29)]).toEqual([2, 2]);
+});
+
+test("a step says which of its allocations is to fail", () => {
+  const calls = send([OPEN, { ...ALLOC, failNth: 3 }]);
+  expect(calls.map(({ failNth }) => failNth)).toEqual([0, 3]);
 });
 
 test("outputs become slots, and handles relocations that fall back on what is lost", () => {

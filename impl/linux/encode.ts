@@ -67,7 +67,8 @@ export const encodeRun = (trace: Trace, request: RunRequest): Buffer => {
   steps.forEach((step, i) => {
     const call = resolver.resolve(step);
     const uses = plan.uses[i];
-    writeCall(writer, call, plan.relocations[i] ?? [], storesOf(call, uses));
+    const failNth = step.failNth ?? 0;
+    writeCall(writer, call, failNth, plan.relocations[i] ?? [], storesOf(call, uses));
   });
   return writer.patch32(0, writer.length - 4).done();
 };
@@ -172,11 +173,12 @@ const storesOf = (call: Call, uses: Uses | undefined): readonly Store[] => {
 const writeCall = (
   writer: ByteWriter,
   call: Call,
+  failNth: number,
   relocations: readonly Relocation[],
   stores: readonly Store[],
 ): void => {
   const start = writer.length;
-  writer.u8(0).u8(relocations.length).u8(stores.length).u8(0).u32(0);
+  writer.u8(0).u8(relocations.length).u8(stores.length).u8(0).u32(0).u32(failNth);
   const body = writer.length;
   const op = writeBody(writer, call);
   writer.patch8(start, op).patch32(start + 4, writer.length - body);

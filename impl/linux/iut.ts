@@ -45,6 +45,7 @@ const CAPABILITIES: IutInfo["capabilities"] = [
   "page-refs",
   "proc-status",
   "self-report",
+  "fault-injection",
 ];
 
 export const makeLinux = (image: LinuxImage): LinuxIut => {
@@ -187,7 +188,8 @@ class Machines {
       const reason = `the agent cannot make ${what} of this trace`;
       return ended(trace, answers, { kind: "inconclusive", reason });
     }
-    return { outcomes: decodeAnswers(trace, answers) };
+    const asked = trace.steps.some(({ failNth }) => failNth !== undefined);
+    return { outcomes: decodeAnswers(trace, answers), ...(asked && { faults: done.faults }) };
   }
 
   /** Again, call by call: does it end there again, and in which call? */

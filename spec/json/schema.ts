@@ -75,6 +75,7 @@ const step: Schema = {
     proc: unsigned(0xffff),
     thread: unsigned(0xffff),
     fd: { anyOf: [SIGNED, HANDLE] },
+    failNth: { ...unsigned(0xffff_ffff), minimum: 1 },
     in: { type: "object" },
   },
   additionalProperties: false,

@@ -33,6 +33,7 @@ const encodeStep = (step: Step): Json => {
     ...(step.proc !== undefined && step.proc !== 0 && { proc: step.proc }),
     ...(step.thread !== undefined && step.thread !== 0 && { thread: step.thread }),
     ...(step.fd !== undefined && { fd: encodeArg(step.fd) }),
+    ...(step.failNth !== undefined && { failNth: step.failNth }),
     ...(Object.keys(args).length > 0 && { in: args }),
   };
 };
@@ -163,6 +164,7 @@ const decodeStep = (json: Json, index: number, file: string): Step => {
     ...(json["proc"] !== undefined && { proc: json["proc"] as number }),
     ...(json["thread"] !== undefined && { thread: json["thread"] as number }),
     ...(json["fd"] !== undefined && { fd: decodeArg(json["fd"], "fd", `${where}, fd`, file) }),
+    ...(json["failNth"] !== undefined && { failNth: json["failNth"] as number }),
     in: args,
   } as Step;
 };

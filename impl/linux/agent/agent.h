@@ -97,6 +97,8 @@ struct shared {
 	/* Index of the call during which the kernel complained; ~0: it did not. */
 	uint32_t log_call;
 	uint32_t log_length;
+	/* Faults that were asked for and came to pass. */
+	uint32_t faults;
 	char log[32 * 1024];
 	/* Next untouched piece of each device's buffer, and whether this trace has taken it. */
 	uint32_t next_piece[16];
@@ -134,6 +136,11 @@ int guarded_load(uint64_t va, uint8_t *bytes, uint32_t length);
 bool take_frames(unsigned pages);
 void give_frames_back(bool scattered);
 void count_neighbours(uint64_t va, uint64_t length, uint32_t *neighbours, uint32_t *pairs);
+
+/* fault.c: allocations that fail on demand. */
+void allow_faults(void);
+bool arm_fault(uint32_t nth);
+bool disarm_fault(void);
 
 /* calls.c: everything that is made on a file of /dev/iommu, and the files of a trace. */
 int real_fd(int32_t number, bool device);

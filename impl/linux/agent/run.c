@@ -12,13 +12,14 @@
  * A run, behind the type of its frame:
  *   id u32, flags u32, regions u32, calls u32, slots u32
  *   per region: 32 bytes, see make_region
- *   per call: op u8, relocations u8, stores u8, 0 u8, length of the body u32, body
+ *   per call: op u8, relocations u8, stores u8, 0 u8, length of the body u32, fail_nth u32
+ *     (see arm_fault; 0: nothing is to fail), body
  *     per relocation: offset in the body u16, width u8, 0 u8, slot u32, addend u64, lost u64
  *     per store: offset in the answer u16, width u8, 0 u8, slot u32
  */
 #define RUN_HEADER 20
 #define REGION_SIZE 32
-#define CALL_HEADER 8
+#define CALL_HEADER 12
 #define RELOCATION_SIZE 24
 #define STORE_SIZE 8
 #define MAX_SLOTS 65536
@@ -189,7 +190,7 @@ static void work(int port, int life)
 
 	for (uint32_t i = 0; i < calls; i++) {
 		uint8_t *body = at + CALL_HEADER;
-		uint32_t length = get32(at + 4);
+		uint32_t length = get32(at + 4), fail_nth = get32(at + 8);
 		const uint8_t *relocations = body + length;
 		const uint8_t *stores = relocations + at[1] * RELOCATION_SIZE;
 		uint8_t *header = shared->answers + shared->length;
@@ -202,7 +203,11 @@ static void work(int port, int life)
 			give_up(STATUS_CANNOT, i);
 		for (unsigned r = 0; r < at[1]; r++)
 			relocate(body, relocations + r * RELOCATION_SIZE);
+		if (fail_nth > 0 && !arm_fault(fail_nth))
+			give_up(STATUS_CANNOT, i);
 		perform(at[0], body, length, &answer);
+		if (fail_nth > 0 && disarm_fault())
+			shared->faults++;
 		if (shared->status != STATUS_OK)
 			_exit(0);
 		/* No call of the uAPI answers this: the agent says that it cannot do it. */
@@ -253,11 +258,11 @@ static bool await(int life)
  * the host is still busy with the answer before. False: the host has gone.
  *
  * The answer to a run: id u32, status u32, detail u32, answered u32, log_call u32, log_length u32,
- * the log, the answers.
+ * faults u32, the log, the answers.
  */
 bool serve_trace(int port)
 {
-	uint8_t head[24];
+	uint8_t head[28];
 	int wait_status = 0;
 	int life[2];
 	pid_t worker;
@@ -268,6 +273,7 @@ bool serve_trace(int port)
 	shared->length = 0;
 	shared->log_call = ~0u;
 	shared->log_length = 0;
+	shared->faults = 0;
 	memset(shared->piece_taken, 0, sizeof(shared->piece_taken));
 
 	if (pipe2(life, O_CLOEXEC) != 0)
@@ -302,6 +308,7 @@ bool serve_trace(int port)
 	put32(head + 12, shared->answered);
 	put32(head + 16, shared->log_call);
 	put32(head + 20, shared->log_length);
+	put32(head + 24, shared->faults);
 	struct iovec parts[] = {
 		{ head, sizeof(head) },
 		{ shared->log, shared->log_length },
