@@ -23,6 +23,12 @@ interface Smoke {
   /** What a trace got whose machine was ended under it, and whether the next one ran. */
   readonly killed: string;
   readonly recovered: boolean;
+  /** Pages that lie behind their neighbour, of all: per layout that was asked for. */
+  readonly layouts: Readonly<Record<string, string>>;
+  /** The memory lies as it was asked to. */
+  readonly arranged: boolean;
+  /** What IOAS_ALLOC answers when its first allocation fails, and its ten thousandth. */
+  readonly faults: readonly [string, string];
 }
 
 const TRACES = 50;
@@ -32,7 +38,8 @@ const ROUNDS = 10;
 export const kernelSmoke = async (flags: KernelSmokeFlags, io: Io): Promise<number> => {
   const found: Smoke[] = [];
   const failures: string[] = [];
-  for (const platform of openLinux(flags).platforms) {
+  const kinds = openLinux(flags).platforms.filter(({ physical }) => physical === undefined);
+  for (const platform of kinds) {
     const iut = openLinux(flags);
     try {
       const result = await smoke(iut, platform, io);
@@ -49,13 +56,18 @@ export const kernelSmoke = async (flags: KernelSmokeFlags, io: Io): Promise<numb
         `${one.tracesPerSecond} traces/s; ended under a trace: ${one.killed}; ` +
         `the next one ${one.recovered ? "ran" : "did not run"}\n`,
     );
+    say.write(`${one.platform}: IOAS_ALLOC without memory: ${one.faults.join(", otherwise ")}\n`);
+    for (const [physical, found] of Object.entries(one.layouts)) {
+      say.write(`${one.platform}: ${physical} memory: ${found} pages follow their neighbour\n`);
+    }
   }
   for (const failure of failures) say.write(`${failure}\n`);
   if (flags.json) io.stdout.write(renderJson({ found, failures }));
-  return failures.length === 0 && found.every((one) => one.recovered)
-    ? EXIT.conformant
-    : EXIT.failed;
+  return failures.length === 0 && found.every(isFine) ? EXIT.conformant : EXIT.failed;
 };
+
+const isFine = ({ recovered, arranged, faults }: Smoke): boolean =>
+  recovered && arranged && faults.join() === "ENOMEM,ok";
 
 const openLinux = ({ kernel }: KernelSmokeFlags): LinuxIut => {
   try {
@@ -85,6 +97,36 @@ const pairs = (count: number): Step[] => {
   return steps;
 };
 
+/** IOAS_ALLOC with a failure that comes, or must not have come. */
+const failing = async (iut: LinuxIut, platform: Platform, failNth: number): Promise<string> => {
+  const alloc: Step = { call: "IOAS_ALLOC", fd, failNth, in: {} };
+  const { outcomes, faults, ending } = await iut.run({ platform, steps: [OPEN, alloc] });
+  const errno = outcomes[1]?.errno;
+  if (errno === undefined) return ending?.reason ?? "no answer";
+  if (errno === 0) return faults === 0 ? "ok" : "ok in spite of it";
+  return faults === 1 ? errno : `${errno} of its own`;
+};
+
+/** Most pages behind their neighbour, or hardly any. */
+const MOST = 0.85;
+
+const layoutsOf = async (
+  iut: LinuxIut,
+  platform: Platform,
+): Promise<Pick<Smoke, "layouts" | "arranged">> => {
+  const layouts: Record<string, string> = {};
+  let arranged = true;
+  for (const physical of ["contiguous", "scattered"] as const) {
+    const layout = await iut.layout({ ...platform, physical });
+    if (typeof layout === "string") return { layouts: { [physical]: layout }, arranged: false };
+    const { neighbours, pairs } = layout;
+    layouts[physical] = `${neighbours} of ${pairs}`;
+    const share = neighbours / pairs;
+    arranged &&= physical === "contiguous" ? share >= MOST : share <= 1 - MOST;
+  }
+  return { layouts, arranged };
+};
+
 const smoke = async (iut: LinuxIut, platform: Platform, io: Io): Promise<Smoke | string> => {
   const start = io.now();
   const first = await iut.run({ platform, steps: [OPEN] });
@@ -100,6 +142,8 @@ const smoke = async (iut: LinuxIut, platform: Platform, io: Io): Promise<Smoke |
     for (const trace of traces) if (trace !== undefined) await iut.run(trace);
   });
 
+  const layouts = await layoutsOf(iut, platform);
+  const faults = [await failing(iut, platform, 1), await failing(iut, platform, 10_000)] as const;
   const long = iut.run({ platform, steps: pairs(10_000) });
   for (const pid of iut.machines()) process.kill(pid, "SIGKILL");
   const killed = (await long).ending;
@@ -111,6 +155,8 @@ const smoke = async (iut: LinuxIut, platform: Platform, io: Io): Promise<Smoke |
     tracesPerSecond: Math.round((1000 * TRACES) / tracesMs),
     killed: killed === undefined ? "it went on" : `${killed.kind}, ${killed.reason}`,
     recovered: killed !== undefined && next.ending === undefined,
+    ...layouts,
+    faults,
   };
 };
 

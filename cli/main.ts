@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The entry: arguments in, exit code out. Everything heavy is loaded by the subcommand. */
 import { CommanderError } from "commander";
-import { inert } from "../reports/inert";
+import { inert } from "../spec/inert";
 import { EXIT, firstLine, messageOf, Stop } from "./exit";
 import { type Io, processIo } from "./io";
 import { didYouMean } from "./near";

@@ -4,9 +4,9 @@ import { statementOf } from "../properties/conclude";
 import { type Replayed, replayTrace } from "../properties/replay";
 import { renderSteps } from "../reports/console/steps";
 import { type Style, wrap } from "../reports/console/text";
-import { inert } from "../reports/inert";
 import { renderJson } from "../reports/json";
 import type { Capsule } from "../spec/capsule";
+import { inert } from "../spec/inert";
 import type { Iut } from "../spec/iut";
 import {
   decodeCapsule,

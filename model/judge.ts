@@ -102,15 +102,10 @@ export interface JudgeOf<K extends CallName, V> {
   readonly answerOfFailure?: (view: V, errno: Errno) => Partial<Out<K>> | undefined;
   /** What is wrong with what a failing call wrote. */
   readonly checkFailure?: (view: V, errno: Errno, out: Partial<Out<K>>) => Flaw | undefined;
-  /** It allocates memory, so that it may run out of it (UNS-12). */
-  readonly allocates?: true;
   /** An errno that is right in this state although no rule has it: the clause that says so. */
   readonly leeway?: (view: V, errno: Errno) => ClauseId | undefined;
-  /** The documents leave open what the call did: a second state in which it did otherwise. */
-  readonly otherwise?: {
-    readonly when: (view: V, errno: 0 | Errno) => boolean;
-    readonly effect: (view: V) => void;
-  };
+  /** The documents leave open what the call did: what else it may have done before it ended. */
+  readonly otherwise?: (view: V, errno: 0 | Errno) => readonly ((view: V) => void)[];
 }
 
 /** The rule that made a call fail. */
@@ -123,15 +118,25 @@ export interface Flaw {
 }
 
 /** A judge whose view type only it knows; the table and the fold pass views through. */
-export type Judge = JudgeOf<CallName, object>;
+export interface Judge extends JudgeOf<CallName, object> {
+  /** It may fail for want of memory in any state (UNS-12). */
+  readonly mayRunOut: boolean;
+}
+
+/** What only lets go, and what is no call of the uAPI but a way to look at or set up its world. */
+const NEVER_RUN_OUT: ReadonlySet<CallName> = new Set<CallName>([
+  ...(["CLOSE", "DEVICE_CLOSE"] as const),
+  ...(["MMAP", "MUNMAP", "MPROTECT", "MEM_WRITE", "MEM_READ", "DMA"] as const),
+  ...(["TRANSLATE", "PAGE_REFS", "PROC_STATUS", "MD_CHECK_MAP", "MD_CHECK_REFS"] as const),
+]);
 
 export const judge = <K extends CallName, V extends object>(
-  _call: K,
+  call: K,
   definition: JudgeOf<K, V>,
 ): Judge => {
   // All judges have the same fields in the same order, for the sake of the fold.
   const { promise, promises, view, rules, facts, answer, shown, effect, failure } = definition;
-  const { answerOfFailure, checkFailure, allocates, leeway, otherwise } = definition;
+  const { answerOfFailure, checkFailure, leeway, otherwise } = definition;
   return {
     promise,
     promises,
@@ -144,9 +149,9 @@ export const judge = <K extends CallName, V extends object>(
     failure,
     answerOfFailure,
     checkFailure,
-    allocates,
     leeway,
     otherwise,
+    mayRunOut: !NEVER_RUN_OUT.has(call),
   } as unknown as Judge;
 };
 

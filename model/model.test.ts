@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { MOCK_PLATFORM } from "../spec/platform";
+import type { CallName } from "../spec/calls";
+import { MOCK_PLATFORM, VFIO_PLATFORM } from "../spec/platform";
 import { Bench, blamed, buf, make } from "./fixture";
 import { modelMachine } from "./machine";
 
@@ -49,6 +50,26 @@ describe("Model", () => {
     expect(blamed(b.fails("IOAS_MAP", two, "EBUSY"))).toBe("MAP-01");
     expect(blamed(new Bench().fails("IOAS_MAP", two, "ENOENT"))).toBe("MAP-01");
     expect(blamed(new Bench().fails("IOAS_ALLOC", { flags: 0 }, "ENOMEM"))).toBe("IAL-02");
+  });
+
+  test.each<[CallName, boolean]>([
+    ["OPEN", true],
+    ["DESTROY", true],
+    ["IOAS_ALLOW_IOVAS", true],
+    ["IOAS_IOVA_RANGES", true],
+    ["OPTION", true],
+    ["VFIO_IOAS", true],
+    ["DEVICE_OPEN", true],
+    ["VFIO_DETACH", true],
+    ["MOCK_DOMAIN_REPLACE", true],
+    ["CLOSE", false],
+    ["TRANSLATE", false],
+    ["PAGE_REFS", false],
+    ["MEM_WRITE", false],
+  ])("%s may run out of memory in profile documented: %s", (name, may) => {
+    const judged = new Bench(VFIO_PLATFORM, "documented").fails(name, {}, "ENOMEM");
+    expect(judged === undefined).toBe(may);
+    expect(new Bench(VFIO_PLATFORM).fails(name, {}, "ENOMEM")).toBeDefined();
   });
 
   test("in profile documented lets rules of 6.12 alone be broken", () => {

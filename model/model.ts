@@ -25,6 +25,8 @@ const writes = (outcome: Outcome): boolean =>
 /** More alternatives than this are not followed; no trace of sane length comes near. */
 const STATES_MAX = 64;
 
+const NOTHING_ELSE: ReturnType<NonNullable<Judge["otherwise"]>> = [];
+
 export class Model {
   readonly #profile: Profile;
   readonly #coverage: Coverage;
@@ -85,9 +87,9 @@ export class Model {
     const reading = read(judge, view, outcome, profile);
     if (reading.kind === "deviation") return reading.deviation;
     const { errno } = outcome;
-    if (judge.otherwise?.when(view, errno)) {
+    for (const effect of judge.otherwise?.(view, errno) ?? NOTHING_ELSE) {
       const copy = structuredClone(state);
-      judge.otherwise.effect(judge.view(copy, call, outcome, profile));
+      effect(judge.view(copy, call, outcome, profile));
       this.#opened.push(copy);
     }
     if (errno === 0) {

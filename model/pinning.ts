@@ -49,7 +49,7 @@ export const pageNow = (machine: MachineState, proc: number, number: number): Pa
 };
 
 /** 2^64 in pages of 4 KiB is 2^52; a page number at or past it is behind the address space. */
-const endOfMemory = (machine: MachineState): number => 2 ** 64 / machine.pageSize;
+export const endOfMemory = (machine: MachineState): number => 2 ** 64 / machine.pageSize;
 
 /** 6.12 asks for at most this many pages at a time. */
 const PAGES_AT_ONCE = 8192;

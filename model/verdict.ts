@@ -53,7 +53,7 @@ const readByDocuments = (
     return { kind: "failure", by: broken.length === 1 ? broken[0] : undefined };
   }
   if (judge.leeway?.(view, errno) !== undefined) return { kind: "failure", by: undefined };
-  if (judge.allocates === true && errno === "ENOMEM") return { kind: "failure", by: undefined };
+  if (judge.mayRunOut && errno === "ENOMEM") return { kind: "failure", by: undefined };
   return unexpectedErrno(judge, view, errno, broken);
 };
 

@@ -19,6 +19,7 @@ import { fingerprint, HistoryHash } from "./history-hash";
 import { InvariantTally } from "./invariants/watch";
 import type { CampaignOptions, Stop } from "./options";
 import { type Finding, judgeHistory } from "./oracle";
+import { behavedAlike } from "./repetition";
 import { replayTrace, runTrace, stepRows } from "./replay";
 import { shrink } from "./shrink";
 
@@ -149,7 +150,7 @@ class Campaign {
       const again = await runTrace(iut, trace);
       // A run that was cut short, as when somebody ends a VM, tells nothing about the IUT.
       const whole = [history, again].every(({ ending }) => ending?.kind !== "inconclusive");
-      if (whole && fingerprint(trace, again) !== print) {
+      if (whole && fingerprint(trace, again) !== print && !behavedAlike(history, again)) {
         this.#nondeterministic = `${this.#options.seed}:${path}`;
       }
     }

@@ -1,6 +1,7 @@
 /** Whether a run was worth anything: what was called, what came back, how much was wasted. */
 import { CALL_NAMES, type CallName, shapeOf } from "../spec/calls";
 import { Handle } from "../spec/handle";
+import { callMade } from "../spec/raw";
 import type { CallResult } from "../spec/results";
 import type { History } from "../spec/trace";
 
@@ -27,7 +28,7 @@ export class Health {
       }
       if (isLost(step.fd, made) || usesLost(step.in, made)) this.lost++;
       if (ok && step.as !== undefined) made.add(step.as);
-      this.#count(step.call, ok ? "OK" : String(outcome.errno));
+      this.#count(callMade(step), ok ? "OK" : String(outcome.errno));
     }
   }
 

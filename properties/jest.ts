@@ -10,6 +10,7 @@
  */
 import type { Capsule } from "../spec/capsule";
 import { CLAUSES, FAMILIES } from "../spec/clauses/registry";
+import { inert, inertDeep, inertJson } from "../spec/inert";
 import type { Iut } from "../spec/iut";
 import { encodeCapsule } from "../spec/json/trace";
 import type { Need } from "../spec/needs";
@@ -78,11 +79,6 @@ export const conformanceTests = (iut: Iut, options: ConformanceOptions = {}): vo
 
 const can = (iut: Iut, need: Need): boolean => iut.info.capabilities.includes(need);
 
-/** Text of an IUT must not drive the terminal of whoever reads the log. */
-const inert = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the purpose.
-  text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, "\ufffd");
-
 const runOnce = (
   iut: Iut,
   options: ConformanceOptions,
@@ -118,16 +114,18 @@ const refuse = (
   if (results === undefined) throw new Error("the campaign did not run");
   const failures = results.failures.filter(mine);
   if (failures.length === 0) return;
-  throw new Error(inert(failures.map((failure) => explain(failure, capsules)).join("\n\n")));
+  throw new Error(failures.map((failure) => explain(failure, capsules)).join("\n\n"));
 };
 
-const explain = (failure: Failure, capsules: ReadonlyMap<string, Capsule>): string => {
+/** Text of an IUT must not drive the terminal of whoever reads the log. */
+const explain = (given: Failure, capsules: ReadonlyMap<string, Capsule>): string => {
+  const failure = inertDeep(given);
   const steps = failure.steps.map(({ step, call, expected, actual, deviates }) =>
     deviates
       ? `> ${step} ${call}\n    expected ${expected}\n    actual   ${actual}`
       : `  ${step} ${call}`,
   );
   const capsule = capsules.get(failure.capsule);
-  const json = capsule === undefined ? "" : JSON.stringify(encodeCapsule(capsule));
+  const json = capsule === undefined ? "" : inertJson(JSON.stringify(encodeCapsule(capsule)));
   return [`${failure.clause}: ${failure.statement}`, ...steps, `capsule: ${json}`].join("\n");
 };

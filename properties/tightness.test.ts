@@ -50,12 +50,6 @@ const OPEN: readonly Open[] = [
       (call.in.flags & MAP_FIXED_IOVA) === 0 &&
       / (dst_)?iova /.test(what),
   },
-  {
-    name: "fewer ranges before a fault",
-    reason: "RNG-09: elements before the fault may be stored, or not",
-    covers: ({ call }, { errno }, what) =>
-      call === "IOAS_IOVA_RANGES" && errno === "EFAULT" && what.endsWith("without an element"),
-  },
 ];
 
 const ERRNOS: readonly Errno[] = ["EINVAL", "ENOENT", "EPERM", "EIO", "ENOMEM"];

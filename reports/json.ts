@@ -1,5 +1,5 @@
+import { inertJson } from "../spec/inert";
 import type { Results } from "../spec/results";
-import { inertJson } from "./inert";
 
 /** A JSON document for a file or for stdout. */
 export const renderJson = (document: unknown): string =>

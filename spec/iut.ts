@@ -11,12 +11,18 @@ import type { Need } from "./needs";
 import { plainOutcome } from "./outcome";
 import type { Platform } from "./platform";
 import { Resolver } from "./resolve";
+import { reasonOf } from "./thrown";
 import type { Ending, Trace } from "./trace";
 
 /** What a run of one trace gave; see History. */
 export interface Run {
   readonly outcomes: readonly Outcome[];
   readonly ending?: Ending;
+  /**
+   * How many of the failures that steps asked for (`failNth`) came to pass: a call that has fewer
+   * places where it can fail goes on as if nothing had been asked.
+   */
+  readonly faults?: number;
 }
 
 /** What an IUT says about itself. Capabilities are declared, not guessed. */
@@ -46,34 +52,39 @@ export interface Machine {
   end?(): void;
 }
 
-/** Makes an IUT of anything that can boot a `Machine`; this is what a `ts:` module exports. */
-export const inProcess = (info: IutInfo, boot: (platform: Platform) => Machine): Iut => ({
-  info,
-  run: (trace) => {
-    const outcomes: Outcome[] = [];
-    try {
-      const resolver = new Resolver(trace.platform);
-      const machine = boot(trace.platform);
-      for (const step of trace.steps) {
-        const answer: unknown = machine.call(resolver.resolve(step));
-        if (answer instanceof Promise) {
-          throw new Error("call() answered a promise; a machine in this process answers at once");
-        }
-        const outcome = plainOutcome(answer as Outcome);
-        resolver.note(step, outcome);
-        outcomes.push(outcome);
-      }
-      machine.end?.();
-    } catch (error) {
-      return { outcomes, ending: { kind: "crash", reason: reasonOf(error) } };
-    }
-    return { outcomes };
-  },
-});
+/**
+ * Makes an IUT of anything that can boot a `Machine`; this is what a `ts:` module exports.
+ * A machine gets calls of its own and its answers are copied, so it shares nothing with the
+ * judge but the platform. It is never cut short: a call that hangs, hangs the harness.
+ */
+export const inProcess = (info: IutInfo, boot: (platform: Platform) => Machine): Iut => {
+  const iut: Iut = Object.freeze({ info, run: (trace: Trace) => runInProcess(trace, boot) });
+  SEALED.add(iut);
+  return iut;
+};
 
-/** The error and where it was thrown; without folders, so that every machine says the same. */
-const reasonOf = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error);
-  const at = /at (?:.*[\\/(])?([^\\/()]+:\d+):\d+\)?$/m.exec(error.stack ?? "")?.[1];
-  return at === undefined ? String(error) : `${String(error)} (${at})`;
+const SEALED = new WeakSet<Iut>();
+
+/** True for what `inProcess` made: its traces and outcomes are out of the machine's reach. */
+export const isSealed = (iut: Iut): boolean => SEALED.has(iut);
+
+const runInProcess = (trace: Trace, boot: (platform: Platform) => Machine): Run => {
+  const outcomes: Outcome[] = [];
+  try {
+    const resolver = new Resolver(trace.platform);
+    const machine = boot(trace.platform);
+    for (const step of trace.steps) {
+      const answer: unknown = machine.call(resolver.resolve(step));
+      if (answer instanceof Promise) {
+        throw new Error("call() answered a promise; a machine in this process answers at once");
+      }
+      const outcome = plainOutcome(answer);
+      resolver.note(step, outcome);
+      outcomes.push(outcome);
+    }
+    machine.end?.();
+  } catch (error) {
+    return { outcomes, ending: { kind: "crash", reason: reasonOf(error) } };
+  }
+  return { outcomes };
 };

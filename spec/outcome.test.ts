@@ -80,10 +80,40 @@ describe("plain outcomes", () => {
     expect([kept.out, kept.out]).toEqual([{ length: 1n }, { length: 1n }]);
   });
 
-  test.each([undefined, null, 7, "ok"])("leave %p to be found malformed", (answer) => {
-    expect(plainOutcome(answer as unknown as Outcome)).toBe(answer);
+  test.each([undefined, null, 7, "ok", 0, "ENOENT"])(
+    "are made of %p, to be malformed",
+    (answer) => {
+      const actual = malformed(call("CLOSE"), plainOutcome(answer))?.actual;
+      expect(actual).toContain("instead of {errno, out}");
+    },
+  );
+
+  test("read a list by its indexes and call nothing of the machine's", () => {
+    const evil = () => {
+      throw new Error("called");
+    };
+    const array = Object.assign([[1n, 2n]], { map: evil, [Symbol.iterator]: evil, toJSON: evil });
+    const kept = plainOutcome({ errno: 0, out: { array } });
+    expect(kept).toEqual({ errno: 0, out: { array: [[1n, 2n]] } });
+  });
+
+  const shared = new Array(2 ** 16).fill([1n, 2n]);
+  const deep = (levels: number): unknown => (levels === 0 ? 0n : [deep(levels - 1)]);
+  const round: unknown[] = [];
+  round.push(round);
+  test.each([
+    ["a list without end", new Array(2 ** 32 - 1)],
+    ["lists of lists", new Array(2 ** 16).fill(shared)],
+    ["a deep list", deep(1000)],
+    ["a list that holds itself", round],
+    ["many fields", [Object.fromEntries(shared.entries())]],
+  ])("give up on %s", (_, array) => {
+    const kept = plainOutcome({ errno: 0, out: { array } });
+    expect(malformed(call("IOAS_IOVA_RANGES"), kept)?.actual).toContain("more than 65536 elements");
   });
 });
+
+const RANGES = { num_iovas: 1, out_iova_alignment: 1n, array: [[1n]] };
 
 describe("answers that are none", () => {
   test.each([
@@ -99,6 +129,7 @@ describe("answers that are none", () => {
     ["IOAS_UNMAP", { errno: 0, out: { length: 2n ** 64n } }, "length = 18446744073709551616n"],
     ["IOAS_UNMAP", { errno: 0, out: { length: -1n } }, "length = -1n"],
     ["MEM_READ", { errno: 0, out: { bytes: "0" } }, 'bytes = "0"'],
+    ["IOAS_IOVA_RANGES", { errno: 0, out: RANGES }, 'array = [["1n"]]'],
     ["PAGE_REFS", { errno: 0, out: { refs: [[0]] } }, "refs = [[0]]"],
     ["TRANSLATE", { errno: 0, out: { runs: [null] } }, "runs = [null]"],
     ["RAW", { errno: 0 }, "no such output"],

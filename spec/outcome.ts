@@ -2,26 +2,53 @@
 import { type Call, type Outcome, shapeOf } from "./calls";
 import { isErrno } from "./errno";
 import { ABSENT, type FieldType } from "./fields";
+import { inert } from "./inert";
 import { U64_MAX } from "./units";
+
+/** Elements of a list, and of what stands in a list; no right answer comes near. */
+const LIST_MAX = 2 ** 16;
+const ITEM_MAX = 8;
 
 /**
  * The answer as plain data of the harness's own. A machine may use one object for all its
- * answers, or answer with getters: what it said is what they held when it said it.
+ * answers, or answer with getters: what it said is what they held when it said it. Nothing that
+ * belongs to the machine is called, but what throws when it is read throws here. What is too
+ * large to be an answer is not read to its end; `malformed` finds what stands in its place.
  */
-export const plainOutcome = (outcome: Outcome): Outcome => {
-  if (typeof outcome !== "object" || outcome === null) return outcome;
-  const { errno, out } = outcome;
+export const plainOutcome = (answer: unknown): Outcome => {
+  if (typeof answer !== "object" || answer === null) {
+    return { errno: `${show(answer)} instead of {errno, out}` } as unknown as Outcome;
+  }
+  const { errno, out } = answer as Outcome;
   if (out === undefined) return { errno };
-  return { errno, out: plain(out) } as Outcome;
+  try {
+    return { errno, out: plain(out, 0) } as Outcome;
+  } catch (error) {
+    if (error !== TOO_LARGE) throw error;
+    return { errno, out: TOO_LARGE } as unknown as Outcome;
+  }
 };
 
-const plain = (value: unknown): unknown => {
+const TOO_LARGE = `more than ${LIST_MAX} elements`;
+
+/** @param depth 0: the outputs, 1: a list, from 2: its elements */
+const plain = (value: unknown, depth: number): unknown => {
   if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return value.map(plain);
+  const most = depth < 2 ? LIST_MAX : ITEM_MAX;
+  if (depth > ITEM_MAX) throw TOO_LARGE;
+  if (Array.isArray(value)) {
+    const { length } = value;
+    if (length > most) throw TOO_LARGE;
+    const copy: unknown[] = [];
+    for (let i = 0; i < length; i++) copy.push(plain(value[i], depth + 1));
+    return copy;
+  }
   const copy: Record<string, unknown> = { ...value };
+  let fields = 0;
   for (const key in copy) {
+    if (++fields > most) throw TOO_LARGE;
     const item = copy[key];
-    if (typeof item === "object") copy[key] = plain(item);
+    if (typeof item === "object") copy[key] = plain(item, depth + 1);
   }
   return copy;
 };
@@ -40,7 +67,7 @@ const UNSIGNED_MAX: { readonly [K in FieldType]?: number } = {
 };
 
 /** What is wrong with the form of an answer; undefined: nothing. The IUT may be hostile. */
-export const malformed = (call: Call, outcome: Outcome): Malformed | undefined => {
+export const malformed = (call: Pick<Call, "call">, outcome: Outcome): Malformed | undefined => {
   const answer: unknown = outcome;
   if (typeof answer !== "object" || answer === null) {
     return { expected: "an outcome {errno, out}", actual: show(answer) };
@@ -56,7 +83,7 @@ export const malformed = (call: Call, outcome: Outcome): Malformed | undefined =
   return (errno === 0 ? missing(call, out) : undefined) ?? mistyped(call, out);
 };
 
-const missing = (call: Call, out: object): Malformed | undefined => {
+const missing = (call: Pick<Call, "call">, out: object): Malformed | undefined => {
   const { out: outputs, optional } = shapeOf(call.call);
   for (const name in outputs) {
     if (!Object.hasOwn(out, name) && !optional?.includes(name)) {
@@ -66,7 +93,7 @@ const missing = (call: Call, out: object): Malformed | undefined => {
   return undefined;
 };
 
-const mistyped = (call: Call, out: object): Malformed | undefined => {
+const mistyped = (call: Pick<Call, "call">, out: object): Malformed | undefined => {
   const types = shapeOf(call.call).out;
   for (const [name, value] of Object.entries(out)) {
     const type = Object.hasOwn(types, name) ? types[name] : undefined;
@@ -146,15 +173,18 @@ const isInfoCap = (value: unknown): boolean => {
   return ranges === undefined || (Array.isArray(ranges) && ranges.every((pair) => isU64Pair(pair)));
 };
 
+const decimal = (value: bigint): string => `${value}n`;
+const inJson = (_: string, value: unknown): unknown =>
+  typeof value === "bigint" ? decimal(value) : value;
+
 /** A short, inert rendering of whatever an IUT sent: no control characters, no endless text. */
 const show = (value: unknown): string => {
   let text: string;
   try {
-    text = typeof value === "bigint" ? `${value}n` : (JSON.stringify(value) ?? String(value));
+    const isBig = typeof value === "bigint";
+    text = isBig ? decimal(value) : (JSON.stringify(value, inJson) ?? String(value));
   } catch {
     text = `a value of type ${typeof value}`;
   }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the purpose.
-  const inert = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "\ufffd");
-  return inert.length > 80 ? `${inert.slice(0, 77)}…` : inert;
+  return inert(text.length > 80 ? `${text.slice(0, 77)}…` : text);
 };

@@ -1,4 +1,5 @@
 import type { Backing, Prot } from "./fields";
+import { deepFreeze } from "./frozen";
 import type { Need } from "./needs";
 import { HW_INFO_TYPE_MOCK, HW_INFO_TYPE_VTD } from "./uapi/flags";
 import type { Bytes, Iova, IovaRange, UserVa } from "./units";
@@ -24,6 +25,11 @@ export interface Platform {
   readonly devices: readonly Device[];
   /** The process that runs the trace, and others if there are any. */
   readonly processes: readonly Process[];
+  /**
+   * Where the pages of user memory lie physically: one after the other as in virtual memory, or
+   * no two neighbours together. No outcome may depend on it. Absent: wherever they happen to be.
+   */
+  readonly physical?: "contiguous" | "scattered";
 }
 
 /** One IOMMU: domains made for it serve its own devices only. */
@@ -128,7 +134,8 @@ export const offersOf = (platform: Platform): ReadonlySet<Need> => {
   return offers;
 };
 
-const fits = (device: Device): boolean =>
+/** False: it has a reason to refuse a bind. */
+export const fits = (device: Device): boolean =>
   device.group !== null && device.coherent && device.msiIsolated && !device.kernelDriverInGroup;
 
 const range = (start: bigint, last: bigint): IovaRange => [start as Iova, last as Iova];
@@ -201,7 +208,7 @@ const device = (iommu: number, group: number | null, rest: Partial<Device> = {})
 
 /**
  * A VT-d-like machine: 48-bit IOMMU with four fit devices (two of them in one group, with
- * different reserved regions), a second, narrower IOMMU with one device, an IOMMU whose pages
+ * different reserved regions), two narrower IOMMUs with one device each, an IOMMU whose pages
  * are larger than the CPU's, and one device for each reason to refuse a bind.
  */
 export const VFIO_PLATFORM: Platform = {
@@ -213,6 +220,7 @@ export const VFIO_PLATFORM: Platform = {
     { ioPageSize: 4096, aperture: range(0n, 0xffff_ffff_ffffn), ...VTD_FEATURES },
     { ioPageSize: 4096, aperture: range(0x1000n, 0x7f_ffff_ffffn) },
     { ioPageSize: 65536, aperture: range(0n, 0xffff_ffff_ffffn) },
+    { ioPageSize: 4096, aperture: range(0n, 0x7f_ffff_ffffn) },
   ],
   devices: [
     device(0, 2),
@@ -225,8 +233,10 @@ export const VFIO_PLATFORM: Platform = {
     device(0, null),
     device(0, 10, { msiIsolated: false }),
     device(0, 11, { kernelDriverInGroup: true }),
+    device(3, 12, { reserved: [] }),
   ],
   processes: [ROOT],
 };
 
-export const PLATFORMS: readonly Platform[] = [MOCK_PLATFORM, VFIO_PLATFORM];
+/** Frozen: an IUT in this process gets them too, and is judged by them. */
+export const PLATFORMS: readonly Platform[] = deepFreeze([MOCK_PLATFORM, VFIO_PLATFORM]);

@@ -3,8 +3,9 @@
  *
  * Only packing. What a wrong size or an unreadable byte gets is behaviour.
  */
-import type { Call } from "./calls";
+import { type Call, type CallName, shapeOf } from "./calls";
 import type { FieldTypes } from "./fields";
+import type { Step } from "./trace";
 import { encodeCall } from "./uapi/codec";
 import { type IoctlCall, isIoctlCall } from "./uapi/ioctls";
 import { LAYOUTS, type Layout, WIDTH } from "./uapi/layouts";
@@ -43,6 +44,12 @@ export const rawCall = (call: Call, edits: RawEdits): Call => {
   return isOnDevice(call)
     ? { call: "DEVICE_RAW", proc, thread, fd: -1, in: { devfd: call.in.devfd, ...args } }
     : { call: "RAW", proc, thread, fd: call.fd, in: args };
+};
+
+/** The call that a step makes, and so the one whose outcome it gets. */
+export const callMade = ({ call, raw }: Pick<Step, "call" | "raw">): CallName => {
+  if (raw === undefined) return call;
+  return shapeOf(call).on === "iommufd" ? "RAW" : "DEVICE_RAW";
 };
 
 const isOnDevice = (call: IoctlCall): call is Extract<IoctlCall, { in: { devfd: number } }> =>

@@ -137,7 +137,8 @@ export class Resolver {
 }
 
 const outputsOf = (step: Step, outcome: Outcome): Outputs["all"] | undefined => {
-  if (outcome.errno !== 0 || outcome.out === undefined) return undefined;
+  // `null` comes from an IUT that keeps to no form; see malformed.
+  if (outcome.errno !== 0 || outcome.out == null) return undefined;
   const out = outcome.out as Outputs["all"];
   if (step.raw !== undefined) {
     if (typeof out["bytes"] !== "string" || !Object.hasOwn(IOCTLS, step.call)) return undefined;

@@ -14,6 +14,11 @@ export interface StepOf<K extends CallName> {
   readonly thread?: number;
   /** The iommufd, for calls that are made on one. */
   readonly fd?: Arg<number>;
+  /**
+   * The n-th place of this call where it can run out of memory, from 1, is to do so; absent:
+   * nothing is made to fail. For IUTs with `fault-injection` only.
+   */
+  readonly failNth?: number;
   readonly in: { readonly [F in keyof In<K>]?: Arg<In<K>[F]> };
   /** Makes it a raw call (RAW, DEVICE_RAW) whose bytes are those of `call`, edited. */
   readonly raw?: RawEdits;

@@ -17,6 +17,7 @@ interface Relocation {
 
 interface SentCall {
   readonly op: number;
+  readonly failNth: number;
   readonly body: Buffer;
   readonly relocations: readonly Relocation[];
   readonly stores: readonly { offset: number; width: number; slot: number }[];
@@ -41,10 +42,12 @@ const read = (frame: Buffer): { id: number; flags: number; regions: Buffer; call
       number,
     ];
     const length = frame.readUInt32LE(at + 4);
-    const body = frame.subarray(at + 8, at + 8 + length);
-    at += 8 + length;
+    const failNth = frame.readUInt32LE(at + 8);
+    const body = frame.subarray(at + 12, at + 12 + length);
+    at += 12 + length;
     const call: SentCall = {
       op,
+      failNth,
       body,
       relocations: Array.from({ length: relocations }, (_, r) => {
         const from = at + 24 * r;
@@ -73,17 +76,21 @@ const read = (frame: Buffer): { id: number; flags: number; regions: Buffer; call
 };
 
 const send = (steps: readonly Step[], platform = MOCK_PLATFORM): SentCall[] =>
-  read(encodeRun({ platform, steps }, { id: 1, stepwise: false })).calls;
+  read(encodeRun({ platform, steps }, { id: 1 })).calls;
 
 const OPEN: Step = { call: "OPEN", as: "fd0", in: {} };
 const fd = new Handle("fd0");
 const ALLOC: Step = { call: "IOAS_ALLOC", as: "ioas0", fd, in: {} };
 
-test("a run carries its id, whether it is stepwise, and the memory of the platform", () => {
+test("a run carries its id, whether it is stepwise, and the memory of the platform and its layout", () => {
   const { id, flags, regions } = read(
     encodeRun({ platform: MOCK_PLATFORM, steps: [] }, { id: 77, stepwise: true }),
   );
   expect([id, flags]).toEqual([77, 1]);
+  const layouts = (["contiguous", "scattered"] as const).map((physical) =>
+    encodeRun({ platform: { ...MOCK_PLATFORM, physical }, steps: [] }, { id: 1 }),
+  );
+  expect(layouts.map((run) => read(run).flags)).toEqual([2, 4]);
   const memory = MOCK_PLATFORM.processes[0]?.memory ?? [];
   expect(regions).toHaveLength(32 * memory.length);
   // buf5: 0x8000 bytes of memfd 0 from 0x4000, rw.
@@ -91,6 +98,11 @@ test("a run carries its id, whether it is stepwise, and the memory of the platfo
   expect(last.readBigUInt64LE(0)).toBe(0x2000_0050_0000n);
   expect(last.readBigUInt64LE(16)).toBe(0x4000n);
   expect([last.readUInt8(28), last.readUInt8(29)]).toEqual([2, 2]);
+});
+
+test("a step says which of its allocations is to fail", () => {
+  const calls = send([OPEN, { ...ALLOC, failNth: 3 }]);
+  expect(calls.map(({ failNth }) => failNth)).toEqual([0, 3]);
 });
 
 test("outputs become slots, and handles relocations that fall back on what is lost", () => {

@@ -17,7 +17,7 @@ import { LAYOUTS, type Layout, WIDTH } from "../../spec/uapi/layouts";
 import { wrap64 } from "../../spec/units";
 import { FIXED_BODIES, writeBody } from "./bodies";
 import { ByteWriter } from "./byte-writer";
-import { BACKING, FRAME, IOCTL_HEADER, PROT, RUN_STEPWISE } from "./protocol";
+import { BACKING, FRAME, IOCTL_HEADER, PROT, RUN } from "./protocol";
 
 interface Place {
   readonly offset: number;
@@ -35,21 +35,25 @@ interface Relocation extends Place {
 /** What a run asks for, and how much of it; the id comes back with the answer. */
 export interface RunRequest {
   readonly id: number;
-  readonly stepwise: boolean;
+  /** True: each answer is sent at once. */
+  readonly stepwise?: true;
+  /** True: no call is made, the only answer says how the memory lies. */
+  readonly layout?: true;
 }
 
+const flagsOf = ({ physical }: Platform, { stepwise, layout }: RunRequest): number =>
+  (stepwise === true ? RUN.stepwise : 0) |
+  (layout === true ? RUN.layout : 0) |
+  (physical === undefined ? 0 : RUN[physical]);
+
 /** @throws RangeError for an argument that the struct of its call cannot hold */
-export const encodeRun = (trace: Trace, { id, stepwise }: RunRequest): Buffer => {
+export const encodeRun = (trace: Trace, request: RunRequest): Buffer => {
   const { platform, steps } = trace;
   const [process] = platform.processes;
   const memory = process?.memory ?? [];
   const plan = planSlots(trace);
   const writer = new ByteWriter();
-  writer
-    .u32(0)
-    .u32(FRAME.run)
-    .u32(id)
-    .u32(stepwise ? RUN_STEPWISE : 0);
+  writer.u32(0).u32(FRAME.run).u32(request.id).u32(flagsOf(platform, request));
   writer.u32(memory.length).u32(steps.length).u32(plan.slots);
   for (const { va, length, offset, memfd, prot, kind } of memory) {
     writer
@@ -63,7 +67,8 @@ export const encodeRun = (trace: Trace, { id, stepwise }: RunRequest): Buffer =>
   steps.forEach((step, i) => {
     const call = resolver.resolve(step);
     const uses = plan.uses[i];
-    writeCall(writer, call, plan.relocations[i] ?? [], storesOf(call, uses));
+    const failNth = step.failNth ?? 0;
+    writeCall(writer, call, failNth, plan.relocations[i] ?? [], storesOf(call, uses));
   });
   return writer.patch32(0, writer.length - 4).done();
 };
@@ -168,11 +173,12 @@ const storesOf = (call: Call, uses: Uses | undefined): readonly Store[] => {
 const writeCall = (
   writer: ByteWriter,
   call: Call,
+  failNth: number,
   relocations: readonly Relocation[],
   stores: readonly Store[],
 ): void => {
   const start = writer.length;
-  writer.u8(0).u8(relocations.length).u8(stores.length).u8(0).u32(0);
+  writer.u8(0).u8(relocations.length).u8(stores.length).u8(0).u32(0).u32(failNth);
   const body = writer.length;
   const op = writeBody(writer, call);
   writer.patch8(start, op).patch32(start + 4, writer.length - body);

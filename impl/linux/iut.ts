@@ -9,7 +9,7 @@ import type { Iut, IutInfo, Run } from "../../spec/iut";
 import type { Platform } from "../../spec/platform";
 import type { Ending, Trace } from "../../spec/trace";
 import { decodeAnswers } from "./decode";
-import { encodeRun } from "./encode";
+import { encodeRun, type RunRequest } from "./encode";
 import { disappoints, kindOf, LINUX_PLATFORMS, unfit } from "./platforms";
 import { type Done, type RawAnswer, STATUS } from "./protocol";
 import { type Gone, type MachineKind, plain, type Reply, Vm, type VmOptions } from "./vm";
@@ -26,6 +26,14 @@ export interface LinuxIut extends Iut {
   readonly platforms: readonly Platform[];
   /** Process ids of the machines that are up. */
   readonly machines: () => readonly number[];
+  /** How the memory of a trace lies on `platform`; a reason when that cannot be told. */
+  readonly layout: (platform: Platform) => Promise<Layout | string>;
+}
+
+/** Pairs of pages one after the other in a region, and those that are so physically too. */
+export interface Layout {
+  readonly neighbours: number;
+  readonly pairs: number;
 }
 
 /** A kernel is asked nothing about the translations of a domain: there is no call for it. */
@@ -37,6 +45,7 @@ const CAPABILITIES: IutInfo["capabilities"] = [
   "page-refs",
   "proc-status",
   "self-report",
+  "fault-injection",
 ];
 
 export const makeLinux = (image: LinuxImage): LinuxIut => {
@@ -46,9 +55,13 @@ export const makeLinux = (image: LinuxImage): LinuxIut => {
     platforms: LINUX_PLATFORMS,
     run: (trace) => machines.run(trace),
     machines: () => machines.pids(),
+    layout: (platform) => machines.layout(platform),
     close: () => machines.close(),
   };
 };
+
+/** In place of a call that the agent cannot make. */
+const FOR_MEMORY = 0xffff_ffff;
 
 /** Traces in one run that could not even begin, for a reason that a new machine cures. */
 const MAX_RENEWALS = 2;
@@ -80,13 +93,21 @@ class Machines {
     if (reason !== undefined) return inconclusive(reason);
     const kind = kindOf(trace.platform);
     for (let tries = 0; tries < MAX_RENEWALS; tries++) {
-      const reply = await this.#ask(trace, kind, false);
+      const reply = await this.#ask(trace, kind);
       if (typeof reply === "string") return this.#noMachine(reply);
       if (reply.kind === "gone") return this.#investigate(trace, kind, reply.why);
       if (reply.done.status === STATUS.exhausted) await this.#retire(kind);
       else return this.#conclude(trace, kind, reply.done);
     }
     return inconclusive("more DMA than a fresh machine has room for");
+  }
+
+  async layout(platform: Platform): Promise<Layout | string> {
+    const reply = await this.#ask({ platform, steps: [] }, kindOf(platform), { layout: true });
+    if (typeof reply === "string") return reply;
+    const bytes = reply.kind === "done" ? reply.done.answers[0]?.bytes : undefined;
+    if (bytes?.length !== 8) return "the agent does not tell";
+    return { neighbours: bytes.readUInt32LE(0), pairs: bytes.readUInt32LE(4) };
   }
 
   /** A machine that never came up is as good as none; later it is bad luck. */
@@ -96,10 +117,14 @@ class Machines {
       : { outcomes: [], ending: { kind: "crash", reason } };
   }
 
-  async #ask(trace: Trace, kind: MachineKind, stepwise: boolean): Promise<Reply | string> {
+  async #ask(
+    trace: Trace,
+    kind: MachineKind,
+    how: Omit<RunRequest, "id"> = {},
+  ): Promise<Reply | string> {
     let request: Buffer;
     try {
-      request = encodeRun(trace, { id: this.#nextId++, stepwise });
+      request = encodeRun(trace, { id: this.#nextId++, ...how });
     } catch (error) {
       return `a trace that cannot be sent: ${String(error)}`;
     }
@@ -159,16 +184,18 @@ class Machines {
       return ended(trace, answers, { kind: "inconclusive", reason });
     }
     if (status === STATUS.cannot) {
-      const reason = `the agent cannot make call ${detail} of this trace`;
+      const what = detail === FOR_MEMORY ? "the memory" : `call ${detail}`;
+      const reason = `the agent cannot make ${what} of this trace`;
       return ended(trace, answers, { kind: "inconclusive", reason });
     }
-    return { outcomes: decodeAnswers(trace, answers) };
+    const asked = trace.steps.some(({ failNth }) => failNth !== undefined);
+    return { outcomes: decodeAnswers(trace, answers), ...(asked && { faults: done.faults }) };
   }
 
   /** Again, call by call: does it end there again, and in which call? */
   async #investigate(trace: Trace, kind: MachineKind, first: Gone): Promise<Run> {
     if (first.by === "outside") return inconclusive(first.reason);
-    const reply = await this.#ask(trace, kind, true);
+    const reply = await this.#ask(trace, kind, { stepwise: true });
     if (typeof reply === "string") return inconclusive(`${first.reason}; then ${reply}`);
     if (reply.kind === "done") {
       return inconclusive(`${first.reason}, but not when the trace was run again`);

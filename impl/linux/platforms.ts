@@ -29,7 +29,14 @@ export const VT_D_PLATFORM: Platform = {
   devices: [edu(2), edu(3), edu(6), edu(6)],
 };
 
-export const LINUX_PLATFORMS: readonly Platform[] = [MOCK_PLATFORM, VT_D_PLATFORM];
+/** Some mistakes need memory that lies in one piece to show, and some need it not to. */
+const layouts = (platform: Platform): Platform[] => [
+  platform,
+  { ...platform, name: `${platform.name}-contiguous`, physical: "contiguous" },
+  { ...platform, name: `${platform.name}-scattered`, physical: "scattered" },
+];
+
+export const LINUX_PLATFORMS: readonly Platform[] = [MOCK_PLATFORM, VT_D_PLATFORM].flatMap(layouts);
 
 export const kindOf = (platform: Platform): MachineKind =>
   platform.frontEnd === "mock" ? "mock" : "vt-d";

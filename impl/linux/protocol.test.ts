@@ -37,9 +37,9 @@ const NO_CALL = 0xffff_ffff;
 const ANSWERS = Buffer.concat([u32(0, 4, 7), u32(2, 0)]);
 
 test("the answer to a run: its answers, and no complaint", () => {
-  const payload = Buffer.concat([u32(9, 0, 0, 2, NO_CALL, 0), ANSWERS]);
+  const payload = Buffer.concat([u32(9, 0, 0, 2, NO_CALL, 0, 1), ANSWERS]);
   const done = parseDone(payload);
-  expect(done).toMatchObject({ id: 9, status: 0, detail: 0 });
+  expect(done).toMatchObject({ id: 9, status: 0, detail: 0, faults: 1 });
   expect(done.complaint).toBeUndefined();
   expect(done.answers).toEqual([
     { error: 0, bytes: u32(7) },
@@ -49,14 +49,14 @@ test("the answer to a run: its answers, and no complaint", () => {
 
 test("the answer to a run: what the kernel complained about, and during which call", () => {
   const log = Buffer.from("WARNING: x\n");
-  const payload = Buffer.concat([u32(9, 0, 0, 2, 1, log.length), log, ANSWERS]);
+  const payload = Buffer.concat([u32(9, 0, 0, 2, 1, log.length, 0), log, ANSWERS]);
   expect(parseDone(payload).complaint).toEqual({ call: 1, log: "WARNING: x\n" });
   expect(parseDone(payload).answers).toHaveLength(2);
 });
 
 test("an answer that is cut short is noticed", () => {
   expect(() => parseAnswer(u32(0, 8, 7), 0)).toThrow(RangeError);
-  expect(() => parseDone(Buffer.concat([u32(9, 0, 0, 1, NO_CALL, 0), u32(0, 1)]))).toThrow(
+  expect(() => parseDone(Buffer.concat([u32(9, 0, 0, 1, NO_CALL, 0, 0), u32(0, 1)]))).toThrow(
     RangeError,
   );
 });

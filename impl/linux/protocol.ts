@@ -5,7 +5,7 @@
  */
 
 export const FRAME = { run: 0x01, hello: 0x81, done: 0x82, answer: 0x83 } as const;
-export const RUN_STEPWISE = 1;
+export const RUN = { stepwise: 1, contiguous: 2, scattered: 4, layout: 8 } as const;
 
 /** Why a run did not go to its end; see `enum run_status`. */
 export const STATUS = { ok: 0, workerDied: 1, cannot: 2, exhausted: 3, hung: 4 } as const;
@@ -89,26 +89,36 @@ export interface Done {
   readonly id: number;
   readonly status: number;
   readonly detail: number;
+  /** Failures of allocations that were asked for and came to pass. */
+  readonly faults: number;
   readonly answers: readonly RawAnswer[];
   /** What the kernel complained about, and during which call; absent: nothing. */
   readonly complaint?: { readonly call: number; readonly log: string };
 }
 
 const NO_CALL = 0xffff_ffff;
+const DONE_HEADER = 28;
 
 /** @throws RangeError when it is cut short */
 export const parseDone = (payload: Buffer): Done => {
-  const [id, status, detail, answered, call, logLength] = [0, 4, 8, 12, 16, 20].map((at) =>
-    payload.readUInt32LE(at),
-  ) as [number, number, number, number, number, number];
-  const log = payload.toString("latin1", 24, 24 + logLength);
+  const word = (n: number): number => payload.readUInt32LE(4 * n);
+  const [id, status, detail, answered] = [word(0), word(1), word(2), word(3)];
+  const [call, logLength, faults] = [word(4), word(5), word(6)];
+  const log = payload.toString("latin1", DONE_HEADER, DONE_HEADER + logLength);
   const answers: RawAnswer[] = [];
-  for (let at = 24 + logLength; answers.length < answered; ) {
+  for (let at = DONE_HEADER + logLength; answers.length < answered; ) {
     const answer = parseAnswer(payload, at);
     answers.push(answer);
     at += 8 + answer.bytes.length;
   }
-  return { id, status, detail, answers, ...(call !== NO_CALL && { complaint: { call, log } }) };
+  return {
+    id,
+    status,
+    detail,
+    faults,
+    answers,
+    ...(call !== NO_CALL && { complaint: { call, log } }),
+  };
 };
 
 /** @throws RangeError when it is cut short */

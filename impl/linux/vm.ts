@@ -67,6 +67,9 @@ const SKIP_WAITING = ["-icount", "shift=5,sleep=off"] as const;
 const skipsWaiting = ({ kind, kvm }: Pick<VmOptions, "kind" | "kvm">): boolean =>
   kind === "vt-d" && !kvm;
 
+/** Emulated byte by byte, the fast string instructions are the slow way to clear a page. */
+const EMULATED_CPU = "max,erms=off";
+
 export const QEMU = "qemu-system-x86_64";
 
 export const qemuArguments = ({ kind, kernel, initramfs, kvm }: VmOptions): string[] => {
@@ -77,7 +80,7 @@ export const qemuArguments = ({ kind, kernel, initramfs, kvm }: VmOptions): stri
   return [
     ...["-M", "q35"],
     ...(kvm ? ["-accel", "kvm"] : ["-accel", "tcg,thread=single,tb-size=256"]),
-    ...["-cpu", kvm ? "host" : "max", "-m", "512", "-smp", "1"],
+    ...["-cpu", kvm ? "host" : EMULATED_CPU, "-m", "512", "-smp", "1"],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ...["-kernel", kernel, "-initrd", initramfs, "-append", append, "-serial", "stdio"],
     ...["-device", "virtio-serial-pci,max_ports=2,disable-legacy=on"],

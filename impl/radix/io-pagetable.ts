@@ -191,7 +191,7 @@ export class IoPagetable {
   #fillAll(areas: readonly IoptArea[]): 0 | Errno {
     if (this.#domains.length === 0) return 0;
     for (const [i, area] of areas.entries()) {
-      const errno = area.pages.fill(area, this.#domains);
+      const errno = area.pages.fill(area, this.#domains, this.alignment);
       if (errno === 0) continue;
       for (const filled of areas.slice(0, i)) filled.pages.unfill(filled, this.#domains);
       return errno;
@@ -201,11 +201,13 @@ export class IoPagetable {
 
   #fillDomain(domain: IommuDomain): 0 | Errno {
     const filled: IoptArea[] = [];
+    const ioPageSize = BigInt(domain.ioPageSize);
+    const alignment = ioPageSize > this.alignment ? ioPageSize : this.alignment;
     for (const area of this.areas) {
       if (area.storageDomain !== undefined) {
         area.pages.fillAnother(area, domain);
       } else {
-        const errno = area.pages.fill(area, [domain]);
+        const errno = area.pages.fill(area, [domain], alignment);
         if (errno !== 0) {
           this.#unfillDomain(domain, filled);
           return errno;

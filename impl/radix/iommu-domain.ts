@@ -38,10 +38,6 @@ export class IommuDomain {
     this.#table = new RadixTable(nodePool, this.ioPageOf(iommu.aperture[1]));
   }
 
-  isWholeIoPages(iova: bigint, length: bigint): boolean {
-    return ((iova | length) & BigInt(this.ioPageSize - 1)) === 0n;
-  }
-
   ioPageOf(iova: bigint): number {
     return Number(iova >> this.#ioPageShift);
   }

@@ -99,12 +99,12 @@ export class IoptPages {
 
   /**
    * Maps an area into all domains of its IOAS. All or nothing. A COPY of several pieces can make
-   * areas that begin or end inside an IO page (CPY-11); no domain can map such a one.
+   * areas that begin or end inside a unit of the alignment (CPY-11); no domain maps such a one.
    */
-  fill(area: IoptArea, domains: readonly IommuDomain[]): 0 | Errno {
+  fill(area: IoptArea, domains: readonly IommuDomain[], alignment: bigint): 0 | Errno {
     const errno = this.#pinUncovered(area);
     if (errno !== 0) return errno;
-    if (!domains.every((domain) => domain.isWholeIoPages(area.iova, area.length))) {
+    if (((area.iova | area.length) & (alignment - 1n)) !== 0n) {
       this.#unpinUncovered(area);
       return "EINVAL";
     }

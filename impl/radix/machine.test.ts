@@ -130,6 +130,40 @@ describe("devices", () => {
     expect(bind(3, 1).errno).toBe(0);
   });
 
+  test("areas that meet inside a page cannot be mapped without huge pages (CPY-11)", () => {
+    const { call } = boot(MOCK_PLATFORM);
+    const half = 0x800n;
+    call("IOAS_ALLOC");
+    call("IOAS_ALLOC");
+    const map = { flags: 5, ioas_id: 1, user_va: va(0n) };
+    call("IOAS_MAP", { ...map, iova: IOVA, length: half as Bytes });
+    call("IOAS_MAP", { ...map, iova: (IOVA + half) as Iova, length: (3n * half) as Bytes });
+    for (const object_id of [2, 3]) call("OPTION", { option_id: 1, object_id, val64: 0n });
+    const args = { flags: 5, src_ioas_id: 1, src_iova: IOVA, length: (2n * PAGE) as Bytes };
+    const copy = (dst_ioas_id: number) =>
+      call("IOAS_COPY", { ...args, dst_ioas_id, dst_iova: IOVA }).errno;
+    call("MOCK_DOMAIN", { pt_id: 2 });
+    expect(copy(2)).toBe("EINVAL");
+    expect(copy(3)).toBe(0);
+    expect(call("MOCK_DOMAIN", { pt_id: 3 }).errno).toBe("EINVAL");
+    const pins = call("PAGE_REFS", { uptr: va(0n), length: (2n * PAGE) as Bytes }).out?.refs;
+    expect(pins).toEqual([[0, 2]]);
+  });
+
+  test("the mock's check adds up where a page ends before it looks at it (TST-03)", () => {
+    const { call } = boot(MOCK_PLATFORM);
+    call("MOCK_DOMAIN", { pt_id: 1 });
+    const check = (uptr: bigint) =>
+      call("MD_CHECK_MAP", {
+        hwpt_id: 4,
+        iova: IOVA,
+        length: 0x800n as Bytes,
+        uptr: uptr as UserVa,
+      }).errno;
+    expect(check(U64_MAX - 0xfffn)).toBe("EOVERFLOW");
+    expect(check(U64_MAX - 0x1fffn)).toBe("EFAULT");
+  });
+
   test("an IOMMU with pages larger than the CPU's cannot be used (ALN-02)", () => {
     const { call, bind, attach, ranges } = bootVfio();
     bind(5);

@@ -120,6 +120,8 @@ export const mdCheckMap: OnIommufd<"MD_CHECK_MAP"> = (ctx, args, { memory }, ker
   const firstUserIoPage = Number(uptr / ioPageSize);
   for (let i = 0; i < Number(length / ioPageSize); i += 1) {
     const page = Math.floor((firstUserIoPage + i) / perPage);
+    // Its end is added up before it is looked at, as when it is pinned.
+    if (page + 1 === 2 ** 64 / memory.pageSize) return fail("EOVERFLOW");
     const pfn = memory.touch(page, false);
     if (pfn === 0) return fail("EFAULT");
     const iopte = domain.iopteAt(firstIoPage + i);

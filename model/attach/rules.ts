@@ -10,7 +10,7 @@ import type { Errno } from "../../spec/errno";
 import { never, type Rule, rule } from "../judge";
 import { aboutId } from "../judges/common";
 import { pinProblem } from "../pinning";
-import { type Interval, intersectsAny } from "../state/intervals";
+import { higher, type Interval, intersectsAny } from "../state/intervals";
 import { conforms, hasAreaIn } from "../state/ioas";
 import { type AttachView, groupIsElsewhere, isNew, NO_REGIONS, stays } from "./target";
 
@@ -60,10 +60,11 @@ const pinsOf = (v: AttachView): Errno | "fine" => {
   return v.pins;
 };
 
-/** The first area that begins or ends inside an IOMMU page, left by a COPY (CPY-11). */
+/** The first area that begins or ends inside a unit that has to be mapped as a whole, left by a
+ * COPY (CPY-11): an IOMMU page, and without huge pages a CPU page. */
 const firstCut = (v: AttachView): number => {
-  const mask = ioPageSize(v) - 1n;
   if (!isNew(v)) return -1;
+  const mask = higher(ioPageSize(v), v.ioas.alignment) - 1n;
   return v.ioas.areas.findIndex(({ first, last }) => ((first | (last + 1n)) & mask) !== 0n);
 };
 

@@ -45,5 +45,4 @@ export const ADD_RESERVED = judge<"ADD_RESERVED", View>("ADD_RESERVED", {
     reserve(v.ioas, [{ first: v.start, last: v.last, owner: undefined }]);
     v.ioas.seen.reservedSinceAuto = true;
   },
-  allocates: true,
 });

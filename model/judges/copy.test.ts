@@ -66,6 +66,33 @@ describe("IOAS_COPY", () => {
     expect(blamed(b.ok("IOAS_COPY", args, { dst_iova: args.dst_iova }))).toBe(clause);
   });
 
+  describe("of pieces that meet inside a page, without huge pages", () => {
+    /** IOAS 1 maps half a page and one and a half behind it; IOAS 2 has no huge pages. */
+    const halves = () => {
+      const b = new Bench();
+      for (const _ of [1, 2]) b.done("IOAS_ALLOC", { flags: 0 });
+      const map = { ioas_id: 1, flags: 7, user_va: buf(0) };
+      b.done("IOAS_MAP", { ...map, length: 0x800n, iova: 0x100_0000n });
+      b.done("IOAS_MAP", { ...map, length: 0x1800n, iova: 0x100_0800n });
+      b.done("OPTION", { option_id: 1, object_id: 2, val64: 0n });
+      return b;
+    };
+    const copy = { ...COPY, src_iova: 0x100_0000n, dst_iova: 0x200_0000n };
+
+    test("is refused where a domain must map them", () => {
+      const b = halves();
+      b.done("MOCK_DOMAIN", { pt_id: 2 });
+      expect(blamed(b.ok("IOAS_COPY", copy, { dst_iova: copy.dst_iova }))).toBe("CPY-11");
+      expect(b.fails("IOAS_COPY", copy, "EINVAL")).toBeUndefined();
+    });
+
+    test("keeps a domain away that would have to map them", () => {
+      const b = halves();
+      expect(b.ok("IOAS_COPY", copy, { dst_iova: copy.dst_iova })).toBeUndefined();
+      expect(b.fails("MOCK_DOMAIN", { pt_id: 2 }, "EINVAL")).toBeUndefined();
+    });
+  });
+
   test("of a part of a mapping may fail where only the documents bind", () => {
     const part = { ...COPY, length: 0x1000n, dst_iova: 0x10000n };
     expect(bench(7, "documented").fails("IOAS_COPY", part, "ENOENT")).toBeUndefined();

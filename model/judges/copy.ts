@@ -30,7 +30,7 @@ import {
   pinsOf,
   placeOf,
 } from "../mapping";
-import { isStale, type PinRequest } from "../pinning";
+import { hasDomain, isStale, type PinRequest } from "../pinning";
 import { firstFrom } from "../state/ioas";
 import type { Area, Ioas } from "../state/objects";
 import { countSeen, expectLater, settle } from "../state/seen";
@@ -75,14 +75,13 @@ const piecesOf = (source: Ioas | undefined, first: bigint, last: bigint): readon
   return pieces;
 };
 
-/** A piece that ends inside an IOMMU page: a domain maps whole ones (CPY-11). */
+/** A piece that ends inside a unit of the alignment: a domain maps whole ones (CPY-11). */
 const firstCut = (dst: Ioas | undefined, pieces: readonly Piece[], start: bigint): number =>
-  dst === undefined
+  dst === undefined || !hasDomain(dst)
     ? -1
-    : pieces.findIndex(({ last }, i) => {
-        const end = last + 1n - start;
-        return i < pieces.length - 1 && dst.hwpts.some((hwpt) => end % hwpt.ioPageSize !== 0n);
-      });
+    : pieces.findIndex(
+        ({ last }, i) => i < pieces.length - 1 && (last + 1n - start) % dst.alignment !== 0n,
+      );
 
 const sourceLast = (v: View): bigint => v.sourceIova + v.length - 1n;
 const sourceWraps = (v: View): boolean => v.source !== undefined && sourceLast(v) > U64_MAX;
@@ -256,7 +255,6 @@ export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
       expectLater(v.ioas.seen.areas, "CPY-28", v.iova);
     }
   },
-  allocates: true,
   leeway: (v, errno) => {
     if (v.strict || isExactMapping(v)) return undefined;
     return errno === "ENOENT" || errno === "EINVAL" ? "UNS-05" : undefined;

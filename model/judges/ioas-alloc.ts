@@ -29,5 +29,4 @@ export const IOAS_ALLOC = judge<"IOAS_ALLOC", View>("IOAS_ALLOC", {
   effect: (v, out) => {
     if (v.context !== undefined) addIoas(v.context, out.out_ioas_id ?? 0);
   },
-  allocates: true,
 });

@@ -212,10 +212,13 @@ export const IOAS_IOVA_RANGES = judge<"IOAS_IOVA_RANGES", View>("IOAS_IOVA_RANGE
     if (out.num_iovas !== undefined || out.out_iova_alignment !== undefined) {
       return { clause: errno === "EFAULT" ? "RNG-09" : "GEN-15", right: "the struct untouched" };
     }
-    if (out.array === undefined || out.array.length === 0) return undefined;
-    const fits = errno === "EFAULT" && out.array.length <= v.writable;
-    if (fits && same(out.array, usable(v), out.array.length)) return undefined;
-    return { clause: errno === "EFAULT" ? "RNG-09" : "GEN-15", right: "the first ranges, if any" };
+    // Ranges are stored one after the other, up to the first that cannot be.
+    const stored = errno === "EFAULT" ? v.writable : 0;
+    if (same(out.array ?? [], usable(v), stored)) return undefined;
+    return {
+      clause: errno === "EFAULT" ? "RNG-09" : "GEN-15",
+      right: `array ${show(usable(v).slice(0, stored))}`,
+    };
   },
   shown: (v, _out, coverage) => {
     if (v.ioas !== undefined) settle(v.ioas.seen.ranges, coverage);

@@ -204,5 +204,4 @@ export const IOAS_MAP = judge<"IOAS_MAP", View>("IOAS_MAP", {
       expectLater(v.machine.seenRefs, "MAP-28", v.userVa);
     }
   },
-  allocates: true,
 });

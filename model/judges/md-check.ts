@@ -5,7 +5,7 @@
 import { clauseIndex } from "../../spec/clauses/registry";
 import { U64_MAX } from "../../spec/units";
 import { judge, type Rule, rule } from "../judge";
-import { pageNow, pinAt } from "../pinning";
+import { endOfMemory, pageNow, pinAt } from "../pinning";
 import { areaAt } from "../state/ioas";
 import type { MachineState } from "../state/machine";
 import { pageNumber, type Vma, vmaAt } from "../state/memory";
@@ -14,7 +14,7 @@ import { countSeen } from "../state/seen";
 import { aboutId, countIfGoneHwpt, fdIsOpen, type OnIommufd } from "./common";
 
 /** Where the walk over the units ends: with success, or in its first bad unit. */
-type Verdict = "fine" | "EFAULT" | "EINVAL" | "EIO";
+type Verdict = "fine" | "EFAULT" | "EOVERFLOW" | "EINVAL" | "EIO";
 
 const readable = (vma: Vma | undefined): boolean => vma !== undefined && vma.prot !== "none";
 
@@ -38,6 +38,8 @@ const checkUnit = (v: MapView, hwpt: Hwpt, offset: bigint): Verdict => {
   const number = pageNumber(uptr, machine.pageSize);
   const process = machine.processes[proc];
   const vma = process && vmaAt(process, number);
+  // As in MAP (MAP-14): a page that ends at 2^64 is an overflow before it is looked at.
+  if (number + 1 === endOfMemory(machine)) return "EOVERFLOW";
   if (!readable(vma)) return "EFAULT";
   const iova = v.iova + offset;
   const area = areaAt(hwpt.ioas, iova);
@@ -89,6 +91,7 @@ export const MD_CHECK_MAP = judge<"MD_CHECK_MAP", MapView>("MD_CHECK_MAP", {
       hard: true,
     }),
     rule("TST-03", "EFAULT", (v) => verdictOf(v) === "EFAULT", { applies: () => false }),
+    rule("TST-03", "EOVERFLOW", (v) => verdictOf(v) === "EOVERFLOW", { applies: () => false }),
     rule("TST-03", "EINVAL", (v) => verdictOf(v) === "EINVAL", { applies: () => false }),
   ],
   facts: [],

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
+import { MOCK_PLATFORM } from "../../spec/platform";
+import type { Profile } from "../../spec/verdict";
 import { Bench, blamed, buf } from "../fixture";
 
 const bench = () => {
@@ -45,6 +47,29 @@ describe("MOCK_DOMAIN", () => {
     b.done("MOCK_DOMAIN", { pt_id: 1 });
     expect(b.fails("MOCK_DOMAIN", { pt_id }, errno)).toBeUndefined();
     expect(blamed(b.ok("MOCK_DOMAIN", { pt_id }, ids))).toBe(clause);
+  });
+
+  test("may find its own device at a pt_id that names nothing yet", () => {
+    const sparse = (profile: Profile) => {
+      const b = new Bench(MOCK_PLATFORM, profile);
+      b.done("OPEN", {});
+      expect(b.ok("IOAS_ALLOC", { flags: 0 }, { out_ioas_id: 70 }, 1)).toBeUndefined();
+      return b;
+    };
+    const answers = ["EINVAL", "ENOENT", "EBUSY"] as const;
+    const accepted = (profile: Profile, pt_id: number) =>
+      answers.filter(
+        (e) => sparse(profile).fails("MOCK_DOMAIN", { pt_id }, e, {}, 1) === undefined,
+      );
+    for (const pt_id of [2, 71, 0xffff]) {
+      expect(accepted("documented", pt_id)).toEqual(["EINVAL", "ENOENT"]);
+    }
+    expect(accepted("documented", 0)).toEqual(["ENOENT"]);
+    // In linux-6.12 only the id that it would take.
+    expect(accepted("linux-6.12", 2)).toEqual(["EINVAL", "ENOENT"]);
+    expect(accepted("linux-6.12", 71)).toEqual(["ENOENT"]);
+    const taken = { out_stdev_id: 71, out_idev_id: 72, out_hwpt_id: 73 };
+    expect(blamed(sparse("documented").ok("MOCK_DOMAIN", { pt_id: 72 }, taken, 1))).toBe("DEV-10");
   });
 
   test.each([

@@ -4,8 +4,10 @@
  *
  * MOCK_DOMAIN takes three ids: for the object that stands for the device, for its binding, and
  * for the HWPT if a new one is needed. While it runs, the first names nothing yet and the second
- * names a device; a pt_id that is one of them is answered accordingly.
+ * names a device; a pt_id that is one of them is answered accordingly. Which ids they are is the
+ * IUT's choice (UNS-01), so that in profile documented any dead id may be one of them.
  */
+import type { ClauseId } from "../../spec/clauses/registry";
 import { MOCK_HUGE_IOVA, MOCK_NO_DIRTY } from "../../spec/uapi/flags";
 import { afterFailedAttach, attachAnswer, attachEffect, attachFacts } from "../attach/answer";
 import { attachRules } from "../attach/rules";
@@ -61,8 +63,18 @@ const idsOf = (v: MockView): Required<MockOut> => {
   };
 };
 
+/** The id that 6.12 gives the device, before it looks at pt_id. */
 const isOwnDevice = (v: MockView): boolean =>
-  v.context !== undefined && v.pt === undefined && v.ptId === idsOf(v).out_idev_id;
+  v.strict && isDead(v) && v.ptId === idsOf(v).out_idev_id;
+
+const isDead = (v: MockView): boolean =>
+  v.context !== undefined && v.pt === undefined && v.ptId !== 0;
+
+/** What a pt_id that may be the id of the call's own device gets is open. */
+const leeway = (v: MockView, errno: string): ClauseId | undefined => {
+  if (errno === "ENOENT" && isOwnDevice(v)) return "DEV-10";
+  return errno === "EINVAL" && !v.strict && isDead(v) ? "DEV-11" : undefined;
+};
 
 const idsDiffer = (out: MockOut): boolean =>
   out.out_stdev_id !== out.out_idev_id &&
@@ -109,10 +121,7 @@ const shared = {
   answer: idsOf,
   effect,
   failure: afterFailedAttach,
-  allocates: true,
-  // Which id the call gives its own device is open, and so is what a pt_id equal to it gets.
-  leeway: (v: MockView, errno: string) =>
-    errno === "ENOENT" && isOwnDevice(v) ? ("DEV-10" as const) : undefined,
+  leeway,
 } as const;
 
 export const MOCK_DOMAIN = judge<"MOCK_DOMAIN", MockView>("MOCK_DOMAIN", {
@@ -165,6 +174,5 @@ export const MOCK_DOMAIN_REPLACE = judge<"MOCK_DOMAIN_REPLACE", ReplaceView>(
       if (v.device !== undefined) attachEffect(v, v.device, out.pt_id ?? 0);
     },
     failure: afterFailedAttach,
-    allocates: true,
   },
 );

@@ -32,7 +32,6 @@ export const OPEN = judge<"OPEN", OpenView>("OPEN", {
     machine.nextFd++;
     if (out.fd !== undefined) machine.fds.set(out.fd, newContext());
   },
-  allocates: true,
 });
 
 interface CloseView extends OnIommufd {

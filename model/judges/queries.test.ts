@@ -94,8 +94,9 @@ describe("IOAS_IOVA_RANGES", () => {
     const stored = { array: holes.slice(0, 1) as never };
     expect(reserved().fails("IOAS_IOVA_RANGES", ask, "EFAULT", stored)).toBeUndefined();
     expect(reserved().fails("IOAS_IOVA_RANGES", ask, "EMSGSIZE")).toBeDefined();
-    const counted = { num_iovas: 3 };
-    expect(blamed(reserved().fails("IOAS_IOVA_RANGES", ask, "EFAULT", counted))).toBe("RNG-09");
+    for (const wrong of [{ num_iovas: 3, ...stored }, {}, { array: holes.slice(0, 2) as never }]) {
+      expect(blamed(reserved().fails("IOAS_IOVA_RANGES", ask, "EFAULT", wrong))).toBe("RNG-09");
+    }
   });
 
   test("neither mappings nor the allowed list narrow it", () => {

@@ -73,6 +73,32 @@ describe("IOAS_UNMAP", () => {
     expect(b.ok("IOAS_UNMAP", range(0n, U64), { length })).toBeUndefined();
   });
 
+  test.each([0x3000n, 0x2000n, 0x1000n])(
+    "out of memory, the lowest may be gone: %s left",
+    (length) => {
+      const b = bench("documented");
+      expect(b.fails("IOAS_UNMAP", range(0n, U64), "ENOMEM")).toBeUndefined();
+      expect(b.ok("IOAS_UNMAP", range(0n, U64), { length })).toBeUndefined();
+    },
+  );
+
+  test("but a single one is not, nor are all, nor the highest alone", () => {
+    const one = bench("documented");
+    one.fails("IOAS_UNMAP", range(0x1000n, 0x1000n), "ENOMEM");
+    expect(blamed(one.fails("IOAS_UNMAP", range(0x1000n, 0x1000n), "ENOENT"))).toBe("UNM-08");
+    const all = bench("documented");
+    all.fails("IOAS_UNMAP", range(0n, U64), "ENOMEM");
+    expect(blamed(all.ok("IOAS_UNMAP", range(0n, U64), { length: 0n }))).toBe("UNM-20");
+    const highest = bench("documented");
+    highest.fails("IOAS_UNMAP", range(0n, U64), "ENOMEM");
+    expect(highest.fails("IOAS_UNMAP", range(0x1000n, 0x1000n), "ENOENT")).toBeUndefined();
+    expect(highest.ok("IOAS_UNMAP", range(0x5000n, 0x1000n), { length: 0x1000n })).toBeUndefined();
+    const gap = bench("documented");
+    gap.fails("IOAS_UNMAP", range(0n, U64), "ENOMEM");
+    gap.ok("IOAS_UNMAP", range(0x1000n, 0x1000n), { length: 0x1000n });
+    expect(blamed(gap.fails("IOAS_UNMAP", range(0x2000n, 0x1000n), "ENOENT"))).toBe("UNM-08");
+  });
+
   test("but not both, nor a part of it", () => {
     const b = bench("documented");
     b.fails("IOAS_UNMAP", range(0x1000n, 0x1800n), "ENOENT");

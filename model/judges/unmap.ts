@@ -2,11 +2,12 @@
  * IOMMU_IOAS_UNMAP: whole mappings go, never parts (UNM-07).
  *
  * 6.12 removes the covered areas from low to high and stops at one that sticks out: those before
- * it are gone although the call fails (UNM-24). Elsewhere they may be gone or not (UNS-04), and
- * the model follows both until an answer tells.
+ * it are gone although the call fails (UNM-24). Elsewhere some may be gone or none (UNS-04), and
+ * the model follows all of these until an answer tells.
  */
 
 import { clauseIndex } from "../../spec/clauses/registry";
+import type { Errno } from "../../spec/errno";
 import { type Bytes, U64_MAX, wrap64 } from "../../spec/units";
 import { fact, judge, rule } from "../judge";
 import { dropArea, vaOf } from "../lifetime";
@@ -179,8 +180,13 @@ export const IOAS_UNMAP = judge<"IOAS_UNMAP", View>("IOAS_UNMAP", {
     remove(v);
     expectLater(v.ioas.seen.areas, "UNM-24", first.first);
   },
-  otherwise: {
-    when: (v, errno) => errno === "ENOENT" && !v.strict && v.covered > 0 && v.covered < v.touched,
-    effect: remove,
+  otherwise: (v, errno) => {
+    if (v.strict || !mayStopHalfway(v, errno)) return [];
+    const most = v.covered < v.touched ? v.covered : v.covered - 1;
+    return Array.from({ length: most }, (_, i) => (at: View) => remove({ ...at, covered: i + 1 }));
   },
 });
+
+/** A mapping sticks out, or memory ran out: some of the lowest may be gone already (UNS-04). */
+const mayStopHalfway = (v: View, errno: 0 | Errno): boolean =>
+  (errno === "ENOENT" && v.covered < v.touched) || errno === "ENOMEM";

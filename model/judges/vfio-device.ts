@@ -173,7 +173,6 @@ export const VFIO_BIND = judge<"VFIO_BIND", BindView>("VFIO_BIND", {
     device.bound = bound;
     context.cdevs++;
   },
-  allocates: true,
   // Another file of the IUT may have that number, if its devices and iommufds share numbers.
   leeway: (v, errno) =>
     errno === "EBADFD" && notOpen(v) && v.machine.cdevs.has(v.iommufd) ? "VFD-05" : undefined,
@@ -233,14 +232,13 @@ export const VFIO_ATTACH = judge<"VFIO_ATTACH", AttachPtView>("VFIO_ATTACH", {
   failure: (v, broken, coverage) => {
     if (v.device !== undefined && !badAttach(v)) afterFailedAttach(v, broken, coverage);
   },
-  allocates: true,
-  otherwise: {
-    when: (v, errno) => v.strict && !badAttach(v) && mayLoseRegions(v, errno),
-    effect: (v) => {
-      for (const device of v.group?.attached ?? []) if (v.ioas) unreserve(v.ioas, device);
-    },
-  },
+  otherwise: (v, errno) =>
+    v.strict && !badAttach(v) && mayLoseRegions(v, errno) ? [loseRegions] : [],
 });
+
+const loseRegions = (v: AttachPtView): void => {
+  for (const device of v.group?.attached ?? []) if (v.ioas) unreserve(v.ioas, device);
+};
 
 interface DetachView extends OnCdev {
   readonly argsz: number;

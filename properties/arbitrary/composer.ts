@@ -10,6 +10,7 @@ import type { Need } from "../../spec/needs";
 import { offersOf, type Platform } from "../../spec/platform";
 import { Resolver } from "../../spec/resolve";
 import type { Step, StepOf } from "../../spec/trace";
+import { isUnfathomable } from "./avoid";
 import type { Draw } from "./draw";
 import { sceneOf } from "./scene";
 import type { SceneView } from "./view";
@@ -55,8 +56,13 @@ export class Composer {
   /** Appends a step and predicts its outcome. Handles are named here. */
   make<K extends CallName>(step: StepOf<K>): Made {
     const { handle, probe } = shapeOf(step.call);
-    const named = (handle === undefined ? step : { ...step, as: this.#name(handle) }) as Step;
-    const call = this.#resolver.resolve(named);
+    let named = (handle === undefined ? step : { ...step, as: this.#name(handle) }) as Step;
+    let call = this.#resolver.resolve(named);
+    if (call.call === "IOAS_COPY" && isUnfathomable(call, this.scene, this.platform.pageSize)) {
+      // Nothing is copied instead (CPY-05).
+      named = { ...named, in: { ...named.in, length: 0n } } as Step;
+      call = this.#resolver.resolve(named);
+    }
     const outcome = this.model.predict(call);
     this.#resolver.note(named, outcome);
     this.steps.push(named);

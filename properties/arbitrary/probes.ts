@@ -3,12 +3,14 @@
  * After each call the window it touched is looked at, one byte beyond each end included, in
  * every domain; at the end of a sequence everything is (fullScan).
  */
+import type { In } from "../../spec/calls";
 import type { Arg } from "../../spec/handle";
 import { SCRATCH } from "../../spec/platform";
 import { type Bytes, type Iova, U64_MAX, type UserVa } from "../../spec/units";
+import { checkRange, checkWholeDomains } from "./check-map";
 import type { Composer, Made } from "./composer";
 import { PAGE } from "./values";
-import { type IoasView, userVaOf } from "./view";
+import { type AreaView, type IoasView, userVaOf } from "./view";
 
 const PLENTY = 64;
 
@@ -19,8 +21,18 @@ const windowOf = (start: bigint, length: bigint): readonly [Iova, Iova] => {
   return [from as Iova, (last >= U64_MAX ? U64_MAX : last + 1n) as Iova];
 };
 
-export const probeRange = (c: Composer, ioas: IoasView, start: bigint, length: bigint): void => {
-  if (!c.can("TRANSLATE")) return;
+/** @param gone areas that a call took away, or would have made if it had not failed */
+export const probeRange = (
+  c: Composer,
+  ioas: IoasView,
+  start: bigint,
+  length: bigint,
+  gone: readonly AreaView[] = [],
+): void => {
+  if (!c.can("TRANSLATE")) {
+    if (c.can("MD_CHECK_MAP")) checkRange(c, ioas, start, length, gone);
+    return;
+  }
   const [iova, last] = windowOf(start, length);
   // The call may have changed which domains there are.
   for (const hwpt of ioas.hwpts) {
@@ -38,6 +50,17 @@ export const probeMapped = (c: Composer, ioas: IoasView, made: Made): void => {
   const { length, user_va } = made.call.in;
   probeRange(c, ioas, iova, length);
   probePins(c, ioas, user_va, length);
+};
+
+/** After a MAP that failed: nothing of it may be left where it would have been. */
+export const probeNotMapped = (
+  c: Composer,
+  ioas: IoasView,
+  { iova, length, user_va }: In<"IOAS_MAP">,
+): void => {
+  const pages = { va: 0n, writeable: true };
+  const tried = { first: iova, last: iova + length - 1n, startByte: user_va, pages };
+  probeRange(c, ioas, iova, length, [tried]);
 };
 
 export const probeCopied = (c: Composer, dst: IoasView, made: Made): void => {
@@ -88,7 +111,10 @@ export const probeRanges = (c: Composer, ioas: IoasView): void => {
 
 /** Everything that every domain of an IOAS translates. */
 export const probeWholeDomains = (c: Composer, ioas: IoasView): void => {
-  if (!c.can("TRANSLATE")) return;
+  if (!c.can("TRANSLATE")) {
+    if (c.can("MD_CHECK_MAP")) checkWholeDomains(c, ioas);
+    return;
+  }
   for (const hwpt of ioas.hwpts) {
     c.make({
       call: "TRANSLATE",

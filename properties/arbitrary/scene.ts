@@ -14,9 +14,9 @@ export const sceneOf = (model: Model): SceneView => {
     fdOf.set(context, fd);
     for (const object of context.objects.values()) {
       if (object.type === "ioas") {
-        const { id, areas, alignment, usable, allowed } = object;
+        const { id, areas, alignment, hugePages, usable, allowed } = object;
         const hwpts = object.hwpts.map((hwpt) => hwpt.id);
-        ioases.push({ fd, id, areas, alignment, ranges: usable, allowed, hwpts });
+        ioases.push({ fd, id, areas, alignment, hugePages, ranges: usable, allowed, hwpts });
       }
       if (object.type === "stdev") {
         const { hwpt } = object.device.group;

@@ -3,6 +3,8 @@
  * implementations go wrong (first and last byte of an area ± 1, ± alignment, ends of the valid
  * ranges, 0, 2^64-1).
  */
+import { pageNow } from "../../model/pinning";
+import { pageNumber } from "../../model/state/memory";
 import { type Arg, Handle } from "../../spec/handle";
 import type { MemoryRegion } from "../../spec/platform";
 import { MAP_READABLE, MAP_WRITEABLE } from "../../spec/uapi/flags";
@@ -18,6 +20,8 @@ export const BOGUS_IDS = [0, 99, 0x7fff_ffff, 0xffff_ffff] as const;
 export const BAD_VAS = [0x3000_0000_0000n, 0x1000n, 0x2fff_ffff_f801n] as const;
 /** IOVAs inside every aperture, where most mappings are put. */
 const PLAYGROUND = 0x100_0000n;
+/** Where an entry of an I/O page table of 2 MiB, 1 GiB and 512 GiB begins. */
+export const TABLE_EDGES = [0x120_0000n, 0x4000_0000n, 0x80_0000_0000n] as const;
 
 const clamp = (value: bigint): bigint => (value < 0n ? 0n : value > U64_MAX ? U64_MAX : value);
 const roundUp = (value: bigint, to: bigint): bigint => ((value + to - 1n) / to) * to;
@@ -41,8 +45,14 @@ export const length = (c: Composer, alignment: bigint): bigint => {
   if (alignment < PAGE && draw.chance(30)) {
     return alignment * BigInt(draw.int(1, Number((3n * PAGE) / alignment)));
   }
+  // Now and then more pages than batches and small tables hold, up to the largest region.
+  if (draw.chance(5)) return PAGE * draw.of(16n, 17n, 31n, 32n);
   return PAGE * BigInt(draw.chance(70) ? draw.int(1, 3) : draw.int(1, 8));
 };
+
+/** How often the page at a user address of the first process is pinned. */
+export const pinsAt = ({ model: { state } }: Composer, va: bigint): number =>
+  pageNow(state, 0, pageNumber(va, state.pageSize))?.pins ?? 0;
 
 export interface Buffer {
   readonly va: Arg<UserVa>;
@@ -118,6 +128,12 @@ const candidate = (c: Composer, ioas: IoasView, length: bigint): Candidate => {
       if (draw.chance(30)) return same(0n);
       if (draw.chance(30)) return same(U64_MAX - length + 1n);
       return same((draw.u64() / ioas.alignment) * ioas.alignment);
+    case 5:
+      // Across the end of a page table.
+      if (draw.chance(30)) {
+        return same(draw.of(...TABLE_EDGES) - PAGE * BigInt(draw.int(0, Number(length / PAGE))));
+      }
+      break;
   }
   const unit = draw.chance(25) ? ioas.alignment : PAGE;
   return same(PLAYGROUND + unit * BigInt(draw.int(0, 40)));

@@ -22,6 +22,7 @@ export interface IoasView {
   /** Ascending. */
   readonly areas: readonly AreaView[];
   readonly alignment: bigint;
+  readonly hugePages: boolean;
   /** IOVAs that may be mapped, ascending. */
   readonly ranges: readonly IovaRange[];
   readonly allowed: readonly { readonly first: bigint; readonly last: bigint }[];

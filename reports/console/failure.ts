@@ -1,5 +1,5 @@
+import { inertDeep } from "../../spec/inert";
 import type { Failure } from "../../spec/results";
-import { inertDeep } from "../inert";
 import { plural } from "../summary";
 import { renderSteps } from "./steps";
 import { type Style, wrap } from "./text";

@@ -1,6 +1,6 @@
+import { inert } from "../../spec/inert";
 import type { IutInfo } from "../../spec/iut";
 import type { Profile } from "../../spec/verdict";
-import { inert } from "../inert";
 import { count } from "../summary";
 import { labelled, type Style } from "./text";
 

@@ -1,5 +1,5 @@
+import { inert } from "../../spec/inert";
 import type { StepRow } from "../../spec/results";
-import { inert } from "../inert";
 import { type Style, table } from "./text";
 
 /** The step table: each call with what was expected and what came; ▶ marks where they part. */

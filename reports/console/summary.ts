@@ -1,5 +1,5 @@
+import { inertDeep } from "../../spec/inert";
 import type { Quota, Results, Verdict } from "../../spec/results";
-import { inertDeep } from "../inert";
 import type { Reproduce } from "../reproduce";
 import {
   byReason,

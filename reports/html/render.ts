@@ -1,8 +1,8 @@
 /** results as one self-contained page: no script, no external resource, readable on a phone. */
 import { Eta } from "eta";
 import { FAMILIES } from "../../spec/clauses/registry";
+import { inert, inertDeep } from "../../spec/inert";
 import type { ClauseResult, Results } from "../../spec/results";
-import { inert, inertDeep } from "../inert";
 import type { Reproduce } from "../reproduce";
 import {
   byFamily,

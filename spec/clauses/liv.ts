@@ -7,7 +7,9 @@ import type { Clause } from "./clause";
 export const LIV = [
   {
     id: "LIV-01",
-    statement: "Every call comes back: the implementation neither dies, throws nor hangs in it.",
+    statement:
+      "Every call comes back: the implementation neither dies, throws nor hangs in it. (A hang " +
+      "can be noticed only from another process.)",
     basis: { rule: "D" },
     source: ["uapi iommufd.h, general ioctl format"],
     needs: [],

@@ -83,7 +83,7 @@ export const RNG = [
     id: "RNG-09",
     statement:
       "An element that cannot be stored ends the call without the struct being written back; " +
-      "elements before it may have been stored.",
+      "those before it have been stored by then.",
     errno: "EFAULT",
     basis: { rule: "I" },
     source: ["ioas.c iommufd_ioas_iova_ranges"],

@@ -30,7 +30,7 @@ export const TST = [
     statement:
       "MD_CHECK_MAP wants multiples of the mock's page, and finds fault if any of them is not " +
       "mapped, or to another page than the one now at uptr. (ENOENT if the id is no paging " +
-      "HWPT.)",
+      "HWPT, EFAULT if nothing can be read at uptr, EOVERFLOW if its page ends at 2^64.)",
     errno: "EINVAL",
     basis: { rule: "T" },
     source: ["selftest.c iommufd_test_md_check_pa"],

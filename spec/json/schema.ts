@@ -112,6 +112,7 @@ const step: Schema = {
     proc: unsigned(0xffff),
     thread: unsigned(0xffff),
     fd: { anyOf: [SIGNED, HANDLE] },
+    failNth: { ...unsigned(0xffff_ffff), minimum: 1 },
     in: { type: "object" },
     raw,
   },
@@ -127,10 +128,19 @@ const step: Schema = {
   })),
 };
 
-const outcome = object(
-  { errno: { anyOf: [{ const: 0 }, { enum: Object.keys(ERRNO) }] } },
-  { out: { type: "object" } },
-);
+const text: Schema = { type: "string" };
+
+/** Either an outcome, or what somebody answered that was none (LIV-02). */
+const outcome: Schema = {
+  type: "object",
+  properties: {
+    errno: { enum: [0, ...Object.keys(ERRNO)] },
+    out: { type: "object" },
+    malformed: text,
+  },
+  additionalProperties: false,
+  oneOf: [{ required: ["errno"] }, { required: ["malformed"] }],
+};
 
 const region = object(
   { name: { type: "string", pattern: "^[a-z]+[0-9]+$" }, va: U64, length: U64 },
@@ -142,49 +152,51 @@ const region = object(
   },
 );
 
-const platform = object({
-  name: { type: "string" },
-  pageSize: unsigned(0x4000_0000),
-  thpSize: U64,
-  frontEnd: { enum: ["mock", "vfio"] },
-  iommus: {
-    ...list(
-      object(
-        { ioPageSize: unsigned(0x4000_0000), aperture: pair(U64, U64) },
-        {
-          dirty: { type: "boolean" },
-          nesting: { type: "boolean" },
-          enforcesCoherency: { type: "boolean" },
-          hwInfo: object({ type: U32, data: HEX }),
-        },
+const platform = object(
+  {
+    name: { type: "string" },
+    pageSize: unsigned(0x4000_0000),
+    thpSize: U64,
+    frontEnd: { enum: ["mock", "vfio"] },
+    iommus: {
+      ...list(
+        object(
+          { ioPageSize: unsigned(0x4000_0000), aperture: pair(U64, U64) },
+          {
+            dirty: { type: "boolean" },
+            nesting: { type: "boolean" },
+            enforcesCoherency: { type: "boolean" },
+            hwInfo: object({ type: U32, data: HEX }),
+          },
+        ),
       ),
-    ),
-    minItems: 1,
-  },
-  devices: list(
-    object({
-      iommu: unsigned(0xffff),
-      group: { anyOf: [unsigned(0xffff_ffff), { type: "null" }] },
-      reserved: list(pair(U64, U64)),
-      coherent: { type: "boolean" },
-      msiIsolated: { type: "boolean" },
-      kernelDriverInGroup: { type: "boolean" },
-    }),
-  ),
-  processes: {
-    ...list(
+      minItems: 1,
+    },
+    devices: list(
       object({
-        uid: unsigned(0xffff_ffff),
-        capabilities: list({ enum: ["IPC_LOCK", "SYS_RESOURCE"] }),
-        memlock: { anyOf: [U64, { type: "null" }] },
-        memory: list(region),
+        iommu: unsigned(0xffff),
+        group: { anyOf: [unsigned(0xffff_ffff), { type: "null" }] },
+        reserved: list(pair(U64, U64)),
+        coherent: { type: "boolean" },
+        msiIsolated: { type: "boolean" },
+        kernelDriverInGroup: { type: "boolean" },
       }),
     ),
-    minItems: 1,
+    processes: {
+      ...list(
+        object({
+          uid: unsigned(0xffff_ffff),
+          capabilities: list({ enum: ["IPC_LOCK", "SYS_RESOURCE"] }),
+          memlock: { anyOf: [U64, { type: "null" }] },
+          memory: list(region),
+        }),
+      ),
+      minItems: 1,
+    },
   },
-});
+  { physical: { enum: ["contiguous", "scattered"] } },
+);
 
-const text: Schema = { type: "string" };
 const ending = object({ kind: { enum: ["crash", "complaint", "inconclusive"] }, reason: text });
 const order = object({ invoked: list(unsigned(2 ** 31)), returned: list(unsigned(2 ** 31)) });
 const trace = { platform, steps: list(step) };

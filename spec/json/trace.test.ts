@@ -1,7 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import type { Outcome } from "../calls";
 import type { Capsule } from "../capsule";
 import { Handle } from "../handle";
+import { malformed, plainOutcome } from "../outcome";
 import { PLATFORMS, VFIO_PLATFORM } from "../platform";
 import type { History, Trace } from "../trace";
 import { type Bytes, type Iova, U64_MAX, type UserVa } from "../units";
@@ -62,6 +64,16 @@ describe("JSON of traces", () => {
   test.each(PLATFORMS)("platform $name comes back as it was", (platform) => {
     const trace: Trace = { platform, steps: [] };
     expect(decodeTrace(reread(encodeTrace(trace)), "f.json")).toEqual(trace);
+  });
+
+  test("an answer that was no outcome is still none when it comes back", () => {
+    const answers = [undefined, { errno: 0, out: { fd: 1n } }, { errno: 22 }, { errno: 0 }];
+    const trace: Trace = { platform: VFIO_PLATFORM, steps: [{ call: "OPEN", in: {} }] };
+    for (const answer of answers) {
+      const json = reread(encodeHistory({ trace, outcomes: [plainOutcome(answer)] }));
+      const [back] = decodeHistory(json, "f.json").outcomes;
+      expect(malformed({ call: "OPEN" }, back as Outcome)).toBeDefined();
+    }
   });
 
   test("a history comes back as it was, handles and endings included", () => {

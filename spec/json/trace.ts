@@ -8,7 +8,9 @@ import type { Capsule } from "../capsule";
 import { DataError } from "../data-error";
 import { ABSENT, type FieldType } from "../fields";
 import { parseHandle } from "../handle";
+import { malformed } from "../outcome";
 import type { Platform } from "../platform";
+import { callMade } from "../raw";
 import type { History, Step, Trace } from "../trace";
 import { decodeField, encodeField, FIELD_HINT } from "./field";
 import { type FormatName, validate } from "./schema";
@@ -29,15 +31,19 @@ const encodeStep = (step: Step): Json => {
     ...(step.proc !== undefined && step.proc !== 0 && { proc: step.proc }),
     ...(step.thread !== undefined && step.thread !== 0 && { thread: step.thread }),
     ...(step.fd !== undefined && { fd: encodeField(step.fd) }),
+    ...(step.failNth !== undefined && { failNth: step.failNth }),
     ...(Object.keys(args).length > 0 && { in: args }),
     ...(step.raw !== undefined && { raw: encodeField(step.raw) }),
   };
 };
 
-const encodeOutcome = (outcome: Outcome): Json => ({
-  errno: outcome.errno,
-  ...(outcome.out !== undefined && { out: encodeField(outcome.out) }),
-});
+const encodeOutcome = (outcome: Outcome, call: CallName): Json => {
+  const wrong = malformed({ call }, outcome);
+  // Whatever it was, it may have no form in JSON: it is kept as it was shown.
+  if (wrong !== undefined) return { malformed: wrong.actual };
+  const { errno, out } = outcome;
+  return { errno, ...(out !== undefined && { out: encodeField(out) }) };
+};
 
 const body = (trace: Trace): Json => ({
   platform: encodePlatform(trace.platform),
@@ -55,7 +61,10 @@ export const encodeTrace = (trace: Trace): Json => ({
 export const encodeHistory = (history: History): Json => ({
   format: "iommufd-history/1",
   ...body(history.trace),
-  outcomes: history.outcomes.map(encodeOutcome),
+  outcomes: history.outcomes.flatMap((outcome, i) => {
+    const step = history.trace.steps[i];
+    return step === undefined ? [] : [encodeOutcome(outcome, callMade(step))];
+  }),
   ...(history.ending !== undefined && { ending: history.ending }),
   ...(history.order !== undefined && { order: history.order }),
 });
@@ -134,12 +143,6 @@ export const decodeCapsule = (json: Json, file: string): Capsule => {
   };
 };
 
-/** The call whose outcome a step gets. */
-const callMade = ({ call, raw }: Step): CallName => {
-  if (raw === undefined) return call;
-  return shapeOf(call).on === "iommufd" ? "RAW" : "DEVICE_RAW";
-};
-
 const decodeStep = (json: Json, index: number, file: string): Step => {
   const call = json["call"] as CallName;
   const where = `step ${index} (${call})`;
@@ -160,6 +163,7 @@ const decodeStep = (json: Json, index: number, file: string): Step => {
     ...(json["proc"] !== undefined && { proc: json["proc"] as number }),
     ...(json["thread"] !== undefined && { thread: json["thread"] as number }),
     ...(json["fd"] !== undefined && { fd: decodeArg(json["fd"], "fd", `${where}, fd`, file) }),
+    ...(json["failNth"] !== undefined && { failNth: json["failNth"] as number }),
     in: args,
     ...(json["raw"] !== undefined && { raw: widen(json["raw"], false) }),
   } as Step;
@@ -183,6 +187,7 @@ const decodeArg = (json: unknown, type: FieldType, where: string, file: string):
 
 const decodeOutcome = (json: Json, call: CallName, where: string, file: string): Outcome => {
   const shape = shapeOf(call);
+  if (json["malformed"] !== undefined) return { errno: `malformed: ${json["malformed"]}` } as never;
   const given = json["out"] as Json | undefined;
   if (given === undefined) return { errno: json["errno"] } as Outcome;
   const out: Record<string, unknown> = {};

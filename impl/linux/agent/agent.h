@@ -21,13 +21,20 @@ enum frame {
 	FRAME_ANSWER = 0x83,
 };
 
-enum run_flags { RUN_STEPWISE = 1 };
+enum run_flags {
+	RUN_STEPWISE = 1,
+	/* Where the memory of the trace lies physically; neither: wherever the kernel puts it. */
+	RUN_CONTIGUOUS = 2,
+	RUN_SCATTERED = 4,
+	/* Answers first of all how it lies: pairs of neighbours u32, all pairs u32. */
+	RUN_LAYOUT = 8,
+};
 
 enum run_status {
 	STATUS_OK = 0,
 	/* The worker died without the kernel saying anything. `detail`: its wait status. */
 	STATUS_WORKER_DIED = 1,
-	/* The machine lacks what the trace needs. `detail`: index of the call. */
+	/* The machine lacks what the trace needs. `detail`: index of the call; ~0: for its memory. */
 	STATUS_CANNOT = 2,
 	/* The buffers of the devices are used up: only a new machine has fresh ones. */
 	STATUS_EXHAUSTED = 3,
@@ -90,6 +97,8 @@ struct shared {
 	/* Index of the call during which the kernel complained; ~0: it did not. */
 	uint32_t log_call;
 	uint32_t log_length;
+	/* Faults that were asked for and came to pass. */
+	uint32_t faults;
 	char log[32 * 1024];
 	/* Next untouched piece of each device's buffer, and whether this trace has taken it. */
 	uint32_t next_piece[16];
@@ -113,12 +122,25 @@ bool send_frame(int port, uint32_t type, const struct iovec *parts, int count);
 /* memory.c: the address space that the trace sees. */
 void catch_faults(void);
 bool make_scratch(void);
-bool make_region(const uint8_t *region);
+bool make_region(const uint8_t *region, bool populate);
 int do_mmap(uint64_t va, uint64_t length, int prot, int backing);
 int do_munmap(uint64_t va, uint64_t length);
 int do_mprotect(uint64_t va, uint64_t length, int prot);
 int guarded_store(uint64_t va, const uint8_t *bytes, uint32_t length);
 int guarded_load(uint64_t va, uint8_t *bytes, uint32_t length);
+
+/* pages.c: where that memory lies physically. */
+/* More than most traces have: what the worker itself took from between leaves holes. */
+#define POOL_PAGES 144u
+#define MAX_POOL 1024u
+bool take_frames(unsigned pages);
+void give_frames_back(bool scattered);
+void count_neighbours(uint64_t va, uint64_t length, uint32_t *neighbours, uint32_t *pairs);
+
+/* fault.c: allocations that fail on demand. */
+void allow_faults(void);
+bool arm_fault(uint32_t nth);
+bool disarm_fault(void);
 
 /* calls.c: everything that is made on a file of /dev/iommu, and the files of a trace. */
 int real_fd(int32_t number, bool device);

@@ -71,11 +71,11 @@ static int memfd_of(unsigned number, uint64_t size)
 }
 
 /* va u64, length u64, offset u64, memfd u32, prot u8, backing u8, 2 bytes of nothing */
-bool make_region(const uint8_t *region)
+bool make_region(const uint8_t *region, bool populate)
 {
 	uint64_t va = get64(region), length = get64(region + 8), offset = get64(region + 16);
 	int prot = cpu_prot(region[28]);
-	int flags = MAP_FIXED_NOREPLACE;
+	int flags = MAP_FIXED_NOREPLACE | (populate ? MAP_POPULATE : 0);
 	int fd = -1;
 
 	if (region[29] == MEMFD) {

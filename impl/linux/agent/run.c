@@ -12,13 +12,14 @@
  * A run, behind the type of its frame:
  *   id u32, flags u32, regions u32, calls u32, slots u32
  *   per region: 32 bytes, see make_region
- *   per call: op u8, relocations u8, stores u8, 0 u8, length of the body u32, body
+ *   per call: op u8, relocations u8, stores u8, 0 u8, length of the body u32, fail_nth u32
+ *     (see arm_fault; 0: nothing is to fail), body
  *     per relocation: offset in the body u16, width u8, 0 u8, slot u32, addend u64, lost u64
  *     per store: offset in the answer u16, width u8, 0 u8, slot u32
  */
 #define RUN_HEADER 20
 #define REGION_SIZE 32
-#define CALL_HEADER 8
+#define CALL_HEADER 12
 #define RELOCATION_SIZE 24
 #define STORE_SIZE 8
 #define MAX_SLOTS 65536
@@ -138,26 +139,58 @@ static const uint8_t *receive(int port)
 	return request + length;
 }
 
+/* Makes the memory of the trace; answers where its regions end, or NULL. */
+static uint8_t *make_memory(uint8_t *regions, uint32_t count, const uint8_t *end, uint32_t flags)
+{
+	bool arranged = flags & (RUN_CONTIGUOUS | RUN_SCATTERED);
+	uint8_t *at = regions;
+
+	if (arranged && !take_frames(POOL_PAGES))
+		return NULL;
+	if (arranged)
+		give_frames_back(flags & RUN_SCATTERED);
+	for (; count > 0; count--, at += REGION_SIZE)
+		if (at + REGION_SIZE > end || !make_region(at, arranged))
+			return NULL;
+	return at;
+}
+
+/* An answer without a call, for those who want to see how the memory lies. */
+static void answer_layout(const uint8_t *regions, const uint8_t *end)
+{
+	uint32_t neighbours = 0, pairs = 0;
+
+	for (; regions < end; regions += REGION_SIZE)
+		count_neighbours(get64(regions), get64(regions + 8), &neighbours, &pairs);
+	put32(shared->answers, 0);
+	put32(shared->answers + 4, 8);
+	put32(shared->answers + 8, neighbours);
+	put32(shared->answers + 12, pairs);
+	shared->length = 16;
+	shared->answered = 1;
+	_exit(0);
+}
+
 /* Answers are error s32, length u32, bytes. */
 static void work(int port, int life)
 {
 	const uint8_t *end = receive(port);
 	uint32_t id = get32(request), flags = get32(request + 4);
 	uint32_t regions = get32(request + 8), calls = get32(request + 12);
-	uint8_t *at = request + RUN_HEADER;
+	uint8_t *memory = request + RUN_HEADER, *at;
 
 	shared->id = id;
 	write_all(life, "", 1);
 	catch_faults();
-	if (!make_scratch())
-		give_up(STATUS_CANNOT, 0);
-	for (; regions > 0; regions--, at += REGION_SIZE)
-		if (at + REGION_SIZE > end || !make_region(at))
-			give_up(STATUS_CANNOT, 0);
+	at = make_scratch() ? make_memory(memory, regions, end, flags) : NULL;
+	if (at == NULL)
+		give_up(STATUS_CANNOT, ~0u);
+	if (flags & RUN_LAYOUT)
+		answer_layout(memory, at);
 
 	for (uint32_t i = 0; i < calls; i++) {
 		uint8_t *body = at + CALL_HEADER;
-		uint32_t length = get32(at + 4);
+		uint32_t length = get32(at + 4), fail_nth = get32(at + 8);
 		const uint8_t *relocations = body + length;
 		const uint8_t *stores = relocations + at[1] * RELOCATION_SIZE;
 		uint8_t *header = shared->answers + shared->length;
@@ -170,7 +203,11 @@ static void work(int port, int life)
 			give_up(STATUS_CANNOT, i);
 		for (unsigned r = 0; r < at[1]; r++)
 			relocate(body, relocations + r * RELOCATION_SIZE);
+		if (fail_nth > 0 && !arm_fault(fail_nth))
+			give_up(STATUS_CANNOT, i);
 		perform(at[0], body, length, &answer);
+		if (fail_nth > 0 && disarm_fault())
+			shared->faults++;
 		if (shared->status != STATUS_OK)
 			_exit(0);
 		/* No call of the uAPI answers this: the agent says that it cannot do it. */
@@ -221,11 +258,11 @@ static bool await(int life)
  * the host is still busy with the answer before. False: the host has gone.
  *
  * The answer to a run: id u32, status u32, detail u32, answered u32, log_call u32, log_length u32,
- * the log, the answers.
+ * faults u32, the log, the answers.
  */
 bool serve_trace(int port)
 {
-	uint8_t head[24];
+	uint8_t head[28];
 	int wait_status = 0;
 	int life[2];
 	pid_t worker;
@@ -236,6 +273,7 @@ bool serve_trace(int port)
 	shared->length = 0;
 	shared->log_call = ~0u;
 	shared->log_length = 0;
+	shared->faults = 0;
 	memset(shared->piece_taken, 0, sizeof(shared->piece_taken));
 
 	if (pipe2(life, O_CLOEXEC) != 0)
@@ -270,6 +308,7 @@ bool serve_trace(int port)
 	put32(head + 12, shared->answered);
 	put32(head + 16, shared->log_call);
 	put32(head + 20, shared->log_length);
+	put32(head + 24, shared->faults);
 	struct iovec parts[] = {
 		{ head, sizeof(head) },
 		{ shared->log, shared->log_length },

@@ -1,4 +1,5 @@
 import type { Aim } from "../aim";
+import { MOTIFS } from "../motifs/all";
 import { copyAim } from "./copy";
 import {
   allocAim,
@@ -14,7 +15,6 @@ import {
 import { mapAim } from "./map";
 import { memReadAim, memWriteAim, mmapAim, mprotectAim, munmapAim } from "./memory";
 import { checkMapAim, checkRefsAim, mockDomainAim, mockReplaceAim, reservedAim } from "./mock";
-import { MOTIFS } from "./motifs";
 import { unmapAim } from "./unmap";
 import { attachAim, bindAim, detachAim, deviceCloseAim, deviceOpenAim, dmaAim } from "./vfio";
 

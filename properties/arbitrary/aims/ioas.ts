@@ -152,6 +152,11 @@ const ALLOW_TWISTS: readonly Twist<"IOAS_ALLOW_IOVAS", IoasView>[] = [
 const allowedRanges = (c: Composer, ioas: IoasView): IovaRange[] => {
   const { draw } = c;
   const [start, last] = draw.pick(ioas.ranges) ?? [0n, 0n];
+  // All of a valid range, or its end: what follows is reserved.
+  if (draw.chance(15) && last > start) {
+    const from = last - PAGE * BigInt(draw.int(1, 8)) + 1n;
+    return [range(from < start || draw.chance(40) ? start : from, last)];
+  }
   const from = start > 0x100_0000n || last < 0x110_0000n ? start : 0x100_0000n;
   const ranges: IovaRange[] = [];
   let at = from + BigInt(draw.int(0, 8)) * draw.of(PAGE, 1n);

@@ -6,7 +6,7 @@ import { type Aim, makeTwisted, type Twist } from "../aim";
 import { otherIds } from "../bogus";
 import type { Composer } from "../composer";
 import { probeRanges, probeWholeDomains } from "../probes";
-import { BOGUS_IDS, edge, PAGE, size } from "../values";
+import { BOGUS_IDS, edge, PAGE, pinsAt, size } from "../values";
 import { type IoasView, type SceneView, userVaOf } from "../view";
 
 /** Something to attach to: mostly an IOAS, sometimes a domain, sometimes nothing fit. */
@@ -152,10 +152,11 @@ export const checkRefsAim: Aim = {
     const region = draw.pick(c.platform.processes[0]?.memory ?? []);
     if (fd === undefined || region === undefined) return false;
     const pages = draw.int(1, 3);
+    const first = region.va + PAGE * BigInt(draw.int(0, 4));
     const args = {
-      uptr: (region.va + PAGE * BigInt(draw.int(0, 4)) + (draw.chance(8) ? 1n : 0n)) as UserVa,
+      uptr: (first + (draw.chance(8) ? 1n : 0n)) as UserVa,
       length: (PAGE * BigInt(pages) + (draw.chance(8) ? 1n : 0n)) as Bytes,
-      refs: draw.of(0, 0, 1, 1, 2),
+      refs: draw.chance(70) ? pinsAt(c, first) : draw.of(0, 1, 2, 3),
     };
     c.make({ call: "MD_CHECK_REFS", fd: c.iommufd(fd), in: args });
     return true;

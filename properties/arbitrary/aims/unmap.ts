@@ -87,8 +87,9 @@ export const unmapAim: Aim = {
           : superset(c, ioas, i, j);
     if (args === undefined) return false;
     const step = { call: "IOAS_UNMAP" as const, fd: c.iommufd(ioas.fd), in: args };
+    const before = [...ioas.areas];
     const { call } = makeTwisted(c, step, ioas, TWISTS);
-    if (call.call === "IOAS_UNMAP") probeRange(c, ioas, call.in.iova, call.in.length);
+    if (call.call === "IOAS_UNMAP") probeRange(c, ioas, call.in.iova, call.in.length, before);
     return true;
   },
 };

@@ -7,6 +7,7 @@ import { type Iova, U64_MAX } from "../../../spec/units";
 import { type Aim, makeTwisted, type Twist } from "../aim";
 import { otherIds } from "../bogus";
 import type { Composer } from "../composer";
+import { closedDevices, fitDevices } from "../devices";
 import { probeRanges, probeWholeDomains } from "../probes";
 import { BOGUS_IDS, edge, PAGE, size } from "../values";
 import { type CdevView, type SceneView, userVaOf } from "../view";
@@ -35,13 +36,10 @@ export const deviceOpenAim: Aim = {
   weight: 6,
   calls: ["DEVICE_OPEN"],
   make: (c, scene) => {
-    const { draw, platform } = c;
-    const closed = platform.devices.flatMap((_, i) =>
-      scene.cdevs.some((cdev) => cdev.dev === i) ? [] : [i],
-    );
+    const { draw } = c;
     const again = draw.chance(8) ? draw.pick(scene.cdevs)?.dev : undefined;
-    // The fit devices come first in a platform; the unfit ones are needed now and then.
-    const dev = again ?? (draw.chance(75) ? draw.pick(closed.slice(0, 5)) : draw.pick(closed));
+    // The unfit devices are many, and needed less often.
+    const dev = again ?? draw.pick(draw.chance(50) ? fitDevices(c) : closedDevices(c));
     if (dev === undefined || scene.cdevs.length >= 8) return false;
     const { outcome } = c.make({ call: "DEVICE_OPEN", in: { dev } });
     const devfd = (outcome.out as { devfd: number } | undefined)?.devfd;

@@ -1,0 +1,126 @@
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "agent.h"
+
+/*
+ * Where the memory of a trace lies physically. A kernel hands out first what was freed last, so
+ * a pool of pages is taken, and given back page by page in the order in which the regions of
+ * the trace are to get them. The pool is a file that nothing maps while it shrinks: to unmap
+ * page by page would cost a flush of the TLB each.
+ */
+#define PAGE 4096ull
+/* An entry of /proc/self/pagemap. */
+#define FRAME_MASK ((1ull << 55) - 1)
+#define PRESENT (1ull << 63)
+
+struct piece {
+	uint64_t frame;
+	/* In the file of the pool. */
+	off_t offset;
+};
+
+static struct piece pool[MAX_POOL];
+static unsigned pool_pages;
+static int pool_file = -1;
+
+/* The page frames behind `count` pages; 0: there is none. */
+static bool frames_of(uint64_t va, uint64_t *frames, uint64_t count)
+{
+	ssize_t size = (ssize_t)(count * sizeof(frames[0]));
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	bool whole = fd >= 0 && pread(fd, frames, (size_t)size, (off_t)(va / PAGE * 8)) == size;
+
+	if (fd >= 0)
+		close(fd);
+	for (uint64_t i = 0; whole && i < count; i++)
+		frames[i] = frames[i] & PRESENT ? frames[i] & FRAME_MASK : 0;
+	return whole;
+}
+
+static int by_frame(const void *a, const void *b)
+{
+	uint64_t x = ((const struct piece *)a)->frame, y = ((const struct piece *)b)->frame;
+
+	return x < y ? -1 : x > y;
+}
+
+bool take_frames(unsigned pages)
+{
+	static uint64_t frames[MAX_POOL];
+	void *view;
+	bool known;
+
+	pool_pages = pages;
+	pool_file = memfd_create("pool", MFD_CLOEXEC);
+	if (pool_file < 0 || ftruncate(pool_file, pool_pages * PAGE) != 0)
+		return false;
+	view = mmap(NULL, pool_pages * PAGE, PROT_READ, MAP_SHARED | MAP_POPULATE, pool_file, 0);
+	if (view == MAP_FAILED)
+		return false;
+	known = frames_of((uint64_t)(uintptr_t)view, frames, pool_pages);
+	munmap(view, pool_pages * PAGE);
+	for (unsigned i = 0; i < pool_pages; i++)
+		pool[i] = (struct piece){ frames[i], (off_t)(i * PAGE) };
+	qsort(pool, pool_pages, sizeof(pool[0]), by_frame);
+	return known;
+}
+
+static void give_back(unsigned i)
+{
+	fallocate(pool_file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, pool[i].offset, PAGE);
+}
+
+/* The end of the run of neighbours that starts at `first`. */
+static unsigned end_of_run(unsigned first)
+{
+	unsigned end = first + 1;
+
+	while (end < pool_pages && pool[end].frame == pool[end - 1].frame + 1)
+		end++;
+	return end;
+}
+
+/* Shorter runs first and each backwards: the longest will be handed out first, upwards. */
+static void give_back_runs(void)
+{
+	for (unsigned length = 1; length <= pool_pages; length++)
+		for (unsigned i = 0, end; i < pool_pages; i = end) {
+			end = end_of_run(i);
+			if (end - i != length)
+				continue;
+			for (unsigned j = end; j > i; j--)
+				give_back(j - 1);
+		}
+}
+
+void give_frames_back(bool scattered)
+{
+	if (!scattered)
+		give_back_runs();
+	/* Every second one and then those between: no two that follow are neighbours. */
+	for (unsigned first = 0; scattered && first < 2; first++)
+		for (unsigned i = first; i < pool_pages; i += 2)
+			give_back(i);
+	close(pool_file);
+}
+
+/* How many pages of a region follow their neighbour, of all pairs of which both are there. */
+void count_neighbours(uint64_t va, uint64_t length, uint32_t *neighbours, uint32_t *pairs)
+{
+	uint64_t frames[256];
+	uint64_t pages = length / PAGE;
+
+	if (pages > 256)
+		pages = 256;
+	if (!frames_of(va, frames, pages))
+		return;
+	for (uint64_t i = 1; i < pages; i++) {
+		if (frames[i] == 0 || frames[i - 1] == 0)
+			continue;
+		++*pairs;
+		*neighbours += frames[i] == frames[i - 1] + 1;
+	}
+}

@@ -1,0 +1,173 @@
+/** Devices that come, move together, and go; and what they reach then. */
+import type { Iova } from "../../../spec/units";
+import type { Aim } from "../aim";
+import { fitDevices, pairOfAGroup } from "../devices";
+import { PAGE } from "../values";
+import type { CdevView } from "../view";
+import {
+  attach,
+  attachCdev,
+  bindDevice,
+  destroy,
+  detachCdev,
+  fresh,
+  freshMotif,
+  look,
+  map,
+  now,
+  openIommufd,
+  PLACE,
+  start,
+  unmap,
+} from "./steps";
+
+export const DEVICES: readonly Aim[] = [
+  // DEV-15, DEV-16, DEV-32, DEV-41: the devices of a group go together or not at all.
+  {
+    name: "one-group",
+    weight: 2,
+    calls: ["VFIO_ATTACH", "VFIO_DETACH"],
+    make: (c, scene) => {
+      const { draw } = c;
+      const [one, two] = pairOfAGroup(c.platform);
+      const fd = draw.pick(scene.fds);
+      const [a, b] = scene.ioases.filter((ioas) => ioas.fd === fd);
+      if (one === undefined || two === undefined || fd === undefined || a === undefined)
+        return false;
+      if (scene.cdevs.some(({ dev }) => dev === one || dev === two)) return false;
+      const devfds = [one, two].map((dev) => bindDevice(c, dev, fd) ?? -1);
+      const [first = -1, second = -1] = devfds;
+      map(c, a, { va: start("buf0"), bytes: PAGE, at: PLACE });
+      attachCdev(c, first, a);
+      attachCdev(c, second, draw.chance(60) && b !== undefined ? b : a);
+      attachCdev(c, second, a);
+      if (b !== undefined && draw.chance(50)) attachCdev(c, draw.of(first, second), b);
+      look(c, a);
+      detachCdev(c, { devfd: draw.of(first, second) });
+      look(c, a);
+      for (const devfd of devfds) {
+        const load = { devfd: c.cdev(devfd), iova: PLACE as Iova, length: 16 };
+        if (c.can("DMA")) c.make({ call: "DMA", in: { ...load, dir: "to_device" } });
+      }
+      return true;
+    },
+  },
+  // DEV-12, DOM-05, DOM-06: as many domains in one IOAS as there are IOMMUs to make them; what is
+  // mapped before, between and after reaches all of them, and outlives each.
+  {
+    name: "many-domains",
+    weight: 0.7,
+    calls: ["VFIO_ATTACH", "VFIO_DETACH"],
+    make: (c, { fds }) => {
+      const { draw } = c;
+      const fd = draw.pick(fds);
+      const iommuOf = (dev: number) => c.platform.devices[dev]?.iommu;
+      const fit = fitDevices(c);
+      const apart = fit.filter((dev, i) =>
+        fit.slice(0, i).every((other) => iommuOf(other) !== iommuOf(dev)),
+      );
+      const ioas = apart.length > 1 && fd !== undefined ? fresh(c, fd) : undefined;
+      if (ioas === undefined) return false;
+      const mapAt = (at: bigint): void =>
+        map(c, ioas, { va: start("buf0"), bytes: PAGE * draw.of(1n, 2n, 3n), at });
+      mapAt(PLACE);
+      const devfds: number[] = [];
+      for (const dev of apart) {
+        const devfd = bindDevice(c, dev, ioas.fd) ?? -1;
+        attachCdev(c, devfd, ioas);
+        devfds.push(devfd);
+        mapAt(PLACE + PAGE * 16n * BigInt(devfds.length));
+      }
+      look(c, ioas);
+      if (draw.chance(50)) unmap(c, ioas, PLACE, PAGE * 64n);
+      const leaves = draw.chance(50) ? devfds : [devfds[draw.int(0, devfds.length - 1)] ?? -1];
+      for (const devfd of leaves) {
+        detachCdev(c, { devfd });
+        look(c, ioas);
+      }
+      return true;
+    },
+  },
+  // DEV-20: an automatic HWPT goes with its last device, and its id with it.
+  freshMotif("last-device-leaves", 1, ["DESTROY"], (c, ioas) => {
+    const { fd } = ioas;
+    attach(c, ioas);
+    const [hwpt] = now(c, ioas)?.hwpts ?? [];
+    const { mocks, cdevs } = c.scene;
+    const mock = mocks.find((m) => m.fd === fd && m.ioas === ioas.id);
+    const cdev = cdevs.find((d) => d.fd === fd && d.ioas === ioas.id);
+    if (mock !== undefined) destroy(c, fd, mock.stdev);
+    if (cdev !== undefined) detachCdev(c, cdev);
+    if (hwpt === undefined) return;
+    destroy(c, fd, hwpt);
+    destroy(c, fd, ioas.id);
+  }),
+  // DEV-20, DEV-32, DEV-41, DES-04: one device of a group takes the others along, and nothing of
+  // them is left where they were.
+  {
+    name: "move-the-group",
+    weight: 3,
+    calls: ["VFIO_ATTACH", "VFIO_DETACH"],
+    make: (c, { cdevs }) => {
+      const groupOf = (d: CdevView) => c.platform.devices[d.dev]?.group;
+      const first = c.draw.pick(cdevs.filter((d) => d.fd !== undefined));
+      if (first?.fd === undefined) return false;
+      const group = cdevs.filter((d) => d.fd === first.fd && groupOf(d) === groupOf(first));
+      if (group.length < 2) return false;
+      const [from, to] = [fresh(c, first.fd), fresh(c, first.fd)];
+      if (from === undefined || to === undefined) return true;
+      for (const { devfd } of group) attachCdev(c, devfd, from);
+      attachCdev(c, first.devfd, to);
+      look(c, from);
+      look(c, to);
+      destroy(c, from.fd, from.id);
+      detachCdev(c, first);
+      look(c, to);
+      return true;
+    },
+  },
+  // DEV-07, DEV-40, DOM-06: a device leaves a domain that lives on, and reaches nothing any more.
+  {
+    name: "left-behind",
+    weight: 3,
+    calls: ["VFIO_DETACH", "DMA"],
+    make: (c, { cdevs, ioases }) => {
+      const isShared = (d: CdevView): boolean =>
+        cdevs.some((e) => e !== d && d.hwpt !== undefined && e.fd === d.fd && e.hwpt === d.hwpt);
+      const cdev = c.draw.pick(cdevs.filter(isShared));
+      const ioas = ioases.find(({ fd, id }) => fd === cdev?.fd && id === cdev.ioas);
+      if (cdev === undefined || ioas === undefined) return false;
+      map(c, ioas, { va: start("buf0"), bytes: PAGE });
+      const area = now(c, ioas)?.areas.at(-1);
+      detachCdev(c, cdev);
+      const iova = (area?.first ?? 0n) as Iova;
+      const devfd = c.cdev(cdev.devfd);
+      c.make({ call: "DMA", in: { devfd, dir: "to_device", iova, length: 1 } });
+      look(c, ioas);
+      return true;
+    },
+  },
+  // OBJ-08, VFD-16, DEV-42: the iommufd is closed first, the device still works, then another
+  // context takes the group.
+  {
+    name: "orphaned-device",
+    weight: 1,
+    calls: ["DEVICE_CLOSE", "VFIO_BIND", "DMA"],
+    make: (c, scene) => {
+      const { draw } = c;
+      const cdev = draw.pick(scene.cdevs.filter((d) => d.fd !== undefined));
+      if (cdev?.fd === undefined) return false;
+      c.make({ call: "CLOSE", fd: c.iommufd(cdev.fd), in: {} });
+      const devfd = c.cdev(cdev.devfd);
+      const iova = (PLACE + PAGE * BigInt(draw.int(0, 4))) as Iova;
+      c.make({ call: "DMA", in: { devfd, dir: "to_device", iova, length: 16 } });
+      c.make({ call: "PROC_STATUS", in: {} });
+      c.make({ call: "DEVICE_CLOSE", in: { devfd } });
+      c.make({ call: "PROC_STATUS", in: {} });
+      const fd = openIommufd(c);
+      fresh(c, fd);
+      bindDevice(c, cdev.dev, fd);
+      return true;
+    },
+  },
+];

@@ -1,0 +1,60 @@
+/** Options and ends of IOASs, and many of them. */
+import { VFIO_IOAS_GET, VFIO_IOAS_SET } from "../../../spec/uapi/flags";
+import { U64_MAX, type UserVa } from "../../../spec/units";
+import type { Aim } from "../aim";
+import { PAGE } from "../values";
+import {
+  attach,
+  destroy,
+  fresh,
+  freshMotif,
+  look,
+  map,
+  motif,
+  PLACE,
+  setHugePages,
+  start,
+  unmap,
+} from "./steps";
+
+export const IOASES: readonly Aim[] = [
+  // DES-07: the registered compat IOAS goes away.
+  freshMotif("compat-gone", 1, ["VFIO_IOAS", "DESTROY"], (c, { fd, id }) => {
+    const set = { op: VFIO_IOAS_SET, ioas_id: c.object(fd, id) };
+    c.make({ call: "VFIO_IOAS", fd: c.iommufd(fd), in: set });
+    destroy(c, fd, id);
+    c.make({ call: "VFIO_IOAS", fd: c.iommufd(fd), in: { op: VFIO_IOAS_GET } });
+  }),
+  // OPT-12, ALN-01: huge pages can be switched off, on and off again, and each time it counts.
+  freshMotif("huge-pages-off-again", 0.5, ["OPTION"], (c, ioas) => {
+    for (const on of [false, true, false]) {
+      setHugePages(c, ioas, on);
+      look(c, ioas);
+      map(c, ioas, { va: start("buf0"), bytes: 1n, at: PLACE + 1n });
+      unmap(c, ioas, PLACE + 1n, 1n);
+    }
+  }),
+  // MAP-05, MAP-26: the longest mapping that there can be, and one byte more.
+  freshMotif("longest-mapping", 0.5, ["IOAS_MAP"], (c, ioas) => {
+    const longest = U64_MAX - PAGE;
+    const va = PAGE as UserVa;
+    map(c, ioas, { va, bytes: longest + 1n, at: 0n });
+    map(c, ioas, { va, bytes: longest, at: c.draw.of(0n, PAGE, PAGE + 1n) });
+    look(c, ioas);
+    unmap(c, ioas, 0n, U64_MAX);
+  }),
+  // IAL-05, OBJ-03: a dozen IOASs, each with what the others have not.
+  motif("many-ioases", 0.3, ["IOAS_ALLOC"], (c, { fd }) => {
+    const { draw } = c;
+    for (let n = draw.int(6, 9); n > 0; n--) {
+      const ioas = fresh(c, fd);
+      if (ioas === undefined) return;
+      map(c, ioas, { va: start("buf0"), bytes: PAGE, at: PLACE + PAGE * BigInt(n) });
+      if (draw.chance(25)) attach(c, ioas);
+    }
+    for (const ioas of c.scene.ioases.filter((one) => one.fd === fd)) {
+      if (draw.chance(60)) look(c, ioas);
+      if (draw.chance(40)) destroy(c, fd, ioas.id);
+    }
+  }),
+];

@@ -1,0 +1,128 @@
+/** Pages behind mappings: replaced, shared, many, and pinned several times. */
+import type { Arg } from "../../../spec/handle";
+import { MAP_FIXED_IOVA, MAP_READABLE } from "../../../spec/uapi/flags";
+import type { Bytes, Iova, UserVa } from "../../../spec/units";
+import type { Aim } from "../aim";
+import { probeProcess, probeRefs } from "../probes";
+import { PAGE, pinsAt, size, TABLE_EDGES } from "../values";
+import { userVaOf } from "../view";
+import { attach, fresh, freshMotif, look, map, motif, now, PLACE, RW, start, unmap } from "./steps";
+
+/** Far from the memory that every process has. */
+const LARGE_BUFFER = 0x2000_1000_0000n as UserVa;
+const LARGE = 0x40_0000n as Bytes;
+
+export const MEMORY: readonly Aim[] = [
+  // MAP-30, PIN-04, DOM-08, CPY-31: the memory behind a pinned mapping is replaced.
+  {
+    name: "replaced-memory",
+    weight: 2,
+    calls: ["MMAP", "MUNMAP"],
+    make: (c, scene) => {
+      const { draw } = c;
+      const ioas = draw.pick(scene.ioases.filter((i) => i.hwpts.length > 0 && i.areas.length > 0));
+      const area = draw.pick(ioas?.areas ?? []);
+      if (ioas === undefined || area === undefined || size(area) > 16n * PAGE) return false;
+      const va = userVaOf(area);
+      const first = (va - (va % PAGE)) as UserVa;
+      const length = (((va + size(area) - first + PAGE - 1n) / PAGE) * PAGE) as Bytes;
+      if (draw.chance(60)) {
+        c.make({ call: "MMAP", in: { va: first, length, prot: "rw", kind: "anon-shared" } });
+      } else {
+        c.make({ call: "MUNMAP", in: { va: first, length } });
+      }
+      probeRefs(c, ioas.fd, first, length);
+      look(c, ioas);
+      const into = draw.chance(50) ? ioas : fresh(c, ioas.fd);
+      if (into === undefined) return true;
+      if (into !== ioas && draw.chance(60)) attach(c, into);
+      c.make({
+        call: "IOAS_COPY",
+        fd: c.iommufd(ioas.fd),
+        in: {
+          flags: MAP_READABLE,
+          dst_ioas_id: c.object(into.fd, into.id),
+          src_ioas_id: c.object(ioas.fd, ioas.id),
+          length: size(area),
+          src_iova: c.inArea(ioas.fd, ioas.id, area.first, 0n) as Arg<Iova>,
+        },
+      });
+      look(c, into);
+      if (draw.chance(60)) attach(c, ioas);
+      look(c, ioas);
+      return true;
+    },
+  },
+  // MAP-31: private memory that is mapped for reading is the device's own page from then on.
+  motif("read-only-private", 1, ["IOAS_MAP", "MEM_WRITE"], (c, ioas) => {
+    map(c, ioas, { va: start("buf1"), bytes: PAGE, flags: MAP_READABLE });
+    if (now(c, ioas)?.hwpts.length === 0) attach(c, ioas);
+    look(c, ioas);
+    c.make({ call: "MEM_WRITE", in: { va: start("buf1"), bytes: "c0ffee00" } });
+    look(c, ioas);
+  }),
+  // CPY-25, UNM-21, I-75: neighbours copied as one, then unmapped piece by piece.
+  freshMotif("neighbours", 1, ["IOAS_MAP", "IOAS_COPY"], (c, ioas) => {
+    const { fd, id } = ioas;
+    map(c, ioas, { va: start("buf0"), bytes: PAGE, at: PLACE });
+    map(c, ioas, { va: start("buf4"), bytes: 2n * PAGE, at: PLACE + PAGE });
+    if (c.draw.chance(50)) attach(c, ioas);
+    const to = PLACE + 16n * PAGE;
+    c.make({
+      call: "IOAS_COPY",
+      fd: c.iommufd(fd),
+      in: {
+        flags: RW | MAP_FIXED_IOVA,
+        dst_ioas_id: c.object(fd, id),
+        src_ioas_id: c.object(fd, id),
+        length: (3n * PAGE) as Bytes,
+        src_iova: PLACE as Iova,
+        dst_iova: to as Iova,
+      },
+    });
+    look(c, ioas);
+    unmap(c, ioas, to, 2n * PAGE);
+    unmap(c, ioas, to + PAGE, 2n * PAGE);
+    unmap(c, ioas, to, PAGE);
+    look(c, ioas);
+  }),
+  // PIN-02, TST-04: one page, mapped several times, has a pin for each.
+  freshMotif("pinned-often", 0.5, ["MD_CHECK_REFS"], (c, ioas) => {
+    const { draw } = c;
+    const [region] = c.platform.processes[0]?.memory ?? [];
+    if (region === undefined) return;
+    const va = (region.va + 2n * PAGE) as UserVa;
+    attach(c, ioas);
+    for (let n = draw.int(2, 4); n > 0; n--) map(c, ioas, { va, bytes: PAGE });
+    const check = (): void => {
+      const args = { uptr: va, length: PAGE as Bytes, refs: pinsAt(c, va) };
+      c.make({ call: "MD_CHECK_REFS", fd: c.iommufd(ioas.fd), in: args });
+    };
+    check();
+    const [area] = now(c, ioas)?.areas ?? [];
+    if (area !== undefined) unmap(c, ioas, area.first, size(area));
+    check();
+  }),
+  // MAP-23, UNM-25, ACT-04: more pages than one table of an IOMMU holds, across the edges of
+  // tables, whole and in parts.
+  freshMotif("large-buffer", 0.4, ["MMAP", "IOAS_MAP"], (c, ioas) => {
+    const { draw } = c;
+    const memory = { va: LARGE_BUFFER, length: LARGE, prot: "rw", kind: "anon-shared" } as const;
+    c.make({ call: "MMAP", in: memory });
+    const early = draw.chance(50);
+    if (early) attach(c, ioas);
+    const pages = BigInt(draw.of(101, 512, 513, 1024));
+    const at = draw.of(...TABLE_EDGES) - PAGE * BigInt(draw.of(1, 100, 512));
+    map(c, ioas, { va: LARGE_BUFFER, bytes: PAGE * pages, at });
+    const beside = { va: start("buf0"), bytes: PAGE * draw.of(16n, 17n), at: at + PAGE * pages };
+    map(c, ioas, beside);
+    if (!early) attach(c, ioas);
+    look(c, ioas);
+    probeProcess(c);
+    probeRefs(c, ioas.fd, LARGE_BUFFER, LARGE);
+    unmap(c, ioas, at, PAGE * pages);
+    look(c, ioas);
+    probeRefs(c, ioas.fd, LARGE_BUFFER, LARGE);
+    if (draw.chance(50)) c.make({ call: "MUNMAP", in: { va: LARGE_BUFFER, length: LARGE } });
+  }),
+];

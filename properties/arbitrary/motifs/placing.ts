@@ -1,0 +1,97 @@
+/** Where automatic IOVAs go when there is little room, or none. */
+import { Handle } from "../../../spec/handle";
+import { U64_MAX } from "../../../spec/units";
+import type { Aim } from "../aim";
+import { PAGE } from "../values";
+import { allow, attach, freshMotif, look, map, motif, PLACE, reserve, start, unmap } from "./steps";
+
+export const PLACING: readonly Aim[] = [
+  // RNG-13, MAP-11b: an IOAS in which nothing can be mapped any more.
+  freshMotif("no-room-at-all", 1, ["ADD_RESERVED"], (c, ioas) => {
+    const half = 1n << 63n;
+    reserve(c, ioas, 0n, half);
+    reserve(c, ioas, half, half);
+    look(c, ioas);
+    const none = { ioas_id: c.object(ioas.fd, ioas.id) };
+    c.make({ call: "IOAS_IOVA_RANGES", fd: c.iommufd(ioas.fd), in: none });
+    map(c, ioas, { va: start("buf0"), bytes: PAGE });
+  }),
+  // AUT-09: room for the length, but not at the alignment that 6.12 wants.
+  freshMotif("misaligned-hole", 1, ["IOAS_ALLOW_IOVAS"], (c, ioas) => {
+    const at = PLACE + PAGE * c.draw.of(1n, 3n);
+    allow(c, ioas, [[at, at + 2n * PAGE - 1n]]);
+    map(c, ioas, { va: new Handle("buf0"), bytes: 2n * PAGE });
+    map(c, ioas, { va: new Handle("buf0", "", PAGE), bytes: PAGE });
+  }),
+  // AUT-11: aligning upwards would leave the address space.
+  freshMotif("top-of-the-world", 1, ["IOAS_ALLOW_IOVAS"], (c, ioas) => {
+    allow(c, ioas, [[U64_MAX - 4n * PAGE + 1n, U64_MAX - c.draw.of(0n, 1n, PAGE)]]);
+    map(c, ioas, { va: new Handle("buf0"), bytes: c.draw.of(8n, 3n, 1n) * PAGE });
+    map(c, ioas, { va: new Handle("buf0"), bytes: PAGE });
+  }),
+  // AUT-01, AUT-10: touching elements are one, and one byte is none.
+  freshMotif("touching-elements", 1, ["IOAS_ALLOW_IOVAS"], (c, ioas) => {
+    const edge = PLACE + PAGE;
+    allow(c, ioas, [
+      [PLACE, edge - 1n],
+      [edge, edge + PAGE - 1n],
+    ]);
+    map(c, ioas, { va: new Handle("buf0"), bytes: 2n * PAGE });
+    map(c, ioas, { va: new Handle("buf0"), bytes: 1n });
+  }),
+  // AUT-10: room of a single byte is no room.
+  freshMotif("single-byte-hole", 1, ["IOAS_ALLOW_IOVAS"], (c, ioas) => {
+    allow(c, ioas, [[PLACE, PLACE + PAGE]]);
+    map(c, ioas, { va: start("buf0"), bytes: 1n, at: PLACE + 1n });
+    map(c, ioas, { va: start("buf0"), bytes: 1n });
+  }),
+  // AUT-15: a reservation between two automatic maps is respected by the second.
+  motif("reserve-between", 1, ["ADD_RESERVED"], (c, ioas) => {
+    map(c, ioas, { va: start("buf0"), bytes: PAGE });
+    reserve(c, ioas, 0x2000n, 0x10_0000n);
+    map(c, ioas, { va: start("buf0"), bytes: PAGE });
+    look(c, ioas);
+  }),
+  // AUT-05, MAP-11b: a few bytes of room behind a mapping and a reservation that touch, for user
+  // memory at odd offsets. The bits of the offset are set in the IOVA, so that a place from
+  // further down can be higher up.
+  freshMotif("last-crumb", 1, ["ADD_RESERVED"], (c, ioas) => {
+    const { draw } = c;
+    const reserved = PAGE + BigInt(draw.int(1, 8));
+    const room = reserved + BigInt(draw.int(1, 4));
+    const end = room + BigInt(draw.int(2, 8));
+    reserve(c, ioas, 0n, PAGE);
+    map(c, ioas, { va: start("buf0"), bytes: reserved - PAGE, at: PAGE });
+    reserve(c, ioas, reserved, room - reserved);
+    reserve(c, ioas, end, U64_MAX - end + 1n);
+    for (let n = 6; n > 0; n--) {
+      const va = new Handle("buf0", "", BigInt(draw.int(0, 15)));
+      map(c, ioas, { va, bytes: BigInt(draw.int(1, Number(end - room))) });
+      unmap(c, ioas, room, end - room);
+    }
+  }),
+  // RNG-03, RSV-07: many small holes in the ranges, and automatic IOVAs between them.
+  freshMotif("many-reservations", 0.5, ["ADD_RESERVED"], (c, ioas) => {
+    const { draw } = c;
+    if (draw.chance(50)) attach(c, ioas);
+    for (let n = draw.int(3, 6); n > 0; n--) {
+      const at = draw.of(PAGE, PLACE) + PAGE * BigInt(draw.int(0, 12));
+      reserve(c, ioas, at - draw.of(0n, 0n, 1n), PAGE * draw.of(1n, 1n, 2n));
+    }
+    look(c, ioas);
+    for (let n = 3; n > 0; n--) {
+      map(c, ioas, { va: start("buf0"), bytes: PAGE * draw.of(1n, 2n, 3n) });
+    }
+    look(c, ioas);
+  }),
+  // ALW-07: a list that is refused leaves the one before in force.
+  freshMotif("refused-list", 0.5, ["IOAS_ALLOW_IOVAS"], (c, ioas) => {
+    attach(c, ioas);
+    const list: [bigint, bigint] = [PLACE + 4n * PAGE, PLACE + 8n * PAGE - 1n];
+    allow(c, ioas, [list]);
+    const high: [bigint, bigint] = [U64_MAX - PAGE, U64_MAX];
+    allow(c, ioas, c.draw.of([high], [list, high], [list, list], [[PAGE, 0n]]));
+    map(c, ioas, { va: start("buf0"), bytes: PAGE });
+    look(c, ioas);
+  }),
+];

@@ -1,0 +1,71 @@
+import { describe, expect, test } from "@jest/globals";
+import type { Outcome } from "../spec/calls";
+import { Handle } from "../spec/handle";
+import { MOCK_PLATFORM } from "../spec/platform";
+import type { History, Step } from "../spec/trace";
+import { behavedAlike } from "./repetition";
+
+const fd = new Handle("fd0");
+const ioas_id = new Handle("ioas0");
+const STEPS: readonly Step[] = [
+  { call: "OPEN", as: "fd0", in: {} },
+  { call: "IOAS_ALLOC", as: "ioas0", fd, in: {} },
+  { call: "IOAS_ALLOC", as: "ioas1", fd, in: {} },
+  { call: "IOAS_MAP", as: "map0", fd, in: { ioas_id, flags: 6, length: 1n as never } },
+  { call: "TRANSLATE", fd, in: { hwpt_id: 3 } },
+  { call: "DESTROY", fd, in: { id: 8 } },
+  { call: "IOAS_UNMAP", fd, in: { ioas_id, length: 2n as never } },
+];
+
+interface Choices {
+  readonly ids?: readonly [number, number];
+  readonly iova?: bigint;
+  readonly pages?: readonly [bigint, bigint];
+  readonly length?: bigint;
+}
+
+const history = ({ ids = [1, 2], iova = 0n, pages = [7n, 8n], length = 1n }: Choices): History => {
+  const run = (at: bigint, page: bigint) => ({
+    iova: at,
+    length: 0x1000n,
+    perm: 3,
+    pa: page << 12n,
+  });
+  const outcomes = [
+    { errno: 0, out: { fd: ids[0] + 40 } },
+    { errno: 0, out: { out_ioas_id: ids[0] } },
+    { errno: 0, out: { out_ioas_id: ids[1] } },
+    { errno: 0, out: { iova } },
+    { errno: 0, out: { runs: [run(0n, pages[0]), run(0x1000n, pages[1])] } },
+    { errno: ids.includes(8) ? 0 : "ENOENT" },
+    { errno: 0, out: { length } },
+  ];
+  return { trace: { platform: MOCK_PLATFORM, steps: STEPS }, outcomes: outcomes as Outcome[] };
+};
+const until = (steps: number, reason: string): History => {
+  const whole = history({});
+  return { ...whole, outcomes: whole.outcomes.slice(0, steps), ending: { kind: "crash", reason } };
+};
+
+describe("two runs of one trace are alike", () => {
+  const once = history({});
+
+  test.each<[string, History, boolean]>([
+    ["when they are equal", history({}), true],
+    ["with other ids and file descriptors", history({ ids: [70, 60] }), true],
+    ["with other physical pages", history({ pages: [3n, 99n] }), true],
+    ["but not when two pages become one", history({ pages: [3n, 3n] }), false],
+    ["but not with another number of bytes", history({ length: 2n }), false],
+    ["up to another automatic IOVA", history({ iova: 0x4000n, length: 2n }), true],
+    ["up to a literal id that names something in one of them", history({ ids: [8, 9] }), true],
+    ["but not when one crashes", until(3, "x"), false],
+  ])("%s", (_, again, alike) => {
+    expect(behavedAlike(once, again)).toBe(alike);
+    expect(behavedAlike(again, once)).toBe(alike);
+  });
+
+  test("when they crash alike", () => {
+    expect(behavedAlike(until(3, "x"), until(3, "x"))).toBe(true);
+    expect(behavedAlike(until(3, "x"), until(3, "y"))).toBe(false);
+  });
+});

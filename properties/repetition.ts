@@ -1,0 +1,75 @@
+/**
+ * Whether an IUT that ran one trace twice decided by more than the trace.
+ *
+ * What the documents leave to it may come out anew each time: ids, file descriptors, physical
+ * pages, automatic IOVAs (UNS-01, UNS-02). All else must be the same, for as long as the two
+ * machines are alike: behind another automatic IOVA, or where a literal number names something
+ * in one run only, different answers may both be right, and there is nothing more to compare.
+ */
+import { type Call, type Outcome, shapeOf } from "../spec/calls";
+import { Handle } from "../spec/handle";
+import { Resolver } from "../spec/resolve";
+import type { History, Step } from "../spec/trace";
+import { compare } from "./algebra/agree";
+
+export const behavedAlike = (once: History, again: History): boolean => {
+  const { trace } = once;
+  const [a, b] = [new Side(once), new Side(again)];
+  for (const [i, step] of trace.steps.entries()) {
+    const [first, second] = [a.make(i, step), b.make(i, step)];
+    if (first === undefined || second === undefined) return first === second && sameEnd(a, b);
+    if (a.knows(step) !== b.knows(step)) return true;
+    const verdict = compare([first], second, {}, trace.platform.pageSize);
+    if (typeof verdict === "object") return false;
+    if (chosenIova(step, first.outcome) !== chosenIova(step, second.outcome)) return true;
+    a.note(step, first.outcome);
+    b.note(step, second.outcome);
+  }
+  return sameEnd(a, b);
+};
+
+const sameEnd = ({ history: a }: Side, { history: b }: Side): boolean =>
+  a.ending?.kind === b.ending?.kind && a.ending?.reason === b.ending?.reason;
+
+/** One of the two runs. */
+class Side {
+  readonly history: History;
+  readonly #resolver: Resolver;
+  /** Ids and file descriptors given out so far. */
+  readonly #given = new Set<unknown>();
+
+  constructor(history: History) {
+    this.history = history;
+    this.#resolver = new Resolver(history.trace.platform);
+  }
+
+  make(i: number, step: Step): { step: number; call: Call; outcome: Outcome } | undefined {
+    const outcome = this.history.outcomes[i];
+    return outcome && { step: i, call: this.#resolver.resolve(step), outcome };
+  }
+
+  /** The literal ids and file descriptors of the step that name something. */
+  knows(step: Step): string {
+    const types = shapeOf(step.call).in;
+    const literals = Object.entries(step.in).filter(
+      ([name, value]) => isName(types[name]) && !(value instanceof Handle),
+    );
+    return literals.map(([, value]) => this.#given.has(value)).join(" ");
+  }
+
+  note(step: Step, outcome: Outcome): void {
+    this.#resolver.note(step, outcome);
+    const types = shapeOf(step.call).out;
+    for (const [name, value] of Object.entries(outcome.out ?? {})) {
+      if (isName(types[name])) this.#given.add(value);
+    }
+  }
+}
+
+const isName = (type: string | undefined): boolean => type === "id" || type === "fd";
+
+const chosenIova = (step: Step, { out }: Outcome): unknown => {
+  const outputs = (out ?? {}) as Readonly<Record<string, unknown>>;
+  const [iova] = Object.entries(shapeOf(step.call).out).find(([, type]) => type === "iova") ?? [];
+  return iova === undefined ? undefined : outputs[iova];
+};
