@@ -1,13 +1,15 @@
 /** `run`: from flags to a campaign, and from its results to files, a summary and an exit code. */
 import path from "node:path";
 import seedrandom from "seedrandom";
-import { QUICK, runCampaign } from "../properties/campaign";
+import { runCampaign } from "../properties/campaign";
 import { allIds } from "../properties/ids";
-import type { CampaignOptions } from "../properties/options";
+import { type CampaignOptions, QUICK } from "../properties/options";
 import { renderHeader } from "../reports/console/header";
 import { renderSummary } from "../reports/console/summary";
+import { labelled } from "../reports/console/text";
 import { renderResultsJson } from "../reports/json";
 import type { Reproduce } from "../reports/reproduce";
+import { count, plural } from "../reports/summary";
 import { inert } from "../spec/inert";
 import { PLATFORMS } from "../spec/platform";
 import type { Results } from "../spec/results";
@@ -84,6 +86,12 @@ export const run = async (flags: RunFlags, io: Io): Promise<number> => {
     ...{ iut, iutSpec, profile, version, seed, sequences, length, platforms, clauses, shard },
     ...{ knownFailing, corpus: corpus.capsules, signal: stop.signal },
     saveCapsule: (capsule) => saveCapsule(db, capsule),
+    onReplayed: (capsules, failing) => {
+      if (capsules === 0) return;
+      const came = failing === 0 ? "none fails any more" : `${count(failing)} still failing`;
+      const text = `${plural(capsules, "capsule")} of ${flags.db} first: ${came}`;
+      say.write(`${labelled("replayed", inert(text), style)}\n\n`);
+    },
     onProgress: (done, total, failures) => {
       progress.update(done, total, failures);
       if (timeMs !== null && io.now() - start >= timeMs) stop.abort("time");
