@@ -110,6 +110,7 @@ export const buildProgram = (
       "write a report, json or html (repeatable; default: both into reports/out)",
       parseFormat,
     )
+    .option("--record <file>", "write all histories as recordings that `judge` reads")
     .action(async (_: unknown, command: Command) => {
       finish(await subcommands.run(command.optsWithGlobals(), io));
     });

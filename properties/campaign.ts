@@ -143,6 +143,7 @@ class Campaign {
     const print = fingerprint(trace, history);
     this.#hash.add(print);
     this.#health.add(history);
+    this.#options.onHistory?.(history, path);
     if (history.ending?.kind === "inconclusive") this.#inconclusive.push(history.ending.reason);
     const { name } = trace.platform;
     this.#perPlatform.set(name, (this.#perPlatform.get(name) ?? 0) + 1);

@@ -3,6 +3,7 @@
 import type { Capsule } from "../spec/capsule";
 import type { Iut } from "../spec/iut";
 import { PLATFORMS, type Platform } from "../spec/platform";
+import type { History } from "../spec/trace";
 import type { Profile } from "../spec/verdict";
 import type { Expectation } from "./expectation";
 import { allIds } from "./ids";
@@ -33,6 +34,8 @@ export interface CampaignOptions {
   readonly knownFailing: readonly Expectation[];
   /** Told once the corpus has been replayed: how many capsules, and how many of them failed. */
   readonly onReplayed: (capsules: number, failing: number) => void;
+  /** Every history that was drawn and run, and its fast-check path; not those of the shrinker. */
+  readonly onHistory?: (history: History, at: number) => void;
   readonly onProgress: (done: number, total: number, failures: number) => void;
   /** Writes a capsule at once; answers the name of its file. */
   readonly saveCapsule: (capsule: Capsule) => string;
