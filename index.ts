@@ -1,11 +1,11 @@
 /** What users of the package may import; everything else may change without notice. */
 
-export { QUICK, runCampaign, traceOfPath } from "./properties/campaign";
+export { runCampaign, traceOfPath } from "./properties/campaign";
 export type { Expectation } from "./properties/expectation";
 export { InvariantTally } from "./properties/invariants/watch";
 export { type ConformanceOptions, conformanceTests } from "./properties/jest";
 export { type Disagreement, type JudgedRecordings, judgeRecordings } from "./properties/judge";
-export type { CampaignOptions, Stop } from "./properties/options";
+export { type CampaignOptions, QUICK, quickRun, type Stop } from "./properties/options";
 export { type Finding, judgeHistory, Oracle } from "./properties/oracle";
 export { type Replayed, replayTrace } from "./properties/replay";
 export { renderHtml } from "./reports/html/render";

@@ -7,9 +7,9 @@ import fc from "fast-check";
 import { radix } from "../impl/radix";
 import { Model } from "../model/model";
 import { traceArbitrary } from "../properties/arbitrary/trace-arbitrary";
-import { QUICK, runCampaign } from "../properties/campaign";
-import { allIds } from "../properties/ids";
+import { runCampaign } from "../properties/campaign";
 import { InvariantTally } from "../properties/invariants/watch";
+import { QUICK, quickRun } from "../properties/options";
 import { judgeHistory } from "../properties/oracle";
 import { Coverage } from "../spec/coverage";
 import type { Run } from "../spec/iut";
@@ -91,20 +91,4 @@ export const benchHarness = async (sequences: number): Promise<Stage[]> => {
 };
 
 const campaign = (sequences: number, seed: number) =>
-  runCampaign({
-    iut: radix,
-    iutSpec: "radix",
-    profile: "linux-6.12",
-    version: "bench",
-    seed,
-    sequences,
-    length: QUICK.length,
-    platforms: PLATFORMS,
-    clauses: new Set(allIds()),
-    shard: [1, 1],
-    corpus: [],
-    knownFailing: [],
-    onProgress: () => {},
-    saveCapsule: () => "",
-    signal: new AbortController().signal,
-  });
+  runCampaign(quickRun({ iut: radix, seed, sequences }));

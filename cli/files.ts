@@ -14,7 +14,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
 };
 
-const reasonOf = (error: unknown): string => {
+/** What the system said, in words. */
+export const systemReason = (error: unknown): string => {
   const code = (error as NodeJS.ErrnoException).code ?? "";
   return REASONS[code] ?? `${code || String(error)}`;
 };
@@ -31,7 +32,7 @@ export const writeWhole = (given: string, text: string): void => {
     fs.renameSync(temporary, file);
   } catch (error) {
     fs.rmSync(temporary, { force: true });
-    throw new Stop(EXIT.badConfig, `cannot write ${file}: ${reasonOf(error)}`);
+    throw new Stop(EXIT.badConfig, `cannot write ${file}: ${systemReason(error)}`);
   }
 };
 
@@ -45,15 +46,22 @@ const realTarget = (file: string): string => {
   return target;
 };
 
+/** Node's own recursive mkdir never comes back from /proc/x. */
+const makeFolder = (folder: string): void => {
+  if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  makeFolder(path.dirname(folder));
+  fs.mkdirSync(folder);
+};
+
 /** Makes sure, before a long run, that files can be written there afterwards. */
 export const mustBeWritable = (folder: string, flag: string): void => {
   const probe = path.join(folder, `.probe.${process.pid}.tmp`);
   try {
-    fs.mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     fs.writeFileSync(probe, "");
     fs.rmSync(probe);
   } catch (error) {
-    const what = `cannot write into the folder ${folder}: ${reasonOf(error)}`;
+    const what = `cannot write into the folder ${folder}: ${systemReason(error)}`;
     throw new Stop(EXIT.badConfig, `${what}; choose another one with ${flag}`);
   }
 };
@@ -70,9 +78,10 @@ export const mustBeWritableFile = (file: string, flag: string): void => {
 /** The text of an input file. `given` is what the user wrote, for the message. */
 export const readInput = (cwd: string, given: string): string => {
   try {
-    return fs.readFileSync(path.resolve(cwd, given), "utf8");
+    // Some editors begin a file with a byte order mark.
+    return fs.readFileSync(path.resolve(cwd, given), "utf8").replace(/^\ufeff/, "");
   } catch (error) {
-    throw new Stop(EXIT.noInput, `cannot read ${given}: ${reasonOf(error)} (looked in ${cwd})`);
+    throw new Stop(EXIT.noInput, `cannot read ${given}: ${systemReason(error)} (looked in ${cwd})`);
   }
 };
 

@@ -2,6 +2,7 @@
 import pc from "picocolors";
 import type { Style } from "../reports/console/text";
 import { EXIT } from "./exit";
+import { systemReason } from "./files";
 
 export interface Output {
   write(text: string): void;
@@ -37,9 +38,11 @@ const wantsColor = (output: Output, env: Io["env"]): boolean => {
   return output.isTTY && env["TERM"] !== "dumb";
 };
 
-const outputOf = (stream: NodeJS.WriteStream): Output => {
-  // A reader such as `head` that leaves early must not cost the run its exit code.
-  stream.on("error", () => {});
+const outputOf = (stream: NodeJS.WriteStream, onLost = (_: unknown): void => {}): Output => {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    // A reader such as `head` that leaves early must not cost the run its exit code.
+    if (error.code !== "EPIPE") onLost(error);
+  });
   return {
     write: (text) => void stream.write(text),
     isTTY: stream.isTTY === true,
@@ -52,8 +55,17 @@ const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 /** npm passes a Ctrl-C on to a child that the terminal has told already: one key, two signals. */
 const ECHO_MS = 500;
 
-export const processIo = (): Io => ({
-  stdout: outputOf(process.stdout),
+/** The real world; `lost` says why text for stdout could not be written, if so. */
+export const processIo = (): Io & { readonly lost: () => string | undefined } => {
+  let lost: string | undefined;
+  const onLost = (error: unknown): void => {
+    lost ??= systemReason(error);
+  };
+  return { ...streams(onLost), lost: () => lost };
+};
+
+const streams = (onLost: (error: unknown) => void): Io => ({
+  stdout: outputOf(process.stdout, onLost),
   stderr: outputOf(process.stderr),
   cwd: process.cwd(),
   env: process.env,

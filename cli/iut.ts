@@ -39,6 +39,10 @@ export const loadIut = (spec: string, cwd: string): Iut => {
   );
 };
 
+/** True for what has the form of a spec, whether or not there is such an IUT. */
+export const isIutSpec = (spec: string): boolean =>
+  ["radix", "model", "linux"].includes(spec) || /^(?:mutant|ts|linux):./.test(spec);
+
 const splitOnce = (text: string, at: string): [string, string] => {
   const cut = text.indexOf(at);
   return cut === -1 ? [text, ""] : [text.slice(0, cut), text.slice(cut + 1)];

@@ -2,6 +2,8 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
+import { encodeCapsule, encodeTrace } from "../spec/json/trace";
+import { MOCK_PLATFORM } from "../spec/platform";
 import { fakeIo } from "./fake-io";
 import { main } from "./main";
 
@@ -13,6 +15,20 @@ put("not.json", "{");
 put("other.json", '{"format": "\\u001b[31mevil"}');
 put("empty.json", "");
 put("trace.json", '{"format": "iommufd-trace/1"}');
+put("bom.json", '\ufeff{"format": "iommufd-trace/1"}');
+const trace = { platform: MOCK_PLATFORM, steps: [] };
+const step = { call: "IOAS_MOP", fd: 0 };
+put("odd-call.json", JSON.stringify({ ...encodeTrace(trace), steps: [step] }));
+const capsule = encodeCapsule({
+  iut: "rdix",
+  profile: "documented",
+  deviation: { clauses: ["LIV-01"], kind: "crash", expected: "", actual: "" },
+  step: 0,
+  history: { trace, outcomes: [] },
+  found: { version: "", seed: 1, path: "0" },
+});
+put("odd-iut.json", JSON.stringify(capsule));
+put("odd-profile.json", JSON.stringify({ ...capsule, profile: "linux" }));
 put("known-object.json", "{}");
 put("known-clause.json", '[{"clause": "MPA-01", "kind": "errno", "reason": "x"}]');
 put("known-kind.json", '[{"clause": "MAP-01", "kind": "bad", "reason": "x"}]');
@@ -47,6 +63,11 @@ const REFUSALS: readonly (readonly [argv: string, exit: number, says: RegExp])[]
   ["run --iut rdix", 64, /--iut "rdix": expected radix, .*Did you mean radix\?/],
   ["run --iut mutant:", 64, /--iut "mutant:"/],
   ["list", 64, /list: say what, one of clauses, calls/],
+  ["kernel", 64, /kernel: say what, one of build, status, smoke;/],
+  ["kernel bild", 64, /unknown subcommand of kernel bild: .*Did you mean build\?/],
+  ["run --db=", 64, /--db "": expected a folder/],
+  ["replay 1:99999999999999", 64, /replay 1:99999999999999: no run is that long/],
+  ["replay 9999999999:1", 64, /--seed "9999999999"/],
   ["list cluses", 64, /unknown listing cluses: .*Did you mean clauses\?/],
   ["list clauses extra", 64, /too many arguments/],
   ["judge", 64, /missing required argument 'file'/],
@@ -56,6 +77,10 @@ const REFUSALS: readonly (readonly [argv: string, exit: number, says: RegExp])[]
   ["judge other.json", 65, /other.json: format: unknown format/],
   ["judge trace.json", 65, /trace.json/],
   ["replay not.json", 65, /not.json: not JSON/],
+  ["replay bom.json", 65, /bom.json: must have required property/],
+  ["replay odd-call.json", 65, /odd-call.json: .steps.0.call: "IOAS_MOP" is not known here$/],
+  ["replay odd-profile.json", 65, /profile: "linux" is not known here; expected documented, linux/],
+  ["replay odd-iut.json", 65, /odd-iut.json: iut: no IUT is called "rdix"; name .* with --iut/],
   ["run --clause MPA-12", 66, /--clause "MPA-12": matches no clause; near it: .*MAP-1/],
   ["run --clause MAP-*x", 66, /matches no clause; near it: .*MAP/],
   ["run --clause ZZZZ-9", 66, /matches no clause; families: LIV, GEN/],
@@ -73,6 +98,7 @@ const REFUSALS: readonly (readonly [argv: string, exit: number, says: RegExp])[]
   ["run --known-failing known-kind.json", 78, /entry 0: kind must be one of errno/],
   ["run --known-failing known-reason.json", 78, /entry 0: reason must say why/],
   ["run --known-failing known-extra.json", 78, /entry 0: unknown field id/],
+  ["run --db /proc/x", 78, /cannot write into the folder \/proc\/x: no such file .* --db/],
   ["run --db file/x", 78, /cannot write into the folder .*not a folder; .* --db/],
   ["run --format json=file/x.json", 78, /cannot write into the folder .*--format/],
   ["run --format json=.", 78, /is a folder; add a file name in --format/],

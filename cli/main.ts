@@ -6,7 +6,7 @@ import { EXIT, firstLine, messageOf, Stop } from "./exit";
 import { type Io, processIo } from "./io";
 import { didYouMean } from "./near";
 import { buildProgram, SUBCOMMANDS, type Subcommands, seeHelp } from "./program";
-import { LISTINGS } from "./values";
+import { LISTING_NAMES } from "./values";
 
 // `require` and not `import()`: in a CommonJS package the latter needs file extensions.
 const SUBCOMMAND: Subcommands = {
@@ -60,9 +60,16 @@ const refuseUnknownSubcommand = (argv: readonly string[]): void => {
   const first = argv.find((word) => word !== "--json");
   if (first === undefined || first.startsWith("-")) return;
   refuseUnknown("subcommand", first, SUBCOMMANDS);
-  if (first !== "list") return;
-  const what = argv.slice(argv.indexOf(first) + 1).find((word) => !word.startsWith("-"));
-  if (what !== undefined) refuseUnknown("listing", what, LISTINGS);
+  const next = argv[argv.indexOf(first) + 1];
+  const known = WORDS_AFTER[first];
+  if (known === undefined || next === undefined || next.startsWith("-")) return;
+  refuseUnknown(first === "list" ? "listing" : "subcommand of kernel", next, known);
+};
+
+/** Subcommands that take a word more. */
+const WORDS_AFTER: Readonly<Record<string, readonly string[]>> = {
+  list: LISTING_NAMES,
+  kernel: ["build", "status", "smoke"],
 };
 
 const refuseUnknown = (kind: string, word: string, known: readonly string[]): void => {
@@ -101,7 +108,8 @@ const isSubcommand = (word: string): boolean => SUBCOMMANDS.some((known) => know
 /** Commander's message on one line: "unknown option '--sed' (did you mean --seed?)". */
 const usageMessage = (error: CommanderError, argv: readonly string[]): string => {
   if (error.code === "commander.help") {
-    return `${argv.join(" ")}: say what, one of ${LISTINGS.join(", ")}`;
+    const words = WORDS_AFTER[argv.find((word) => word in WORDS_AFTER) ?? ""] ?? [];
+    return `${argv.join(" ")}: say what, one of ${words.join(", ")}`;
   }
   return messageOf(error)
     .replace(/^error: /, "")
@@ -110,9 +118,17 @@ const usageMessage = (error: CommanderError, argv: readonly string[]): string =>
 };
 
 /** Leaves when everything is written, even if an IUT left a timer behind. */
-const leave = (exit: number): void => {
+const leave = (exit: number, lost: () => string | undefined): void => {
   process.exitCode = exit;
-  process.stdout.write("", () => process.stderr.write("", () => process.exit(exit)));
+  process.stdout.write("", () => {
+    const reason = lost();
+    if (reason !== undefined) {
+      process.stderr.write(`iommufd-conformance: cannot write to stdout: ${reason}\n`);
+    }
+    // Whoever reads the output must not take what is missing for a clean run.
+    const code = reason !== undefined && exit === EXIT.conformant ? EXIT.badConfig : exit;
+    process.stderr.write("", () => process.exit(code));
+  });
 };
 
 if (require.main === module) {
@@ -123,9 +139,10 @@ if (require.main === module) {
     process.stderr.write("iommufd-conformance: the IUT ended the process; nothing was judged\n");
     process.exitCode = EXIT.unavailable;
   });
+  const io = processIo();
   const finish = (exit: number): void => {
     done = true;
-    leave(exit);
+    leave(exit, io.lost);
   };
-  void main(process.argv.slice(2), processIo()).then(finish);
+  void main(process.argv.slice(2), io).then(finish);
 }

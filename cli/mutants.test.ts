@@ -7,12 +7,12 @@ import fs from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { radix } from "../impl/radix";
-import { QUICK, runCampaign } from "../properties/campaign";
+import { runCampaign } from "../properties/campaign";
+import { QUICK, quickRun } from "../properties/options";
 import { replayTrace } from "../properties/replay";
 import type { Capsule } from "../spec/capsule";
 import type { Iut } from "../spec/iut";
 import { decodeCapsule, decodeTrace, encodeCapsule, parseDocument } from "../spec/json/trace";
-import { PLATFORMS } from "../spec/platform";
 import type { Trace } from "../spec/trace";
 import { loadMutant, mutantNames, readMutant } from "./mutant";
 import { PACKAGE_ROOT } from "./package-root";
@@ -32,17 +32,13 @@ const handWritten = (name: string): Trace => {
 const firstFailure = async (iut: Iut, clauses: ReadonlySet<string>): Promise<Capsule> => {
   const stop = new AbortController();
   const saved: Capsule[] = [];
-  await runCampaign({
-    ...{ iut, iutSpec: iut.info.name, profile: PROFILE, version: "test", seed: SEED },
-    ...{ sequences: QUICK.sequences, length: QUICK.length, platforms: PLATFORMS, clauses },
-    ...{ shard: [1, 1], corpus: [], knownFailing: [], onProgress: () => undefined },
-    saveCapsule: (capsule) => {
-      saved.push(capsule);
-      stop.abort("interrupted");
-      return "";
-    },
-    signal: stop.signal,
-  });
+  const saveCapsule = (capsule: Capsule): string => {
+    saved.push(capsule);
+    stop.abort("interrupted");
+    return "";
+  };
+  const { signal } = stop;
+  await runCampaign(quickRun({ iut, profile: PROFILE, seed: SEED, clauses, saveCapsule, signal }));
   const [capsule] = saved;
   if (capsule === undefined) throw new Error(`${QUICK.sequences} sequences found nothing`);
   return capsule;

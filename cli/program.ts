@@ -10,9 +10,11 @@ import type { ReplayFlags } from "./replay";
 import type { RunFlags } from "./run";
 import {
   DEFAULT_PROFILE,
+  LISTING_NAMES,
   LISTINGS,
   type Listing,
   parseCampaign,
+  parseFolder,
   parseFormat,
   parseGlob,
   parseJobs,
@@ -96,13 +98,19 @@ export const buildProgram = (
     .option("--time <duration>", "stop after this time, such as 90s or 5m: a cap only", parseTime)
     .option("--clause <glob>", "judge these clauses only, such as 'MAP-*' (repeatable)", parseGlob)
     .option("--shard <i/n>", "run the i-th of n shares of the sequences", parseShard)
-    .option("--db <dir>", "folder for capsules; those in it are replayed first", DEFAULT_DB)
+    .option(
+      "--db <dir>",
+      "folder for capsules; those in it are replayed first",
+      parseFolder,
+      DEFAULT_DB,
+    )
     .option("--known-failing <file>", "failures to expect: a list of {clause, kind, reason}")
     .option(
       "--format <F=FILE>",
       "write a report, json or html (repeatable; default: both into reports/out)",
       parseFormat,
     )
+    .option("--record <file>", "write all histories as recordings that `judge` reads")
     .action(async (_: unknown, command: Command) => {
       finish(await subcommands.run(command.optsWithGlobals(), io));
     });
@@ -121,9 +129,10 @@ export const buildProgram = (
   });
 
   const list = subcommand("list", "list what there is").action(() => list.help({ error: true }));
-  for (const what of LISTINGS) {
+  for (const what of LISTING_NAMES) {
     list
       .command(what)
+      .description(LISTINGS[what])
       .allowExcessArguments(false)
       .action(async (_: unknown, command: Command) => {
         finish(await subcommands.list(what, command.optsWithGlobals(), io));

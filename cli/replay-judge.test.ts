@@ -38,7 +38,6 @@ jest.mock("../properties/replay", () => ({
 }));
 jest.mock("../properties/conclude", () => ({ statementOf: () => "OPEN works." }));
 jest.mock("../properties/campaign", () => ({
-  QUICK: { sequences: 3000, length: [30, 60] },
   traceOfPath: ({ length }: { length: unknown }, seed: number, at: string) => {
     drawn = [length, seed, at];
     return at === "9" ? undefined : TRACE;

@@ -1,11 +1,13 @@
 /** `replay`: one trace again, its step table, and whether the same failure came back. */
-import { QUICK, traceOfPath } from "../properties/campaign";
+import { traceOfPath } from "../properties/campaign";
 import { statementOf } from "../properties/conclude";
+import { QUICK } from "../properties/options";
 import { type Replayed, replayTrace } from "../properties/replay";
 import { renderSteps } from "../reports/console/steps";
 import { type Style, wrap } from "../reports/console/text";
 import { renderJson } from "../reports/json";
 import type { Capsule } from "../spec/capsule";
+import { DataError } from "../spec/data-error";
 import { inert } from "../spec/inert";
 import type { Iut } from "../spec/iut";
 import {
@@ -21,9 +23,9 @@ import { type Deviation, type Profile, signatureOf } from "../spec/verdict";
 import { EXIT, Stop } from "./exit";
 import { readInput } from "./files";
 import { type Io, styleFor } from "./io";
-import { DEFAULT_IUT, loadIut } from "./iut";
+import { DEFAULT_IUT, isIutSpec, loadIut } from "./iut";
 import { commandLine, runsForeignCode } from "./shell";
-import { DEFAULT_PROFILE } from "./values";
+import { DEFAULT_PROFILE, parseSeed } from "./values";
 
 export interface ReplayFlags {
   readonly json?: true;
@@ -42,6 +44,10 @@ export const replay = async (what: string, flags: ReplayFlags, io: Io): Promise<
   const { traceFor, capsule } = drawnSubject(what, flags) ?? fileSubject(what, io);
   const iutSpec = flags.iut ?? iutOf(capsule, what);
   const profile = flags.profile ?? capsule?.profile ?? DEFAULT_PROFILE;
+  if (flags.iut === undefined && !isIutSpec(iutSpec)) {
+    const shown = JSON.stringify(iutSpec);
+    throw new DataError(what, "iut", `no IUT is called ${shown}; name the one to use with --iut`);
+  }
   const iut = loadIut(iutSpec, io.cwd);
   let trace: Trace;
   let replayed: Replayed;
@@ -71,15 +77,22 @@ export const replay = async (what: string, flags: ReplayFlags, io: Io): Promise<
   return exit;
 };
 
-const SEED_PATH = /^(-?\d{1,10}):(\d+(?::\d+)*)$/;
+const SEED_PATH = /^(-?\d+):(\d+(?::\d+)*)$/;
+/** Farther than any run goes; drawing up to there would take hours. */
+const RUN_MAX = 10_000_000;
 
 /** SEED:PATH, for the defaults of `run` but for --length. */
 const drawnSubject = (what: string, { length }: ReplayFlags): Subject | undefined => {
   const [, seed, path] = SEED_PATH.exec(what) ?? [];
   if (seed === undefined || path === undefined) return undefined;
+  if (path.split(":").some((part) => Number(part) > RUN_MAX)) {
+    const why = "no run is that long; expected SEED:PATH as a failure names it";
+    throw new Stop(EXIT.usage, `replay ${what}: ${why}, up to ${RUN_MAX}`);
+  }
+  const seedNumber = parseSeed(seed);
   const traceFor = (iut: Iut): Trace => {
     const space = { iut, platforms: iut.platforms ?? PLATFORMS, length: length ?? QUICK.length };
-    const trace = traceOfPath(space, Number(seed), path);
+    const trace = traceOfPath(space, Number(seedNumber), path);
     if (trace === undefined) throw new Stop(EXIT.noInput, `${what}: there is no such run`);
     return trace;
   };

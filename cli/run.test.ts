@@ -12,7 +12,6 @@ import { main } from "./main";
 
 let campaign: (options: CampaignOptions) => Promise<Results>;
 jest.mock("../properties/campaign", () => ({
-  QUICK: { sequences: 3000, length: [30, 60] },
   runCampaign: (options: CampaignOptions) => campaign(options),
 }));
 

@@ -1,13 +1,15 @@
 /** `run`: from flags to a campaign, and from its results to files, a summary and an exit code. */
 import path from "node:path";
 import seedrandom from "seedrandom";
-import { QUICK, runCampaign } from "../properties/campaign";
+import { runCampaign } from "../properties/campaign";
 import { allIds } from "../properties/ids";
-import type { CampaignOptions } from "../properties/options";
+import { type CampaignOptions, QUICK } from "../properties/options";
 import { renderHeader } from "../reports/console/header";
 import { renderSummary } from "../reports/console/summary";
+import { labelled } from "../reports/console/text";
 import { renderResultsJson } from "../reports/json";
 import type { Reproduce } from "../reports/reproduce";
+import { count, plural } from "../reports/summary";
 import { inert } from "../spec/inert";
 import { PLATFORMS } from "../spec/platform";
 import type { Results } from "../spec/results";
@@ -20,6 +22,7 @@ import { type Io, styleFor } from "./io";
 import { DEFAULT_IUT, loadIut } from "./iut";
 import { packageVersion } from "./package-root";
 import { progressOn } from "./progress";
+import { Recorder } from "./recorder";
 import { selectClauses } from "./selection";
 import { reproduceOf } from "./shell";
 import type { ReportFile } from "./values";
@@ -38,6 +41,7 @@ export interface RunFlags {
   readonly db: string;
   readonly knownFailing?: string;
   readonly format?: readonly ReportFile[];
+  readonly record?: string;
 }
 
 const DEFAULT_REPORTS: readonly ReportFile[] = [
@@ -57,6 +61,8 @@ export const run = async (flags: RunFlags, io: Io): Promise<number> => {
   const db = path.resolve(io.cwd, flags.db);
   mustBeWritable(db, "--db");
   for (const { file } of reports) mustBeWritableFile(path.resolve(io.cwd, file), "--format");
+  const recording = flags.record === undefined ? undefined : path.resolve(io.cwd, flags.record);
+  if (recording !== undefined) mustBeWritableFile(recording, "--record");
 
   const { iut: iutSpec = DEFAULT_IUT, profile, shard = [1, 1], time: timeMs = null } = flags;
   const seed = flags.seed === "random" ? seedrandom().int32() >>> 1 : flags.seed;
@@ -79,11 +85,19 @@ export const run = async (flags: RunFlags, io: Io): Promise<number> => {
     progress.stop();
     io.stderr.write("stopping after this sequence; once more ends the run at once\n");
   });
+  const recorder = recording === undefined ? undefined : new Recorder(recording);
   const start = io.now();
   const options: CampaignOptions = {
     ...{ iut, iutSpec, profile, version, seed, sequences, length, platforms, clauses, shard },
     ...{ knownFailing, corpus: corpus.capsules, signal: stop.signal },
     saveCapsule: (capsule) => saveCapsule(db, capsule),
+    onReplayed: (capsules, failing) => {
+      if (capsules === 0) return;
+      const came = failing === 0 ? "none fails any more" : `${count(failing)} still failing`;
+      const text = `${plural(capsules, "capsule")} of ${flags.db} first: ${came}`;
+      say.write(`${labelled("replayed", inert(text), style)}\n\n`);
+    },
+    onHistory: (history, at) => recorder?.add(history, seed, at),
     onProgress: (done, total, failures) => {
       progress.update(done, total, failures);
       if (timeMs !== null && io.now() - start >= timeMs) stop.abort("time");
@@ -96,6 +110,7 @@ export const run = async (flags: RunFlags, io: Io): Promise<number> => {
     progress.stop();
     ignoreInterrupts();
     await iut.close?.();
+    if (recorder !== undefined) say.write(recorder.end());
   }
   const elapsedMs = io.now() - start;
   const reproduce = reproduceOf({ ...budget, db: flags.db });

@@ -26,6 +26,12 @@ export const parseSeed = (text: string): number | "random" => {
   return seed;
 };
 
+/** --db: a folder. */
+export const parseFolder = (text: string): string => {
+  if (text.trim() === "") throw bad("--db", text, "a folder");
+  return text;
+};
+
 export const parseSequences = (text: string): number => {
   const sequences = integer(text, 1, 1e9);
   if (sequences === undefined) throw bad("--sequences", text, "a whole number from 1");
@@ -113,5 +119,13 @@ export const parseGlob = (text: string, before: readonly string[] = []): string[
 };
 
 /** What `list` can list. */
-export const LISTINGS = ["clauses", "calls", "iuts", "mutants", "campaigns", "invariants"] as const;
-export type Listing = (typeof LISTINGS)[number];
+export const LISTINGS = {
+  clauses: "every testable statement of the uAPI, with its basis and what it needs",
+  calls: "the calls of a trace: arguments, outputs, and what each needs of an IUT",
+  iuts: "what --iut takes",
+  mutants: "bugs planted in radix, for --iut mutant:NAME",
+  campaigns: "ways of producing traces",
+  invariants: "statements over all answers of a history",
+} as const;
+export type Listing = keyof typeof LISTINGS;
+export const LISTING_NAMES = Object.keys(LISTINGS) as Listing[];

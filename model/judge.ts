@@ -121,6 +121,8 @@ export interface Flaw {
 export interface Judge extends JudgeOf<CallName, object> {
   /** It may fail for want of memory in any state (UNS-12). */
   readonly mayRunOut: boolean;
+  /** A call of the uAPI that answers more than an errno, and must not when it fails (GEN-15). */
+  readonly writesBack: boolean;
 }
 
 /** What only lets go, and what is no call of the uAPI but a way to look at or set up its world. */
@@ -152,6 +154,7 @@ export const judge = <K extends CallName, V extends object>(
     leeway,
     otherwise,
     mayRunOut: !NEVER_RUN_OUT.has(call),
+    writesBack: answer !== undefined && checkFailure === undefined && !NEVER_RUN_OUT.has(call),
   } as unknown as Judge;
 };
 

@@ -52,6 +52,21 @@ const isAligned = (v: MappingView, value: bigint): boolean =>
   (value & (alignmentOf(v) - 1n)) === 0n;
 const lastOf = (v: MappingView): bigint => v.iova + v.length - 1n;
 
+// When a rule was really in play: a call that kept it could as well have broken it.
+/** MAP-08, MAP-13, CPY-11 */
+export const isCoarse = (v: MappingView): boolean => alignmentOf(v) > 1n;
+/** MAP-09a */
+export const isFixedAndCoarse = (v: MappingView): boolean => v.fixed && isCoarse(v);
+/** MAP-10a */
+export const endsInLastPage = (v: MappingView): boolean =>
+  v.fixed && lastOf(v) > U64_MAX - v.machine.page;
+/** MAP-11a */
+export const meetsReservations = (v: MappingView): boolean =>
+  v.fixed && (v.ioas?.reservations.length ?? 0) > 0;
+/** MAP-12a */
+export const meetsMappings = (v: MappingView): boolean =>
+  v.fixed && (v.ioas?.areas.length ?? 0) > 0;
+
 /** MAP-08 */
 export const lengthIsMisaligned = (v: MappingView): boolean =>
   v.ioas !== undefined && !isAligned(v, v.length);

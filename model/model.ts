@@ -122,7 +122,9 @@ export class Model {
     } else if (writes(outcome) && ruleBinds(WRITES_NOTHING, this.#profile)) {
       return wrongOutput("GEN-15", "nothing written", outcome.out ?? {});
     }
-    coverage.violation[WRITES_NOTHING] = (coverage.violation[WRITES_NOTHING] ?? 0) + 1;
+    if (judge.writesBack && ruleBinds(WRITES_NOTHING, this.#profile)) {
+      coverage.violation[WRITES_NOTHING] = (coverage.violation[WRITES_NOTHING] ?? 0) + 1;
+    }
     if (by !== undefined) {
       countViolation(by, view, coverage);
       judge.failure?.(view, by, coverage);

@@ -23,9 +23,6 @@ import { behavedAlike } from "./repetition";
 import { replayTrace, runTrace, stepRows } from "./replay";
 import { shrink } from "./shrink";
 
-/** The default budget of `conform run`. */
-export const QUICK = { sequences: 3000, length: [30, 60] } as const;
-
 /** Traces the shrinker may try for one failure. */
 const SHRINK_TRIES = 4000;
 /** Failures of different signatures that are shrunk; further ones are only counted. */
@@ -76,19 +73,23 @@ class Campaign {
 
   /** Failures of earlier runs first: they are the most likely to fail again. */
   async replayCorpus(): Promise<void> {
-    const { iut, profile, corpus } = this.#options;
+    const { iut, profile, corpus, onReplayed } = this.#options;
+    let [replayed, failing] = [0, 0];
     for (const { name, capsule } of corpus) {
       if (this.#mustStop()) return;
       const { trace } = capsule.history;
       // A capsule of another IUT may need what this one lacks.
       if (!iut.info.capabilities.includes(trace.platform.frontEnd)) continue;
       const { history, finding } = await replayTrace(iut, trace, profile);
+      replayed++;
       if (finding === undefined) continue;
+      failing++;
       const { seed, path } = capsule.found;
       const same = keyOf(signatureOf(finding.deviation)) === keyOf(signatureOf(capsule.deviation));
       if (same) this.#keep(history, finding, `${seed}:${path}`, () => name);
       else await this.#fail(history, finding, seed, path);
     }
+    onReplayed(replayed, failing);
   }
 
   async explore(): Promise<void> {
@@ -142,6 +143,7 @@ class Campaign {
     const print = fingerprint(trace, history);
     this.#hash.add(print);
     this.#health.add(history);
+    this.#options.onHistory?.(history, path);
     if (history.ending?.kind === "inconclusive") this.#inconclusive.push(history.ending.reason);
     const { name } = trace.platform;
     this.#perPlatform.set(name, (this.#perPlatform.get(name) ?? 0) + 1);

@@ -9,31 +9,13 @@ import { type Call, FD_NOT_OPEN, type Outcome, shapeOf } from "../spec/calls";
 import type { Capsule } from "../spec/capsule";
 import type { Fields } from "../spec/fields";
 import { type Iut, inProcess, type Machine } from "../spec/iut";
-import { PLATFORMS } from "../spec/platform";
 import { MAP_FIXED_IOVA } from "../spec/uapi/flags";
 import { PROFILES } from "../spec/verdict";
 import { runCampaign } from "./campaign";
-import { allIds } from "./ids";
-import type { CampaignOptions } from "./options";
+import { type CampaignOptions, quickRun } from "./options";
 
-const options = (iut: Iut, more: Partial<CampaignOptions> = {}): CampaignOptions => ({
-  iut,
-  iutSpec: iut.info.name,
-  profile: "linux-6.12",
-  version: "test",
-  seed: 20,
-  sequences: 150,
-  length: [30, 60],
-  platforms: PLATFORMS,
-  clauses: new Set(allIds()),
-  shard: [1, 1],
-  corpus: [],
-  knownFailing: [],
-  onProgress: () => {},
-  saveCapsule: () => "capsule.json",
-  signal: new AbortController().signal,
-  ...more,
-});
+const options = (iut: Iut, more: Partial<CampaignOptions> = {}): CampaignOptions =>
+  quickRun({ iut, seed: 20, sequences: 150, saveCapsule: () => "capsule.json", ...more });
 
 const model = inProcess({ ...radix.info, name: "model" }, modelMachine);
 

@@ -14,11 +14,11 @@ import { inert, inertDeep, inertJson } from "../spec/inert";
 import type { Iut } from "../spec/iut";
 import { encodeCapsule } from "../spec/json/trace";
 import type { Need } from "../spec/needs";
-import { PLATFORMS, type Platform } from "../spec/platform";
+import type { Platform } from "../spec/platform";
 import type { Failure, Results } from "../spec/results";
 import type { Profile } from "../spec/verdict";
-import { QUICK, runCampaign } from "./campaign";
-import { allIds } from "./ids";
+import { runCampaign } from "./campaign";
+import { quickRun } from "./options";
 
 export interface ConformanceOptions {
   /** Default: `documented`, which binds every implementation. */
@@ -84,27 +84,20 @@ const runOnce = (
   options: ConformanceOptions,
   capsules: Map<string, Capsule>,
 ): Promise<Results> =>
-  runCampaign({
-    iut,
-    iutSpec: iut.info.name,
-    profile: options.profile ?? "documented",
-    version: "",
-    seed: options.seed ?? 1,
-    sequences: options.sequences ?? QUICK.sequences,
-    length: QUICK.length,
-    platforms: options.platforms ?? PLATFORMS,
-    clauses: new Set(allIds()),
-    shard: [1, 1],
-    corpus: [],
-    knownFailing: [],
-    onProgress: () => {},
-    saveCapsule: (capsule) => {
-      const name = `capsule ${capsules.size + 1}`;
-      capsules.set(name, capsule);
-      return name;
-    },
-    signal: new AbortController().signal,
-  });
+  runCampaign(
+    quickRun({
+      iut,
+      profile: options.profile ?? "documented",
+      ...(options.seed !== undefined && { seed: options.seed }),
+      ...(options.sequences !== undefined && { sequences: options.sequences }),
+      ...(options.platforms !== undefined && { platforms: options.platforms }),
+      saveCapsule: (capsule) => {
+        const name = `capsule ${capsules.size + 1}`;
+        capsules.set(name, capsule);
+        return name;
+      },
+    }),
+  );
 
 const refuse = (
   results: Results | undefined,

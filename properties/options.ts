@@ -1,9 +1,15 @@
 /** What a campaign is asked to do. */
+
 import type { Capsule } from "../spec/capsule";
 import type { Iut } from "../spec/iut";
-import type { Platform } from "../spec/platform";
+import { PLATFORMS, type Platform } from "../spec/platform";
+import type { History } from "../spec/trace";
 import type { Profile } from "../spec/verdict";
 import type { Expectation } from "./expectation";
+import { allIds } from "./ids";
+
+/** The default budget of `conform run`. */
+export const QUICK = { sequences: 3000, length: [30, 60] } as const;
 
 export interface CampaignOptions {
   readonly iut: Iut;
@@ -26,6 +32,10 @@ export interface CampaignOptions {
   /** Failures of earlier runs, replayed first. */
   readonly corpus: readonly { readonly name: string; readonly capsule: Capsule }[];
   readonly knownFailing: readonly Expectation[];
+  /** Told once the corpus has been replayed: how many capsules, and how many of them failed. */
+  readonly onReplayed: (capsules: number, failing: number) => void;
+  /** Every history that was drawn and run, and its fast-check path; not those of the shrinker. */
+  readonly onHistory?: (history: History, at: number) => void;
   readonly onProgress: (done: number, total: number, failures: number) => void;
   /** Writes a capsule at once; answers the name of its file. */
   readonly saveCapsule: (capsule: Capsule) => string;
@@ -35,6 +45,27 @@ export interface CampaignOptions {
    */
   readonly signal: AbortSignal;
 }
+
+/** A quick run over everything that keeps nothing and tells nobody; `given` says what differs. */
+export const quickRun = (
+  given: Pick<CampaignOptions, "iut"> & Partial<CampaignOptions>,
+): CampaignOptions => ({
+  iutSpec: given.iut.info.name,
+  profile: "linux-6.12",
+  version: "",
+  seed: 1,
+  ...QUICK,
+  platforms: PLATFORMS,
+  clauses: new Set(allIds()),
+  shard: [1, 1],
+  corpus: [],
+  knownFailing: [],
+  onReplayed: () => {},
+  onProgress: () => {},
+  saveCapsule: () => "",
+  signal: new AbortController().signal,
+  ...given,
+});
 
 /** Why a run was stopped before its budget was used up. */
 export type Stop = "interrupted" | "time";

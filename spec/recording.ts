@@ -113,7 +113,7 @@ export const mayHaveEffect = ({ call, outcome }: RecordedStep): boolean => {
 };
 
 /** What the system call returns, given its outcome. */
-const returnValue = (call: Call, { errno, out }: Outcome): number => {
+export const returnValue = (call: Call, { errno, out }: Outcome): number => {
   if (errno !== 0) return -1;
   const outputs = (out ?? {}) as Json;
   switch (call.call) {

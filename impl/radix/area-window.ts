@@ -7,6 +7,7 @@
  * plain numbers only.
  */
 import { type IommuDomain, ioPfnOf } from "./iommu-domain";
+import type { RunVisitor } from "./radix-table";
 
 /** The part of an iopt_area that this needs. */
 export interface AreaShape {
@@ -52,10 +53,20 @@ export class AreaWindow {
     this.#domain.unmap(this.#first, this.#count);
   }
 
-  /** The pfn that the domain has for page `index`. */
-  pfnAt(index: number): number {
-    const start = (index - this.#firstIndex) * this.#ioPagesPerPage - this.#skip;
-    const iopte = this.#domain.iopteAt(this.#first + Math.max(start, 0));
-    return Math.floor(ioPfnOf(iopte) / this.#ioPagesPerPage);
+  /** Visits the pages from index `first` to `last`, in runs of consecutive pfns. */
+  walk(first: number, last: number, visit: RunVisitor): void {
+    const perPage = this.#ioPagesPerPage;
+    // IO page of the start of page firstIndex, which may lie before the area.
+    const origin = this.#first - this.#skip;
+    const from = Math.max(origin + (first - this.#firstIndex) * perPage, this.#first);
+    const end = Math.min(
+      origin + (last + 1 - this.#firstIndex) * perPage,
+      this.#first + this.#count,
+    );
+    this.#domain.walk(from, end - 1, (ioPage, count, iopte) => {
+      const page = Math.floor((ioPage - origin) / perPage);
+      const pages = Math.ceil((ioPage - origin + count) / perPage) - page;
+      visit(this.#firstIndex + page, pages, Math.floor(ioPfnOf(iopte) / perPage));
+    });
   }
 }

@@ -36,13 +36,12 @@ class World {
 
   /** New memory at the old address. */
   renew(page: number, count: number): void {
-    const object = makeMemoryObject("anon-shared", count);
+    const object = makeMemoryObject("anon-shared");
     this.memory.map(FIRST_PAGE + page, count, "rw", object, 0);
   }
 
   map(ioas: number, page: number, offset: number, length: bigint, iova: bigint | undefined): void {
-    const pageCount = Math.ceil((offset + Number(length)) / PAGE);
-    const pages = new IoptPages(this.process, FIRST_PAGE + page, pageCount, true, "none");
+    const pages = new IoptPages(this.process, FIRST_PAGE + page, true, "none");
     const piece = { pages, startByte: BigInt(offset), length };
     this.iopts[ioas]?.map([piece], length, iova, 3);
   }
@@ -73,8 +72,8 @@ class World {
         const expected = new Map<number, number>();
         for (const area of iopt.areas) this.#checkArea(area, domain, pinned, expected);
         const actual = new Map<number, number>();
-        domain.walk(0, 2 ** 20, (ioPage, iopte) => {
-          actual.set(ioPage, iopte);
+        domain.walk(0, 2 ** 20, (ioPage, count, iopte) => {
+          for (let i = 0; i < count; i += 1) actual.set(ioPage + i, iopte);
         });
         expect([...actual.keys()]).toEqual([...expected.keys()]);
       }
@@ -127,6 +126,7 @@ class World {
     }
     expect(this.process.pinnedPages).toBe(0);
     this.memory.dispose();
+    this.physical.dispose();
   }
 }
 

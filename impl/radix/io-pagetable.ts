@@ -144,6 +144,7 @@ export class IoPagetable {
       if (!this.#conformsTo(this.pageSize)) return "EADDRINUSE";
     }
     this.largePages = on;
+    for (const domain of this.#domains) domain.largePages = on;
     this.#calculateAlignment();
     return 0;
   }
@@ -153,6 +154,7 @@ export class IoPagetable {
     const ioPageSize = BigInt(domain.ioPageSize);
     if (ioPageSize > this.pageSize) return "EINVAL";
     if (ioPageSize > this.alignment && !this.#conformsTo(ioPageSize)) return "EADDRINUSE";
+    domain.largePages = this.largePages;
     const errno = this.#reserveOutside(domain) || this.#fillDomain(domain);
     if (errno !== 0) {
       this.unreserve(domain);

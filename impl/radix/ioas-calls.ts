@@ -134,8 +134,7 @@ const allocPages = (
   if (length === 0n || length > U64_MAX - pageSize) return "EINVAL";
   if (userVa + length > U64_MAX) return "EOVERFLOW";
   const firstPage = Number(userVa / pageSize);
-  const lastPage = Number((userVa + length - 1n) / pageSize);
   let mode: AccountMode = "none";
   if (!process.hasIpcLock) mode = ctx.accountPerProcess ? "mm" : "user";
-  return new IoptPages(process, firstPage, lastPage - firstPage + 1, writable, mode);
+  return new IoptPages(process, firstPage, writable, mode);
 };

@@ -5,13 +5,18 @@
  * IO frame number * 8 + permission; a frame number is below 2^50, so it is exact, and never 0,
  * because pfn 0 does not exist. Whoever maps says which pages; the domain owns neither the pages
  * nor their pins. It is never asked to map twice or to unmap what is not there.
+ *
+ * Where IO pages and frames are contiguous and aligned alike, one large entry maps 512 or 512²
+ * of them, as the 2 MiB and 1 GiB entries of an IOMMU do.
  */
 import type { IovaRange } from "../../spec/units";
 import { assert } from "./assert";
 import { nodePool } from "./node-pool";
-import { RadixTable } from "./radix-table";
+import { LARGEST, RadixTable, type RunVisitor } from "./radix-table";
 
 const IOPTE_SHIFT = 8;
+/** IO pages under a large entry, by level. */
+const LARGE = [1, 2 ** 9, 2 ** 18];
 
 export const ioPfnOf = (iopte: number): number => Math.floor(iopte / IOPTE_SHIFT);
 /** PERM_READ and PERM_WRITE. */
@@ -28,14 +33,15 @@ interface DomainMaker {
 export class IommuDomain {
   readonly iommu: DomainMaker;
   readonly ioPageSize: number;
+  /** OPT-12: whether what is mapped from now on may have large entries. */
+  largePages = true;
   readonly #ioPageShift: bigint;
-  readonly #table: RadixTable;
+  readonly #table = new RadixTable(nodePool, IOPTE_SHIFT);
 
   constructor(iommu: DomainMaker) {
     this.iommu = iommu;
     this.ioPageSize = iommu.ioPageSize;
     this.#ioPageShift = BigInt(Math.log2(iommu.ioPageSize));
-    this.#table = new RadixTable(nodePool, this.ioPageOf(iommu.aperture[1]));
   }
 
   ioPageOf(iova: bigint): number {
@@ -44,7 +50,9 @@ export class IommuDomain {
 
   /** Maps `count` IO pages to consecutive IO frames. */
   map(ioPage: number, count: number, ioPfn: number, perm: number): void {
-    this.#table.setRun(ioPage, count, ioPfn * IOPTE_SHIFT + perm, IOPTE_SHIFT);
+    let largest = this.largePages && count >= LARGE[1]! ? LARGEST : 0;
+    while ((ioPage - ioPfn) % LARGE[largest]! !== 0) largest -= 1;
+    this.#table.setRun(ioPage, count, ioPfn * IOPTE_SHIFT + perm, largest);
   }
 
   unmap(ioPage: number, count: number): void {
@@ -56,7 +64,8 @@ export class IommuDomain {
     return this.#table.get(ioPage);
   }
 
-  walk(first: number, last: number, visit: (ioPage: number, iopte: number) => void): void {
+  /** Visits what is mapped from IO page `first` to `last`, in runs with the same permission. */
+  walk(first: number, last: number, visit: RunVisitor): void {
     this.#table.walk(first, last, visit);
   }
 

@@ -78,23 +78,16 @@ export class IoptPages {
   /** The MAP asked for WRITEABLE: pins are write pins, and COPY may make writable areas. */
   readonly writable: boolean;
   readonly #accountMode: AccountMode;
-  readonly #pinnedPfns: PinnedPfns;
+  readonly #pinnedPfns = new PinnedPfns();
   /** Filled areas on these pages: the kernel's domains_itree. */
   readonly #filled: IoptArea[] = [];
 
-  constructor(
-    process: Process,
-    firstPage: number,
-    pageCount: number,
-    writable: boolean,
-    accountMode: AccountMode,
-  ) {
+  constructor(process: Process, firstPage: number, writable: boolean, accountMode: AccountMode) {
     this.process = process;
     this.pageSize = process.memory.pageSize;
     this.firstPage = firstPage;
     this.writable = writable;
     this.#accountMode = accountMode;
-    this.#pinnedPfns = new PinnedPfns(pageCount);
   }
 
   /**
@@ -128,7 +121,8 @@ export class IoptPages {
     this.#filled.splice(this.#filled.indexOf(area), 1);
     const storage = area.window(area.storageDomain);
     this.#forEachSpan(area, (first, last, covering) => {
-      if (covering === undefined) this.#takeBack(storage, first, last);
+      if (covering !== undefined) return;
+      storage.walk(first, last, (...run) => this.#pinnedPfns.store(...run));
     });
     area.storageDomain = undefined;
     for (const domain of domains) area.window(domain).unmap();
@@ -180,20 +174,9 @@ export class IoptPages {
     const window = area.window(domain);
     this.#forEachSpan(area, (first, last, covering) => {
       const stored = covering?.storageDomain;
-      if (covering === undefined || stored === undefined) {
-        const pfns = this.#pinnedPfns;
-        mapRuns(window, first, last, (index) => pfns.load(index));
-      } else {
-        const source = covering.window(stored);
-        mapRuns(window, first, last, (index) => source.pfnAt(index));
-      }
+      const source = stored === undefined ? this.#pinnedPfns : covering?.window(stored);
+      source?.walk(first, last, (index, count, pfn) => window.map(index, count, pfn));
     });
-  }
-
-  #takeBack(storage: AreaWindow, first: number, last: number): void {
-    for (let index = first; index <= last; index += 1) {
-      this.#pinnedPfns.store(index, 1, storage.pfnAt(index));
-    }
   }
 
   /** Splits an area's pages by the filled area that covers them, if any, in ascending order. */
@@ -218,19 +201,3 @@ export class IoptPages {
     }
   }
 }
-
-const mapRuns = (
-  window: AreaWindow,
-  first: number,
-  last: number,
-  pfnAt: (index: number) => number,
-): void => {
-  let index = first;
-  while (index <= last) {
-    const pfn = pfnAt(index);
-    let count = 1;
-    while (index + count <= last && pfnAt(index + count) === pfn + count) count += 1;
-    window.map(index, count, pfn);
-    index += count;
-  }
-};

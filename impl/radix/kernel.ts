@@ -24,7 +24,10 @@ export class Kernel {
 
   constructor(platform: Platform) {
     this.platform = platform;
-    this.physical = new PhysicalMemory(platform.pageSize);
+    this.physical = new PhysicalMemory(
+      platform.pageSize,
+      Number(platform.thpSize) / platform.pageSize,
+    );
     this.processes = makeProcesses(platform, this.physical);
     this.iommus = platform.iommus.map((iommu) => new Iommu(iommu.ioPageSize, iommu.aperture));
     this.vfio = new VfioDevices(makeDevices(platform, this.iommus));
@@ -35,20 +38,9 @@ export class Kernel {
     for (const ctx of this.iommufds) ctx?.put();
     this.vfio.closeAll();
     for (const process of this.processes) process.memory.dispose();
+    this.physical.dispose();
   }
 }
-
-/** A memfd is as large as all the regions that show it need. */
-const memfdPages = ({ pageSize, processes }: Platform, memfd: number): number => {
-  let last = 0n;
-  for (const { memory } of processes) {
-    for (const region of memory) {
-      const end = (region.offset ?? 0n) + region.length;
-      if (region.memfd === memfd && end > last) last = end;
-    }
-  }
-  return Number(last) / pageSize;
-};
 
 const makeProcesses = (platform: Platform, physical: PhysicalMemory): Process[] => {
   const { pageSize } = platform;
@@ -58,17 +50,17 @@ const makeProcesses = (platform: Platform, physical: PhysicalMemory): Process[] 
   return platform.processes.map((shape) => {
     const memory = new UserMemory(physical);
     const scratchPages = pagesOf(SCRATCH.length);
-    const scratch = makeMemoryObject("anon-private", scratchPages);
+    const scratch = makeMemoryObject("anon-private");
     memory.map(pagesOf(SCRATCH.va), scratchPages, "rw", scratch, 0);
     for (const region of shape.memory) {
       const count = pagesOf(region.length);
       let object: MemoryObject | undefined;
       let offset = 0;
       if (region.memfd === undefined) {
-        object = makeMemoryObject(region.kind, count);
+        object = makeMemoryObject(region.kind);
       } else {
         object = memfds.get(region.memfd);
-        object ??= makeMemoryObject(region.kind, memfdPages(platform, region.memfd));
+        object ??= makeMemoryObject(region.kind);
         memfds.set(region.memfd, object);
         offset = pagesOf(region.offset ?? 0n);
       }

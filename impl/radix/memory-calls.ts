@@ -10,7 +10,7 @@ import { makeMemoryObject, type UserMemory } from "./user-memory";
 export const mmap: OnProcess<"MMAP"> = (_kernel, { va, length, prot, kind }, { memory }) => {
   const range = pageRange(memory, va, length);
   if (range === undefined || length === 0n) return fail("EINVAL");
-  const object = makeMemoryObject(kind, range.count);
+  const object = makeMemoryObject(kind);
   return done(memory.map(range.first, range.count, prot, object, 0));
 };
 

@@ -1,78 +1,100 @@
 /**
  * The pages of the simulated machine.
  *
- * A page frame is in use while a memory object holds it (`held`) or a pin does. It is free, and
- * its pfn may be handed out again, only when neither is the case: memory that a device can
- * still reach never becomes somebody else's. Frames are numbered from 1 in order of allocation
- * and reused last-in first-out, so a trace gets the same pfns every time. pfn 0 does not exist.
+ * A page frame is in use while a memory object holds it or a pin does. It is free, and its pfn
+ * may be handed out again, only when neither is the case: memory that a device can still reach
+ * never becomes somebody else's. Frames are numbered from 1 in order of allocation and reused
+ * last-in first-out, so a trace gets the same pfns every time. pfn 0 does not exist.
+ *
+ * Frames are counted in runs: a huge page that is held and pinned as a whole is one large entry
+ * of a radix table, and becomes single counts where somebody treats a part of it differently.
  *
  * A frame's bytes are made on the first store into it; until then it reads as zeros.
- * All operations are O(1).
+ * O(1) per frame or huge page.
  */
-import { assert } from "./assert";
+import { nodePool } from "./node-pool";
+import { LARGEST, RadixTable } from "./radix-table";
+
+/** The entry of a frame is the number of its pins, twice, and one if an object holds it. */
+const HELD = 1;
+const PIN = 2;
+
+/** Pages in huge pages, the largest first. */
+const HUGE_PAGES: readonly number[] = [2 ** 18, 2 ** 9];
 
 export class PhysicalMemory {
   readonly pageSize: number;
-  readonly #pins: number[] = [0];
-  readonly #held: boolean[] = [false];
-  readonly #bytes: (Uint8Array | undefined)[] = [undefined];
-  readonly #free: number[] = [];
+  /** Pages in the huge pages that this machine has, the largest first. */
+  readonly hugePages: readonly number[];
+  readonly #frames = new RadixTable(nodePool, 0);
+  readonly #bytes = new Map<number, Uint8Array>();
+  /** Free frames and huge pages, by their number of pages. */
+  readonly #free = new Map<number, number[]>();
+  /** No frame from here on was ever in use. */
+  #end = 1;
 
-  constructor(pageSize: number) {
+  /** @param thpPages pages in the largest huge page */
+  constructor(pageSize: number, thpPages = 1) {
     this.pageSize = pageSize;
+    this.hugePages = HUGE_PAGES.filter((pages) => pages <= thpPages);
   }
 
-  /** A zeroed frame, held by the caller's memory object. */
-  allocate(): number {
-    const free = this.#free.pop();
-    if (free !== undefined) {
-      this.#held[free] = true;
-      return free;
+  /** A zeroed frame, or huge page of `count` frames, held by the caller's memory object. */
+  allocate(count: number): number {
+    let pfn = this.#free.get(count)?.pop();
+    if (pfn === undefined) {
+      pfn = Math.ceil(this.#end / count) * count;
+      this.#end = pfn + count;
     }
-    this.#pins.push(0);
-    this.#held.push(true);
-    this.#bytes.push(undefined);
-    return this.#pins.length - 1;
+    this.#frames.setRun(pfn, count, HELD, LARGEST);
+    return pfn;
   }
 
-  /** The memory object lets go of the frame. */
-  release(pfn: number): void {
-    this.#held[pfn] = false;
-    if (this.#pins[pfn] === 0) this.#recycle(pfn);
+  /** The memory object lets go of `count` frames. */
+  release(pfn: number, count: number): void {
+    this.#frames.addToRun(pfn, count, -HELD, this.#recycle);
   }
 
-  pin(pfn: number): void {
-    this.#pins[pfn]! += 1;
+  pin(pfn: number, count: number): void {
+    this.#frames.addToRun(pfn, count, PIN, this.#recycle);
   }
 
-  unpin(pfn: number): void {
-    assert(this.#pins[pfn]! > 0, "a page is unpinned as often as it was pinned");
-    this.#pins[pfn]! -= 1;
-    if (this.#pins[pfn] === 0 && !this.#held[pfn]) this.#recycle(pfn);
+  /** Frames are unpinned as often as they were pinned. */
+  unpin(pfn: number, count: number): void {
+    this.#frames.addToRun(pfn, count, -PIN, this.#recycle);
   }
 
   pinsOf(pfn: number): number {
-    return this.#pins[pfn]!;
+    return Math.floor(this.#frames.get(pfn) / PIN);
   }
 
   /** Copies bytes of one frame out of the machine. */
   read(pfn: number, offset: number, into: Uint8Array, at: number, length: number): void {
-    const bytes = this.#bytes[pfn];
+    const bytes = this.#bytes.get(pfn);
     if (bytes === undefined) into.fill(0, at, at + length);
     else into.set(bytes.subarray(offset, offset + length), at);
   }
 
   write(pfn: number, offset: number, from: Uint8Array, at: number, length: number): void {
-    let bytes = this.#bytes[pfn];
+    let bytes = this.#bytes.get(pfn);
     if (bytes === undefined) {
       bytes = new Uint8Array(this.pageSize);
-      this.#bytes[pfn] = bytes;
+      this.#bytes.set(pfn, bytes);
     }
     bytes.set(from.subarray(at, at + length), offset);
   }
 
-  #recycle(pfn: number): void {
-    this.#bytes[pfn] = undefined;
-    this.#free.push(pfn);
+  /** The machine is switched off. */
+  dispose(): void {
+    this.#frames.dispose();
   }
+
+  readonly #recycle = (pfn: number, count: number): void => {
+    for (const written of count === 1 ? [pfn] : [...this.#bytes.keys()]) {
+      if (written >= pfn && written < pfn + count) this.#bytes.delete(written);
+    }
+    const free = this.#free.get(count);
+    if (free === undefined) this.#free.set(count, [pfn]);
+    else free.push(pfn);
+  };
 }

@@ -4,7 +4,7 @@ import { PinnedPfns } from "./pinned-pfns";
 
 test("pinned_pfns holds pfns sparsely and no memory when it holds none", () => {
   const before = nodePool.lent;
-  const pfns = new PinnedPfns(2 ** 52);
+  const pfns = new PinnedPfns();
   pfns.store(0, 3, 77);
   pfns.store(2 ** 51, 2, 5);
   expect([0, 1, 2, 2 ** 51, 2 ** 51 + 1].map((index) => pfns.load(index))).toEqual([

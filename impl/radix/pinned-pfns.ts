@@ -8,26 +8,28 @@
  * page may only be unpinned after no IOMMU can reach it any more. In between, with domains as
  * the only users, this array is empty: a pinned page costs no memory beside its IOPTE.
  *
- * An xarray in the kernel; a radix table here, with the same costs. pfn 0 does not exist.
+ * An xarray with multi-index entries in the kernel; a radix table here, with the same costs:
+ * consecutive pfns are one entry wherever they fill a node. pfn 0 does not exist.
  */
 import { nodePool } from "./node-pool";
-import { RadixTable } from "./radix-table";
+import { LARGEST, RadixTable, type RunVisitor } from "./radix-table";
 
 export class PinnedPfns {
-  readonly #table: RadixTable;
-
-  constructor(pageCount: number) {
-    this.#table = new RadixTable(nodePool, pageCount - 1);
-  }
+  readonly #table = new RadixTable(nodePool, 1);
 
   /** The pfn of page `index`, which is here. */
   load(index: number): number {
     return this.#table.get(index);
   }
 
+  /** Visits the pages from index `first` to `last` that are here, in runs of consecutive pfns. */
+  walk(first: number, last: number, visit: RunVisitor): void {
+    this.#table.walk(first, last, visit);
+  }
+
   /** Takes in `count` pages with consecutive pfns. */
   store(index: number, count: number, pfn: number): void {
-    this.#table.setRun(index, count, pfn, 1);
+    this.#table.setRun(index, count, pfn, LARGEST);
   }
 
   /** Forgets `count` pages: a domain stores them now, or they have been unpinned. */

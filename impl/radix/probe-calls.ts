@@ -43,35 +43,18 @@ export const translate: OnIommufd<"TRANSLATE"> = (ctx, { hwpt_id, iova, last }) 
   const { domain } = hwpt;
   const runs: Translation[] = [];
   if (iova > last) return { errno: 0, out: { runs } };
-  let start = 0;
-  let end = -1;
-  let first = 0;
-  let perm = 0;
   const ioPageSize = BigInt(domain.ioPageSize);
-  const flush = (): void => {
-    if (end < 0) return;
-    let from = BigInt(start) * ioPageSize;
-    let to = BigInt(end) * ioPageSize + ioPageSize - 1n;
-    let pa = BigInt(first) * ioPageSize;
+  domain.walk(domain.ioPageOf(iova), domain.ioPageOf(last), (ioPage, count, iopte) => {
+    let from = BigInt(ioPage) * ioPageSize;
+    let to = from + BigInt(count) * ioPageSize - 1n;
+    let pa = BigInt(ioPfnOf(iopte)) * ioPageSize;
     if (from < iova) {
       pa += iova - from;
       from = iova;
     }
     if (to > last) to = last;
-    runs.push({ iova: from as Iova, length: (to - from + 1n) as Bytes, perm, pa });
-  };
-  domain.walk(domain.ioPageOf(iova), domain.ioPageOf(last), (ioPage, iopte) => {
-    const ioPfn = ioPfnOf(iopte);
-    if (ioPage === end + 1 && ioPfn === first + (ioPage - start) && permOf(iopte) === perm) {
-      end = ioPage;
-      return;
-    }
-    flush();
-    start = ioPage;
-    end = ioPage;
-    first = ioPfn;
-    perm = permOf(iopte);
+    const length = to - from + 1n;
+    runs.push({ iova: from as Iova, length: length as Bytes, perm: permOf(iopte), pa });
   });
-  flush();
   return { errno: 0, out: { runs } };
 };

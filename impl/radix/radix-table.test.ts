@@ -1,7 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { NodePool, nodePool } from "./node-pool";
-import { RadixTable } from "./radix-table";
+import { NodePool } from "./node-pool";
+import { LARGEST, RadixTable } from "./radix-table";
+
+const STEP = 8;
+const [MiB2, GiB] = [512, 512 * 512];
 
 interface Op {
   readonly at: number;
@@ -11,11 +14,12 @@ interface Op {
 
 /** Runs around few places, so that they meet; the places are far apart, so that levels differ. */
 const opsUpTo = (lastIndex: number): fc.Arbitrary<Op[]> => {
-  const places = [0, 500, 2 ** 18 - 3, 2 ** 27 - 40, 2 ** 36 - 7, 2 ** 45 - 600, lastIndex - 1300];
-  const place = fc.constantFrom(...places.filter((p) => p >= 0 && p <= lastIndex - 1300));
+  const places = [0, 500, 2 ** 18 - 3, 2 ** 27 - 40, 2 ** 36 - 7, 2 ** 45 - 600, lastIndex - 3000];
+  const place = fc.constantFrom(...places.filter((p) => p >= 0 && p <= lastIndex - 3000));
+  const count = fc.oneof(fc.integer({ min: 1, max: 700 }), fc.constantFrom(512, 1024, 2000));
   const op = fc.record({
     at: fc.tuple(place, fc.nat(600)).map(([base, offset]) => base + offset),
-    count: fc.integer({ min: 1, max: 700 }),
+    count,
     set: fc.boolean(),
   });
   return fc.array(op, { maxLength: 40 });
@@ -23,10 +27,18 @@ const opsUpTo = (lastIndex: number): fc.Arbitrary<Op[]> => {
 
 const entriesOf = (table: RadixTable, first: number, last: number): [number, number][] => {
   const entries: [number, number][] = [];
-  table.walk(first, last, (index, entry) => {
-    entries.push([index, entry]);
+  table.walk(first, last, (index, count, entry) => {
+    for (let i = 0; i < count; i += 1) entries.push([index + i, entry + STEP * i]);
   });
   return entries;
+};
+
+const runsOf = (table: RadixTable, first: number, last: number): [number, number, number][] => {
+  const runs: [number, number, number][] = [];
+  table.walk(first, last, (...run) => {
+    runs.push(run);
+  });
+  return runs;
 };
 
 /** Applies an op to what it applies to: sets free indexes of the run, or clears present ones. */
@@ -38,10 +50,10 @@ const apply = (table: RadixTable, map: Map<number, number>, op: Op, value: numbe
     }
     let count = 1;
     while (at + count < op.at + op.count && map.has(at + count) !== op.set) count += 1;
-    if (op.set) table.setRun(at, count, value, 8);
+    if (op.set) table.setRun(at, count, value, LARGEST);
     else table.clearRun(at, count);
     for (let i = 0; i < count; i += 1) {
-      if (op.set) map.set(at + i, value + 8 * i);
+      if (op.set) map.set(at + i, value + STEP * i);
       else map.delete(at + i);
     }
     at += count;
@@ -49,17 +61,20 @@ const apply = (table: RadixTable, map: Map<number, number>, op: Op, value: numbe
 };
 
 describe("RadixTable", () => {
-  test.each([2000, 2 ** 20, 2 ** 36, 2 ** 53 - 1])("is a Map of indexes up to %d", (lastIndex) => {
+  test.each([4000, 2 ** 20, 2 ** 36, 2 ** 53 - 1])("is a Map of indexes up to %d", (lastIndex) => {
     fc.assert(
       fc.property(opsUpTo(lastIndex), (ops) => {
         const pool = new NodePool();
-        const table = new RadixTable(pool, lastIndex);
+        const table = new RadixTable(pool, STEP);
         const map = new Map<number, number>();
         for (const [i, op] of ops.entries()) {
-          apply(table, map, op, 8 * (i + 1));
+          apply(table, map, op, STEP * (i + 1));
           for (const index of [op.at - 1, op.at, op.at + op.count - 1, op.at + op.count]) {
             if (index >= 0) expect(table.get(index)).toBe(map.get(index) ?? 0);
           }
+          let hole = op.at;
+          while (map.has(hole)) hole += 1;
+          expect(table.nextHole(op.at, op.at + 5000)).toBe(Math.min(hole, op.at + 5001));
         }
         const sorted = [...map].sort(([a], [b]) => a - b);
         expect(entriesOf(table, 0, lastIndex)).toEqual(sorted);
@@ -68,19 +83,83 @@ describe("RadixTable", () => {
         expect(entriesOf(table, first, last)).toEqual(inside);
         for (const index of map.keys()) table.clearRun(index, 1);
         expect(table.isEmpty).toBe(true);
-        expect(pool.lent).toBe(0);
+        expect([pool.lent, pool.lentLarge]).toEqual([0, 0]);
       }),
       { numRuns: 30 },
     );
+  });
+
+  test("keeps a run in as few large entries as its place allows", () => {
+    const pool = new NodePool();
+    const table = new RadixTable(pool, STEP);
+    table.setRun(0, 3 * GiB, STEP, LARGEST);
+    expect([pool.lent, pool.lentLarge]).toEqual([1, 3]);
+    expect(table.get(2 * GiB + 5)).toBe(STEP * (2 * GiB + 6));
+    expect(runsOf(table, 7, 3 * GiB - 2)).toEqual([[7, 3 * GiB - 8, STEP * 8]]);
+    table.clearRun(0, 3 * GiB);
+    expect([pool.lent, pool.lentLarge]).toEqual([0, 0]);
+
+    table.setRun(100, MiB2 + GiB, STEP, LARGEST);
+    expect(runsOf(table, 0, 2 * GiB)).toEqual([[100, MiB2 + GiB, STEP]]);
+    expect(pool.lentLarge).toBe(512);
+    table.dispose();
+    expect([pool.lent, pool.lentLarge]).toEqual([0, 0]);
+
+    table.setRun(0, GiB, STEP, 1);
+    expect(pool.lentLarge).toBe(512);
+    table.dispose();
+  });
+
+  test("splits a large entry where it is changed, and nowhere else", () => {
+    const pool = new NodePool();
+    const table = new RadixTable(pool, STEP);
+    table.setRun(0, 2 * GiB, STEP, LARGEST);
+    table.clearRun(GiB + MiB2 + 3, 2);
+    expect([pool.lent, pool.lentLarge]).toEqual([3, 1 + 511]);
+    const hole = GiB + MiB2 + 3;
+    expect(runsOf(table, 0, 2 * GiB)).toEqual([
+      [0, hole, STEP],
+      [hole + 2, GiB - MiB2 - 5, STEP * (hole + 3)],
+    ]);
+    table.clearRun(0, hole);
+    table.clearRun(hole + 2, GiB - MiB2 - 5);
+    expect([table.isEmpty, pool.lent, pool.lentLarge]).toEqual([true, 0, 0]);
+  });
+
+  test("counts by the run, and tells what is counted no more", () => {
+    const pool = new NodePool();
+    const table = new RadixTable(pool, 0);
+    const gone: [number, number][] = [];
+    const add = (index: number, count: number, delta: number): void =>
+      table.addToRun(index, count, delta, (...run) => {
+        gone.push(run);
+      });
+    table.setRun(0, GiB, 1, LARGEST);
+    add(0, GiB, 1);
+    expect([pool.lent, pool.lentLarge]).toEqual([1, 1]);
+    add(MiB2, MiB2 + 2, -2);
+    expect(gone).toEqual([
+      [MiB2, MiB2],
+      [2 * MiB2, 1],
+      [2 * MiB2 + 1, 1],
+    ]);
+    expect([table.get(MiB2 - 1), table.get(MiB2), table.get(2 * MiB2 + 2)]).toEqual([2, 0, 2]);
+    expect(() => add(MiB2, 1, 1)).toThrow("what is counted is present");
+    expect(() => add(2 * MiB2, 1, 1)).toThrow("what is counted is present");
+    expect(() => add(0, 1, -3)).toThrow("what is counted is present");
+    expect(() => add(0, MiB2, -3)).toThrow("what is counted is present");
+    add(0, MiB2, -2);
+    add(2 * MiB2 + 2, GiB - 2 * MiB2 - 2, -2);
+    expect([table.isEmpty, pool.lent, pool.lentLarge]).toEqual([true, 0, 0]);
   });
 
   test("gives its nodes back clean when it is disposed of", () => {
     const pool = new NodePool();
     const places = [0, 511, 512, 2 ** 20, 2 ** 40 + 5];
     for (let round = 0; round < 3; round += 1) {
-      const table = new RadixTable(pool, 2 ** 41);
+      const table = new RadixTable(pool, STEP);
       expect(entriesOf(table, 0, 2 ** 41)).toEqual([]);
-      for (const at of places) table.setRun(at, 1, 8, 8);
+      for (const at of places) table.setRun(at, 1, STEP, LARGEST);
       const made = pool.lent;
       table.dispose();
       expect(pool.lent).toBe(0);
@@ -91,14 +170,20 @@ describe("RadixTable", () => {
   });
 
   test("refuses to overwrite, and to clear what is not there", () => {
-    const table = new RadixTable(new NodePool(), 1000);
-    table.setRun(5, 10, 8, 8);
-    expect(() => table.setRun(14, 1, 8, 8)).toThrow("no entry is present");
+    const table = new RadixTable(new NodePool(), STEP);
+    table.setRun(5, 10, STEP, LARGEST);
+    table.setRun(GiB, GiB, STEP, LARGEST);
+    expect(() => table.setRun(14, 1, STEP, LARGEST)).toThrow("no entry is present");
+    expect(() => table.setRun(0, MiB2, STEP, LARGEST)).toThrow("no entry is present");
+    expect(() => table.setRun(0, GiB, STEP, LARGEST)).toThrow("no entry is present");
+    expect(() => table.setRun(GiB + 5, 1, STEP, LARGEST)).toThrow("no entry is present");
     expect(() => table.clearRun(4, 2)).toThrow("all entries are present");
     expect(() => table.clearRun(900, 1)).toThrow("all entries are present");
   });
 
   test("refuses indexes that are no safe integers", () => {
-    expect(() => new RadixTable(nodePool, 2 ** 53)).toThrow("below 2^53");
+    const table = new RadixTable(new NodePool(), STEP);
+    table.setRun(2 ** 53 - 1, 1, STEP, LARGEST);
+    expect(() => table.setRun(2 ** 53, 1, STEP, LARGEST)).toThrow("below 2^53");
   });
 });

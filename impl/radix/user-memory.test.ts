@@ -4,13 +4,11 @@ import { PhysicalMemory } from "./physical-memory";
 import { PinnedPfns } from "./pinned-pfns";
 import { makeMemoryObject, UserMemory } from "./user-memory";
 
-const PAGES = 64;
-
 const make = () => {
   const physical = new PhysicalMemory(4096);
   const memory = new UserMemory(physical);
-  memory.map(100, 16, "rw", makeMemoryObject("anon-shared", 16), 0);
-  return { physical, memory, pfns: new PinnedPfns(PAGES) };
+  memory.map(100, 16, "rw", makeMemoryObject("anon-shared"), 0);
+  return { physical, memory, pfns: new PinnedPfns() };
 };
 
 describe("UserMemory", () => {
@@ -32,11 +30,11 @@ describe("UserMemory", () => {
     expect(memory.pin(100, 2, true, pfns, 0)).toBe(0);
     const pfn = pfns.load(0);
     memory.unmap(100, 2);
-    memory.map(100, 4, "rw", makeMemoryObject("anon-private", 4), 0);
+    memory.map(100, 4, "rw", makeMemoryObject("anon-private"), 0);
     for (let page = 100; page < 104; page += 1) expect(memory.touch(page, true)).not.toBe(pfn);
     expect(physical.pinsOf(pfn)).toBe(1);
     memory.unpin(2, pfns, 0);
-    memory.map(200, 4, "rw", makeMemoryObject("anon-private", 4), 0);
+    memory.map(200, 4, "rw", makeMemoryObject("anon-private"), 0);
     const reused = [200, 201, 202, 203].map((page) => memory.touch(page, true));
     expect(reused).toContain(pfn);
   });
@@ -46,7 +44,7 @@ describe("UserMemory", () => {
     const pfn = memory.touch(100, true);
     physical.write(pfn, 7, Uint8Array.of(9), 0, 1);
     memory.unmap(100, 1);
-    memory.map(100, 1, "rw", makeMemoryObject("anon-shared", 1), 0);
+    memory.map(100, 1, "rw", makeMemoryObject("anon-shared"), 0);
     expect(memory.touch(100, true)).toBe(pfn);
     const byte = Uint8Array.of(1);
     physical.read(pfn, 7, byte, 0, 1);
@@ -55,7 +53,7 @@ describe("UserMemory", () => {
 
   test("two regions of a memfd show the same pages, and unmapping one keeps them", () => {
     const { memory } = make();
-    const file = makeMemoryObject("memfd", 8);
+    const file = makeMemoryObject("memfd");
     memory.map(300, 8, "rw", file, 0);
     memory.map(400, 4, "r", file, 4);
     const pfn = memory.touch(306, true);
@@ -108,12 +106,87 @@ describe("UserMemory", () => {
 
   test("gives its nodes back when the process is gone", () => {
     const before = nodePool.lent;
-    const { memory } = make();
-    memory.map(300, 8, "rw", makeMemoryObject("memfd", 2 ** 18), 0);
+    const { physical, memory } = make();
+    memory.map(300, 8, "rw", makeMemoryObject("memfd"), 0);
     for (const page of [100, 115, 303]) memory.touch(page, true);
     memory.unmap(300, 8);
     expect(nodePool.lent).toBeGreaterThan(before);
     memory.dispose();
+    physical.dispose();
     expect(nodePool.lent).toBe(before);
+  });
+
+  describe("with huge pages", () => {
+    const [MiB2, GiB] = [512, 512 * 512];
+
+    const makeHuge = (thpPages: number, pages: number) => {
+      const physical = new PhysicalMemory(4096, thpPages);
+      const memory = new UserMemory(physical);
+      memory.map(GiB, pages, "rw", makeMemoryObject("anon-private"), 0);
+      return { physical, memory, pfns: new PinnedPfns() };
+    };
+
+    const close = ({ physical, memory }: ReturnType<typeof makeHuge>): void => {
+      memory.dispose();
+      physical.dispose();
+    };
+
+    test("a touch brings in what a VMA shows the whole of, aligned", () => {
+      const machine = makeHuge(MiB2, 2 * MiB2 + 5);
+      const { memory } = machine;
+      const pfn = memory.touch(GiB + MiB2 + 7, true);
+      expect(pfn % MiB2).toBe(7);
+      expect(memory.present(GiB + 2 * MiB2 - 1)).toBe(pfn + MiB2 - 8);
+      expect(memory.present(GiB)).toBe(0);
+      memory.touch(GiB + 2 * MiB2 + 1, true);
+      expect(memory.present(GiB + 2 * MiB2)).toBe(0);
+      close(machine);
+    });
+
+    test("a page touched before a VMA grew keeps its neighbours small", () => {
+      const machine = makeHuge(GiB, GiB);
+      const { memory } = machine;
+      memory.protect(GiB + 5, 1, "r");
+      const pfn = memory.touch(GiB + 5, false);
+      memory.protect(GiB + 5, 1, "rw");
+      expect(memory.touch(GiB + 5, true)).toBe(pfn);
+      expect(memory.present(GiB + 6)).toBe(0);
+      close(machine);
+    });
+
+    test("64 GiB are pinned in runs, and counted in runs", () => {
+      const machine = makeHuge(GiB, 64 * GiB);
+      const { physical, memory, pfns } = machine;
+      const [nodes, large] = [nodePool.lent, nodePool.lentLarge];
+      expect(memory.pin(GiB, 64 * GiB, true, pfns, 0)).toBe(0);
+      // 64 entries each: of the memory object, of the frames and of pinned_pfns.
+      expect(nodePool.lentLarge - large).toBe(3 * 64);
+      expect(nodePool.lent - nodes).toBeLessThan(10);
+      expect(physical.pinsOf(pfns.load(64 * GiB - 1))).toBe(1);
+      memory.unpin(64 * GiB, pfns, 0);
+      expect(physical.pinsOf(memory.present(GiB))).toBe(0);
+      close(machine);
+      expect(nodePool.lentLarge).toBe(large);
+    });
+
+    test("a part of a huge page is pinned, dropped and reused by itself", () => {
+      const machine = makeHuge(MiB2, MiB2);
+      const { physical, memory, pfns } = machine;
+      expect(memory.pin(GiB + 3, 2, true, pfns, 0)).toBe(0);
+      const pfn = pfns.load(0);
+      expect([-1, 0, 1, 2].map((i) => physical.pinsOf(pfn + i))).toEqual([0, 1, 1, 0]);
+      physical.write(pfn - 1, 0, Uint8Array.of(9), 0, 1);
+      memory.unmap(GiB, 4);
+      memory.map(1000, 4, "rw", makeMemoryObject("anon-private"), 0);
+      const reused = [1000, 1001, 1002, 1003].map((page) => memory.touch(page, true));
+      expect(reused).toContain(pfn - 1);
+      expect(reused).not.toContain(pfn);
+      const byte = Uint8Array.of(1);
+      physical.read(pfn - 1, 0, byte, 0, 1);
+      expect(byte).toEqual(Uint8Array.of(0));
+      memory.unpin(2, pfns, 0);
+      expect(memory.present(GiB + 4)).toBe(pfn + 1);
+      close(machine);
+    });
   });
 });

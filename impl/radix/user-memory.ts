@@ -8,6 +8,10 @@
  * does: private memory is unshared when it is pinned (MAP-31), so a later CPU store goes to the
  * pinned page. Unmapping drops anonymous pages; whoever pinned them keeps them (MAP-30).
  *
+ * As with transparent huge pages, the first touch of an aligned stretch that one VMA shows brings
+ * in a huge page, if the machine has any of that size. So large buffers are runs of pages, and
+ * everything on ranges works by the run.
+ *
  * Page numbers are plain numbers (2^64 / 4 KiB = 2^52). Finding a VMA is a binary search, or
  * O(1) for the VMA of the last access.
  */
@@ -16,7 +20,7 @@ import type { Backing, Prot } from "../../spec/fields";
 import { nodePool } from "./node-pool";
 import type { PhysicalMemory } from "./physical-memory";
 import type { PinnedPfns } from "./pinned-pfns";
-import { RadixTable } from "./radix-table";
+import { LARGEST, RadixTable } from "./radix-table";
 
 /** What a VMA shows; pages by their number in the object. */
 export interface MemoryObject {
@@ -25,8 +29,8 @@ export interface MemoryObject {
   readonly shared: boolean;
 }
 
-export const makeMemoryObject = (kind: Backing, pageCount: number): MemoryObject => ({
-  pages: new RadixTable(nodePool, pageCount - 1),
+export const makeMemoryObject = (kind: Backing): MemoryObject => ({
+  pages: new RadixTable(nodePool, 1),
   shared: kind === "memfd",
 });
 
@@ -137,22 +141,29 @@ export class UserMemory {
    * All or nothing.
    */
   pin(page: number, count: number, write: boolean, pfns: PinnedPfns, index: number): 0 | Errno {
-    let done = 0;
-    while (done < count) {
-      const batch = Math.min(count - done, PIN_BATCH);
-      const errno = this.#pinBatch(page + done, batch, write, pfns, index + done);
-      if (errno !== 0) {
-        this.unpin(done, pfns, index);
-        return errno;
+    // The kernel adds up the byte range of a batch before it looks at any page: an end of exactly
+    // 2^64 overflows, any other end outside user space faults (MAP-14 as recorded).
+    if (page + Math.min(count, PIN_BATCH) === 2 ** 64 / this.pageSize) return "EOVERFLOW";
+    const end = page + count;
+    if (end > this.#pagesEnd) return "EFAULT";
+    let at = page;
+    while (at < end) {
+      const vma = this.#find(at);
+      if (vma === undefined || !permits(vma.prot, write)) {
+        this.unpin(at - page, pfns, index);
+        return "EFAULT";
       }
-      done += batch;
+      const until = Math.min(end, vma.last + 1);
+      this.#pinShown(vma, at, until - at, pfns, index + (at - page));
+      at = until;
     }
     return 0;
   }
 
   /** Unpins `count` pages whose pfns are stored from `index`, and removes the pfns. */
   unpin(count: number, pfns: PinnedPfns, index: number): void {
-    for (let i = 0; i < count; i += 1) this.physical.unpin(pfns.load(index + i));
+    const { physical } = this;
+    pfns.walk(index, index + count - 1, (_index, run, pfn) => physical.unpin(pfn, run));
     pfns.erase(index, count);
   }
 
@@ -161,60 +172,55 @@ export class UserMemory {
     for (const object of this.#objects) object.pages.dispose();
   }
 
-  #pinBatch(
-    page: number,
-    count: number,
-    write: boolean,
-    pfns: PinnedPfns,
-    index: number,
-  ): 0 | Errno {
-    // The kernel adds up the byte range before it looks at any page: an end of exactly 2^64
-    // overflows, any other end outside user space faults (MAP-14 as recorded).
-    if (page + count === 2 ** 64 / this.pageSize) return "EOVERFLOW";
-    if (page + count > this.#pagesEnd) return "EFAULT";
-    const physical = this.physical;
-    let done = 0;
-    while (done < count) {
-      const vma = this.#find(page + done);
-      if (vma === undefined || !permits(vma.prot, write)) {
-        this.unpin(done, pfns, index);
-        return "EFAULT";
-      }
-      const end = Math.min(count, vma.last + 1 - page);
-      while (done < end) {
-        const pfn = this.#fault(vma, page + done);
-        physical.pin(pfn);
-        let run = 1;
-        while (done + run < end && this.#fault(vma, page + done + run) === pfn + run) {
-          physical.pin(pfn + run);
-          run += 1;
-        }
-        pfns.store(index + done, run, pfn);
-        done += run;
-      }
+  /** Pins pages that a VMA shows, in runs. */
+  #pinShown(vma: Vma, page: number, count: number, pfns: PinnedPfns, index: number): void {
+    const { physical } = this;
+    const { pages } = vma.object;
+    const first = page - vma.first + vma.offset;
+    const last = first + count - 1;
+    for (let hole = pages.nextHole(first, last); hole <= last; ) {
+      this.#fault(vma, page + (hole - first));
+      hole = pages.nextHole(hole, last);
     }
-    return 0;
+    pages.walk(first, last, (at, run, pfn) => {
+      physical.pin(pfn, run);
+      pfns.store(index + (at - first), run, pfn);
+    });
   }
 
   #fault(vma: Vma, page: number): number {
+    const { pages } = vma.object;
     const index = page - vma.first + vma.offset;
-    const present = vma.object.pages.get(index);
+    const present = pages.get(index);
     if (present !== 0) return present;
-    const pfn = this.physical.allocate();
-    vma.object.pages.setRun(index, 1, pfn, 0);
-    return pfn;
+    const count = this.#faultSize(vma, page, index);
+    const pfn = this.physical.allocate(count);
+    const offset = index % count;
+    pages.setRun(index - offset, count, pfn, LARGEST);
+    return pfn + offset;
+  }
+
+  /** Pages that a fault brings in: a huge page where the VMA shows the whole of an untouched one. */
+  #faultSize(vma: Vma, page: number, index: number): number {
+    for (const count of this.physical.hugePages) {
+      const offset = index % count;
+      const first = page - offset;
+      if (first < vma.first || first + count - 1 > vma.last || first % count !== 0) continue;
+      if (vma.object.pages.isFree(index - offset, count)) return count;
+    }
+    return 1;
   }
 
   /** Nothing but a memfd can show a page twice, so what a VMA drops is gone. */
   #dropPages(vma: Vma): void {
     if (vma.object.shared) return;
     const { pages } = vma.object;
-    const dropped: number[] = [];
-    pages.walk(vma.offset, vma.offset + (vma.last - vma.first), (index, pfn) => {
-      this.physical.release(pfn);
-      dropped.push(index);
+    const dropped: [index: number, count: number][] = [];
+    pages.walk(vma.offset, vma.offset + (vma.last - vma.first), (index, count, pfn) => {
+      this.physical.release(pfn, count);
+      dropped.push([index, count]);
     });
-    for (const index of dropped) pages.clearRun(index, 1);
+    for (const [index, count] of dropped) pages.clearRun(index, count);
   }
 
   /** Cuts VMAs at both ends of a range; returns the positions [from, to) of those inside. */

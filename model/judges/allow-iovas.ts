@@ -7,7 +7,7 @@
  */
 import { type ClauseId, clauseIndex } from "../../spec/clauses/registry";
 import { fact, judge, rule } from "../judge";
-import { covers, type Interval, sorted, union } from "../state/intervals";
+import { covers, higher, type Interval, lower, sorted, union } from "../state/intervals";
 import { isUsable } from "../state/ioas";
 import type { Ioas } from "../state/objects";
 import { expectLater } from "../state/seen";
@@ -34,8 +34,9 @@ const firstOverlap = (v: View): number =>
       .some((before) => before.first <= element.last && element.first <= before.last),
   );
 
-const isReserved = (v: View, element: Interval): boolean =>
-  v.ioas !== undefined && !isUsable(v.ioas, element.first, element.last);
+/** Of a malformed element each end counts: whoever looks there first may say so. */
+const isReserved = (v: View, { first, last }: Interval): boolean =>
+  v.ioas !== undefined && !isUsable(v.ioas, lower(first, last), higher(first, last));
 
 /** ALW-13: an element before the malformed one is reserved. */
 const reservedBefore = (v: View, malformed: number): readonly ClauseId[] =>

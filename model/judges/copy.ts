@@ -19,6 +19,7 @@ import {
   iovaIsMisaligned,
   iovaWraps,
   isAutomatic,
+  isCoarse,
   isFixed,
   isPinned,
   isReserved,
@@ -179,7 +180,9 @@ export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
       hard: true,
     }),
     rule("CPY-05", "EINVAL", (v) => v.source !== undefined && v.length === 0n),
-    rule("CPY-06", "EOVERFLOW", sourceWraps),
+    rule("CPY-06", "EOVERFLOW", sourceWraps, {
+      applies: (v) => sourceLast(v) > U64_MAX - v.machine.page,
+    }),
     rule(
       "CPY-07",
       "ENOENT",
@@ -199,7 +202,7 @@ export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
     rule("CPY-09", "EINVAL", dst(guessIsTooSmall), { applies: never }),
     rule("CPY-09", "ENOSPC", dst(hasNoRoom), { applies: never }),
     rule("CPY-10", "EPERM", failsByRights, { applies: (v) => v.writeable }),
-    rule("CPY-11", "EINVAL", failsByOffset),
+    rule("CPY-11", "EINVAL", failsByOffset, { applies: isCoarse }),
     rule("CPY-12", "EFAULT", (v) => pinsOf(v) === "EFAULT", { applies: isPinned, hard: true }),
     rule("CPY-12", "EOVERFLOW", (v) => pinsOf(v) === "EOVERFLOW", { applies: never, hard: true }),
     rule("CPY-12", "ENOMEM", (v) => pinsOf(v) === "ENOMEM", {
@@ -221,7 +224,7 @@ export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
     fact("CPY-23", { when: widensRights }),
     fact("CPY-24", { when: isExactMapping }),
     fact("CPY-26", { when: (v) => v.sourceIova % alignmentOf(v) !== 0n }),
-    fact("ALN-07", { when: (v) => alignmentOf(v) > 1n }),
+    fact("ALN-07", { when: isCoarse }),
   ],
   answer: (v) => ({ dst_iova: placeOf(v) as Iova }),
   shown: (v, out, coverage) => {

@@ -181,6 +181,25 @@ describe("IOAS_ALLOW_IOVAS", () => {
   });
 });
 
+/** An element that is malformed and begins or ends where nothing may be. */
+test.each([
+  [0xfffn, 0n],
+  [0x200_0000n, 0xfffn],
+  [1n << 40n, 0x200_0000n],
+])("ALLOW_IOVAS of [%s, %s] may be refused for either reason by the documents", (first, last) => {
+  const asked = (profile: Profile) => {
+    const b = bench(profile);
+    b.done("MOCK_DOMAIN", { pt_id: 1 });
+    return b;
+  };
+  const args = { ioas_id: 1, num_iovas: 1, array: [[first, last]] as never };
+  for (const errno of ["EINVAL", "EADDRINUSE"] as const) {
+    expect(asked("documented").fails("IOAS_ALLOW_IOVAS", args, errno)).toBeUndefined();
+  }
+  expect(blamed(asked("linux-6.12").fails("IOAS_ALLOW_IOVAS", args, "EADDRINUSE"))).toBe("ALW-04");
+  expect(blamed(asked("documented").ok("IOAS_ALLOW_IOVAS", args))).toBeDefined();
+});
+
 describe("OPTION", () => {
   const huge = (op: number, val64 = 0n, object_id = 1) => ({ option_id: 1, op, object_id, val64 });
   const rlimit = (op: number, val64 = 0n, object_id = 0) => ({

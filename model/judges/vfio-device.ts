@@ -144,12 +144,11 @@ export const VFIO_BIND = judge<"VFIO_BIND", BindView>("VFIO_BIND", {
     rule("DEV-01", "EINVAL", (v) => v.device?.spec.coherent === false),
     rule("DEV-02", "ENODEV", (v) => v.device?.spec.group === null),
     rule("DEV-03", "EPERM", (v) => v.device?.spec.msiIsolated === false),
-    rule("DEV-04", "EPERM", groupHasOtherOwner, { hard: true }),
+    rule("DEV-04", "EPERM", groupHasOtherOwner, { applies: groupIsOwned, hard: true }),
     rule("DEV-05", "EPERM", (v) => v.device?.spec.kernelDriverInGroup === true),
   ],
   facts: [
     ...newIdFacts<BindView, { readonly out_devid?: number }>((out) => out.out_devid),
-    fact("VFD-08"),
     fact("DEV-06", { when: groupIsOwned }),
     fact("DEV-42", {
       when: (v) =>

@@ -2,13 +2,12 @@ import { expect, test } from "@jest/globals";
 import { radix } from "../../impl/radix";
 import { RadixMachine } from "../../impl/radix/machine";
 import type { Capsule } from "../../spec/capsule";
-import { CLAUSES } from "../../spec/clauses/registry";
 import { inProcess } from "../../spec/iut";
 import { validate } from "../../spec/json/schema";
 import { decodeCapsule, encodeCapsule } from "../../spec/json/trace";
 import { MOCK_PLATFORM } from "../../spec/platform";
 import { runCampaign } from "../campaign";
-import { INVARIANTS } from "../invariants/catalogue";
+import { quickRun } from "../options";
 import { replayTrace } from "../replay";
 import { BUGS } from "./testdata/bugs";
 import { spoilt } from "./testdata/spoil";
@@ -25,26 +24,19 @@ test("a campaign finds, shrinks and saves what only two runs show, and it replay
     spoilt(new RadixMachine(platform), bug),
   );
   const capsules: Capsule[] = [];
-  const results = await runCampaign({
-    iut,
-    iutSpec: "grants",
-    profile: "documented",
-    version: "0",
-    seed: 1,
-    sequences: 500,
-    length: [4, 8],
-    platforms: [MOCK_PLATFORM],
-    clauses: new Set([...CLAUSES, ...INVARIANTS].map(({ id }) => id)),
-    shard: [1, 1],
-    corpus: [],
-    knownFailing: [],
-    onProgress: () => {},
-    saveCapsule: (capsule) => {
-      capsules.push(capsule);
-      return "";
-    },
-    signal: new AbortController().signal,
-  });
+  const results = await runCampaign(
+    quickRun({
+      iut,
+      profile: "documented",
+      sequences: 500,
+      length: [4, 8],
+      platforms: [MOCK_PLATFORM],
+      saveCapsule: (capsule) => {
+        capsules.push(capsule);
+        return "";
+      },
+    }),
+  );
   const failure = results.failures.find(({ clause }) => clause === "I-81");
   expect(failure?.kind).toBe("invariant");
   expect(failure?.statement).toMatch("chain of copies");

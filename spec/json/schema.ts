@@ -3,7 +3,7 @@
  * cannot fall behind it. spec/json/*.schema.json are these, written out for other programs
  * (schema.test.ts holds them equal; `npm run schema` writes them).
  */
-import Ajv, { type ValidateFunction } from "ajv";
+import Ajv, { type ErrorObject, type ValidateFunction } from "ajv";
 import { CALL_NAMES, shapeOf } from "../calls";
 import { DataError } from "../data-error";
 import { ERRNO } from "../errno";
@@ -265,10 +265,28 @@ export const validate = (json: unknown, file: string): FormatName => {
   const errors = [...(check.errors ?? [])].filter((e) => e.keyword !== "if");
   errors.sort((a, b) => b.instancePath.length - a.instancePath.length);
   const [error] = errors;
-  const extra = error?.params as { additionalProperty?: string; allowedValues?: unknown[] };
-  const what =
-    extra?.additionalProperty !== undefined
-      ? `unknown field ${extra.additionalProperty}`
-      : (error?.message ?? "does not fit the schema");
-  throw new DataError(file, error?.instancePath ?? "", what);
+  throw new DataError(file, error?.instancePath ?? "", whatIsWrong(json, error));
 };
+
+/** Longer lists of what would have been right are of no help. */
+const FEW = 12;
+
+const whatIsWrong = (json: unknown, error: ErrorObject | undefined): string => {
+  if (error === undefined) return "does not fit the schema";
+  const { additionalProperty, allowedValues } = error.params as {
+    readonly additionalProperty?: string;
+    readonly allowedValues?: readonly unknown[];
+  };
+  if (additionalProperty !== undefined) return `unknown field ${additionalProperty}`;
+  if (allowedValues === undefined) return error.message ?? "does not fit the schema";
+  const given = JSON.stringify(valueAt(json, error.instancePath))?.slice(0, 80);
+  const expected = allowedValues.length > FEW ? "" : `; expected ${allowedValues.join(", ")}`;
+  return `${given} is not known here${expected}`;
+};
+
+/** Where a JSON pointer leads; none of the names in these documents needs its escapes. */
+const valueAt = (json: unknown, pointer: string): unknown =>
+  pointer
+    .split("/")
+    .slice(1)
+    .reduce((at, name) => (at as Readonly<Record<string, unknown>>)[name], json);

@@ -1,7 +1,7 @@
 /** Devices that come, move together, and go; and what they reach then. */
 import type { Iova } from "../../../spec/units";
 import type { Aim } from "../aim";
-import { fitDevices, pairOfAGroup } from "../devices";
+import { closedDevices, fitDevices, pairOfAGroup } from "../devices";
 import { PAGE } from "../values";
 import type { CdevView } from "../view";
 import {
@@ -85,6 +85,24 @@ export const DEVICES: readonly Aim[] = [
         detachCdev(c, { devfd });
         look(c, ioas);
       }
+      return true;
+    },
+  },
+  // ALN-02: an IOMMU whose pages are larger than those of the CPU.
+  {
+    name: "large-io-pages",
+    weight: 0.3,
+    calls: ["VFIO_ATTACH"],
+    make: (c, scene) => {
+      const { devices, iommus, pageSize } = c.platform;
+      const dev = closedDevices(c).find(
+        (i) => (iommus[devices[i]?.iommu ?? -1]?.ioPageSize ?? 0) > pageSize,
+      );
+      const ioas = c.draw.pick(scene.ioases);
+      if (dev === undefined || ioas === undefined) return false;
+      const devfd = bindDevice(c, dev, ioas.fd) ?? -1;
+      attachCdev(c, devfd, ioas);
+      look(c, ioas);
       return true;
     },
   },

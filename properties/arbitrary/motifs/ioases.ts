@@ -8,6 +8,7 @@ import {
   destroy,
   fresh,
   freshMotif,
+  getHugePages,
   look,
   map,
   motif,
@@ -33,6 +34,27 @@ export const IOASES: readonly Aim[] = [
       map(c, ioas, { va: start("buf0"), bytes: 1n, at: PLACE + 1n });
       unmap(c, ioas, PLACE + 1n, 1n);
     }
+  }),
+  // OPT-10, OPT-12, OPT-13, OPT-14: what is refused is not done, and what is done can be asked
+  // for again.
+  freshMotif("huge-pages-in-use", 0.7, ["OPTION"], (c, ioas) => {
+    const off = (): void => {
+      setHugePages(c, ioas, false);
+      getHugePages(c, ioas);
+    };
+    const kind = c.draw.int(0, 2);
+    if (kind === 0) {
+      map(c, ioas, { va: start("buf0"), bytes: 1n, at: PLACE + 1n });
+      off();
+      unmap(c, ioas, PLACE + 1n, 1n);
+      attach(c, ioas);
+    } else {
+      if (kind === 1) off();
+      attach(c, ioas);
+      map(c, ioas, { va: start("buf0"), bytes: PAGE });
+      off();
+    }
+    look(c, ioas);
   }),
   // MAP-05, MAP-26: the longest mapping that there can be, and one byte more.
   freshMotif("longest-mapping", 0.5, ["IOAS_MAP"], (c, ioas) => {

@@ -1,12 +1,24 @@
 /** Pages behind mappings: replaced, shared, many, and pinned several times. */
-import type { Arg } from "../../../spec/handle";
-import { MAP_FIXED_IOVA, MAP_READABLE } from "../../../spec/uapi/flags";
-import type { Bytes, Iova, UserVa } from "../../../spec/units";
+import { Handle } from "../../../spec/handle";
+import { MAP_READABLE } from "../../../spec/uapi/flags";
+import type { Bytes, UserVa } from "../../../spec/units";
 import type { Aim } from "../aim";
 import { probeProcess, probeRefs } from "../probes";
 import { PAGE, pinsAt, size, TABLE_EDGES } from "../values";
 import { userVaOf } from "../view";
-import { attach, fresh, freshMotif, look, map, motif, now, PLACE, RW, start, unmap } from "./steps";
+import {
+  attach,
+  copy,
+  fresh,
+  freshMotif,
+  look,
+  map,
+  motif,
+  now,
+  PLACE,
+  start,
+  unmap,
+} from "./steps";
 
 /** Far from the memory that every process has. */
 const LARGE_BUFFER = 0x2000_1000_0000n as UserVa;
@@ -36,17 +48,8 @@ export const MEMORY: readonly Aim[] = [
       const into = draw.chance(50) ? ioas : fresh(c, ioas.fd);
       if (into === undefined) return true;
       if (into !== ioas && draw.chance(60)) attach(c, into);
-      c.make({
-        call: "IOAS_COPY",
-        fd: c.iommufd(ioas.fd),
-        in: {
-          flags: MAP_READABLE,
-          dst_ioas_id: c.object(into.fd, into.id),
-          src_ioas_id: c.object(ioas.fd, ioas.id),
-          length: size(area),
-          src_iova: c.inArea(ioas.fd, ioas.id, area.first, 0n) as Arg<Iova>,
-        },
-      });
+      const from = c.inArea(ioas.fd, ioas.id, area.first, 0n);
+      copy(c, into, { src: ioas, from, bytes: size(area), flags: MAP_READABLE });
       look(c, into);
       if (draw.chance(60)) attach(c, ioas);
       look(c, ioas);
@@ -63,28 +66,30 @@ export const MEMORY: readonly Aim[] = [
   }),
   // CPY-25, UNM-21, I-75: neighbours copied as one, then unmapped piece by piece.
   freshMotif("neighbours", 1, ["IOAS_MAP", "IOAS_COPY"], (c, ioas) => {
-    const { fd, id } = ioas;
     map(c, ioas, { va: start("buf0"), bytes: PAGE, at: PLACE });
     map(c, ioas, { va: start("buf4"), bytes: 2n * PAGE, at: PLACE + PAGE });
     if (c.draw.chance(50)) attach(c, ioas);
     const to = PLACE + 16n * PAGE;
-    c.make({
-      call: "IOAS_COPY",
-      fd: c.iommufd(fd),
-      in: {
-        flags: RW | MAP_FIXED_IOVA,
-        dst_ioas_id: c.object(fd, id),
-        src_ioas_id: c.object(fd, id),
-        length: (3n * PAGE) as Bytes,
-        src_iova: PLACE as Iova,
-        dst_iova: to as Iova,
-      },
-    });
+    copy(c, ioas, { src: ioas, from: PLACE, bytes: 3n * PAGE, at: to });
     look(c, ioas);
     unmap(c, ioas, to, 2n * PAGE);
     unmap(c, ioas, to + PAGE, 2n * PAGE);
     unmap(c, ioas, to, PAGE);
     look(c, ioas);
+  }),
+  // CPY-11, CPY-26, CPY-32: what was mapped at an odd IOVA, or at an odd place in its page, goes to
+  // where only whole units are mapped.
+  freshMotif("odd-source", 0.7, ["IOAS_COPY"], (c, src) => {
+    const { draw } = c;
+    const dst = fresh(c, src.fd);
+    if (dst === undefined) return;
+    const at = PLACE + draw.of(1n, 0n);
+    map(c, src, { va: new Handle("buf0", "", draw.of(0n, 1n)), bytes: 2n * PAGE, at });
+    if (draw.chance(80)) attach(c, dst);
+    copy(c, dst, { src, from: at, bytes: PAGE });
+    copy(c, dst, { src, from: at + draw.of(PAGE, 1n), bytes: PAGE, at: PLACE });
+    copy(c, { ...dst, id: 0 }, { src, from: at, bytes: draw.of(0n, 4n * PAGE) });
+    look(c, dst);
   }),
   // PIN-02, TST-04: one page, mapped several times, has a pin for each.
   freshMotif("pinned-often", 0.5, ["MD_CHECK_REFS"], (c, ioas) => {
@@ -100,7 +105,8 @@ export const MEMORY: readonly Aim[] = [
     };
     check();
     const [area] = now(c, ioas)?.areas ?? [];
-    if (area !== undefined) unmap(c, ioas, area.first, size(area));
+    if (area === undefined) return;
+    unmap(c, ioas, c.inArea(ioas.fd, ioas.id, area.first, 0n), size(area));
     check();
   }),
   // MAP-23, UNM-25, ACT-04: more pages than one table of an IOMMU holds, across the edges of

@@ -6,6 +6,7 @@ import {
   MAP_READABLE,
   MAP_WRITEABLE,
   OPTION_HUGE_PAGES,
+  OPTION_OP_GET,
   OPTION_OP_SET,
   VFIO_ATTACH_ARGSZ,
   VFIO_BIND_ARGSZ,
@@ -90,8 +91,41 @@ export const map = (
   });
 };
 
-export const unmap = (c: Composer, { fd, id }: IoasView, iova: bigint, bytes: bigint): void => {
-  const args = { ioas_id: c.object(fd, id), iova: iova as Iova, length: bytes as Bytes };
+interface Copying {
+  readonly src: IoasView;
+  readonly from: Arg<bigint>;
+  readonly bytes: bigint;
+  readonly flags?: number;
+  /** Absent: automatic. */
+  readonly at?: bigint;
+}
+
+export const copy = (
+  c: Composer,
+  { fd, id }: IoasView,
+  { src, from, bytes, flags = RW, at }: Copying,
+): void => {
+  c.make({
+    call: "IOAS_COPY",
+    fd: c.iommufd(fd),
+    in: {
+      flags: flags | (at === undefined ? 0 : MAP_FIXED_IOVA),
+      dst_ioas_id: c.object(fd, id),
+      src_ioas_id: c.object(src.fd, src.id),
+      length: bytes as Bytes,
+      src_iova: from as Arg<Iova>,
+      ...(at !== undefined && { dst_iova: at as Iova }),
+    },
+  });
+};
+
+export const unmap = (
+  c: Composer,
+  { fd, id }: IoasView,
+  iova: Arg<bigint>,
+  bytes: bigint,
+): void => {
+  const args = { ioas_id: c.object(fd, id), iova: iova as Arg<Iova>, length: bytes as Bytes };
   c.make({ call: "IOAS_UNMAP", fd: c.iommufd(fd), in: args });
 };
 
@@ -120,6 +154,11 @@ export const reserve = (c: Composer, { fd, id }: IoasView, start: bigint, bytes:
 export const setHugePages = (c: Composer, { fd, id }: IoasView, on: boolean): void => {
   const option = { option_id: OPTION_HUGE_PAGES, op: OPTION_OP_SET, object_id: c.object(fd, id) };
   c.make({ call: "OPTION", fd: c.iommufd(fd), in: { ...option, val64: on ? 1n : 0n } });
+};
+
+export const getHugePages = (c: Composer, { fd, id }: IoasView): void => {
+  const option = { option_id: OPTION_HUGE_PAGES, op: OPTION_OP_GET, object_id: c.object(fd, id) };
+  c.make({ call: "OPTION", fd: c.iommufd(fd), in: option });
 };
 
 /** Attaches another device to an IOAS, with the front end at hand. */

@@ -51,6 +51,12 @@ const THIRD = [IOVA + 0x2000n, 0x2000n, 0x7000n, 3] as const;
 
 export const OPEN_STORIES: readonly OpenStory[] = [
   {
+    open: "what is wrong with an element that ends before it begins (ALW-04, ALW-06)",
+    before: start,
+    call: allow(1, [[0xfffn, 0n]])[0],
+    answers: [failed("EINVAL"), failed("EADDRINUSE")],
+  },
+  {
     open: "what a failed unmap leaves behind (UNM-24)",
     before: cutOff,
     call: translate(4, IOVA, IOVA + 0xffffn),
