@@ -5,7 +5,6 @@
  */
 import { type Call, type CallName, shapeOf } from "./calls";
 import type { FieldTypes } from "./fields";
-import type { Step } from "./trace";
 import { encodeCall } from "./uapi/codec";
 import { type IoctlCall, isIoctlCall } from "./uapi/ioctls";
 import { LAYOUTS, type Layout, WIDTH } from "./uapi/layouts";
@@ -47,9 +46,9 @@ export const rawCall = (call: Call, edits: RawEdits): Call => {
 };
 
 /** The call that a step makes, and so the one whose outcome it gets. */
-export const callMade = ({ call, raw }: Pick<Step, "call" | "raw">): CallName => {
-  if (raw === undefined) return call;
-  return shapeOf(call).on === "iommufd" ? "RAW" : "DEVICE_RAW";
+export const callMade = (step: { readonly call: CallName; readonly raw?: RawEdits }): CallName => {
+  if (step.raw === undefined) return step.call;
+  return shapeOf(step.call).on === "iommufd" ? "RAW" : "DEVICE_RAW";
 };
 
 const isOnDevice = (call: IoctlCall): call is Extract<IoctlCall, { in: { devfd: number } }> =>
