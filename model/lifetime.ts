@@ -2,6 +2,7 @@
  * How things come, go and hold one another: domains join and leave an IOAS, devices attach to
  * and leave an HWPT, contexts end. Feasibility was judged before; nothing here can fail.
  */
+import { revoke } from "./access";
 import { hold, isStale, release } from "./pinning";
 import { newIoas, realign, reserve, unreserve } from "./state/ioas";
 import type { MachineState } from "./state/machine";
@@ -13,7 +14,7 @@ export const newContext = (): Context => ({
   byProcess: false,
   compat: undefined,
   open: true,
-  cdevs: 0,
+  holders: 0,
   goneHwpts: new Set(),
   compatGone: false,
 });
@@ -26,9 +27,10 @@ export const addIoas = (context: Context, id: number): void => {
 /** The user address at which the pins of an area show. */
 export const vaOf = (area: Area): bigint => area.pages.va + area.startByte;
 
-/** Takes an area's pins; it is in the list no more. */
+/** Takes an area's pins; it is in the list no more. In-kernel users let go first (UNM-27). */
 export const dropArea = (machine: MachineState, ioas: Ioas, area: Area): void => {
   area.seen.removed = true;
+  for (const access of ioas.accesses) revoke(machine, access, area);
   if (ioas.hwpts.length > 0) release(machine, area);
 };
 
@@ -195,8 +197,15 @@ export const unbindDevice = (machine: MachineState, device: BoundDevice): void =
   group.owner = undefined;
 };
 
+/** Ends a context that user space has closed and that no other file holds (OBJ-08). */
+export const endIfUnused = (machine: MachineState, context: Context): void => {
+  if (context.open || context.holders > 0) return;
+  destroyContext(machine, context);
+  expectLater(machine.seenStatus, "ACT-10");
+};
+
 /** OBJ-07: everything goes, leaves first. */
-export const destroyContext = (machine: MachineState, context: Context): void => {
+const destroyContext = (machine: MachineState, context: Context): void => {
   for (const object of [...context.objects.values()]) {
     if (object.type !== "stdev") continue;
     const { device } = object;

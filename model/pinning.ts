@@ -1,10 +1,10 @@
 /**
  * Pins of user memory.
  *
- * The pages of one MAP are pinned where an area on them is in an IOAS with a domain, once each,
- * however many areas need them (PIN-01). A Pin counts the areas that need it; the first one pins
- * the page that is then at the user address (PIN-03), the last one unpins it. In between the pin
- * keeps that very page, whatever becomes of the address (PIN-04, MAP-30).
+ * The pages of one MAP are pinned where an area on them is in an IOAS with a domain, and where an
+ * in-kernel user pins them: once each, however many need them (PIN-01). A Pin counts those; the
+ * first one pins the page that is then at the user address (PIN-03), the last one unpins it. In
+ * between the pin keeps that very page, whatever becomes of the address (PIN-04, MAP-30).
  */
 import type { Errno } from "../spec/errno";
 import type { MachineState } from "./state/machine";
@@ -146,12 +146,12 @@ const account = (machine: MachineState, pages: Pages, count: 1 | -1): void => {
   }
 };
 
-/** An area's IOAS has a domain: its pages are needed. pinProblem found nothing wrong. */
-export const hold = (machine: MachineState, area: Area): void => {
-  const { pages } = area;
+/** Somebody needs the pages: a domain or an in-kernel user. pinProblem found nothing wrong. */
+export const hold = (machine: MachineState, request: PinRequest): void => {
+  const { pages } = request;
   const process = machine.processes[pages.proc];
-  const last = lastIndex(machine, area);
-  for (let index = firstIndex(machine, area); index <= last; index++) {
+  const last = lastIndex(machine, request);
+  for (let index = firstIndex(machine, request); index <= last; index++) {
     const pin = pages.pins.get(index);
     if (pin !== undefined) {
       pin.holders++;
@@ -167,11 +167,11 @@ export const hold = (machine: MachineState, area: Area): void => {
   }
 };
 
-/** The area goes, or its IOAS lost its last domain. */
-export const release = (machine: MachineState, area: Area): void => {
-  const { pages } = area;
-  const last = lastIndex(machine, area);
-  for (let index = firstIndex(machine, area); index <= last; index++) {
+/** Who needed them does no more: the area goes, its IOAS lost its last domain, a user let go. */
+export const release = (machine: MachineState, request: PinRequest): void => {
+  const { pages } = request;
+  const last = lastIndex(machine, request);
+  for (let index = firstIndex(machine, request); index <= last; index++) {
     const pin = pages.pins.get(index);
     if (pin === undefined) return;
     if (--pin.holders > 0) continue;

@@ -8,7 +8,7 @@
 import type { ClauseId } from "../../spec/clauses/registry";
 import type { Errno } from "../../spec/errno";
 import { never, type Rule, rule } from "../judge";
-import { aboutId } from "../judges/common";
+import { aboutId, mayBeAccess } from "../judges/common";
 import { pinProblem } from "../pinning";
 import { higher, type Interval, intersectsAny } from "../state/intervals";
 import { conforms, hasAreaIn } from "../state/ioas";
@@ -104,6 +104,10 @@ const DEV_11 = rule<AttachView>(
   (v) => v.pt !== undefined && v.ioas === undefined,
   { hard: true },
 );
+
+/** What a pt_id gets that may be the untold id of an in-kernel user. */
+export const attachLeeway = (v: AttachView, errno: Errno): ClauseId | undefined =>
+  (errno === "ENOENT" || errno === "EINVAL") && mayBeAccess(v, v.ptId) ? "UNS-01" : undefined;
 
 export const attachRules: readonly Rule<AttachView>[] = [
   rule("DEV-10", "ENOENT", (v) => v.context !== undefined && v.pt === undefined, {

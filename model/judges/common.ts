@@ -50,8 +50,23 @@ export const lowestFreeId = (context: Context, taken: readonly number[] = []): n
   return id;
 };
 
-const isUnused = (v: OnIommufd, id: number | undefined): boolean =>
-  id !== undefined && !v.context?.objects.has(id);
+/** What nobody was told is an access's id may be another's. */
+const isUnused = (v: OnIommufd, id: number | undefined): boolean => {
+  if (id === undefined) return false;
+  const object = v.context?.objects.get(id);
+  return object === undefined || object.type === "access";
+};
+
+/**
+ * In-kernel users take up ids that nobody is told. The model has them where 6.12 puts them, but
+ * UNS-01 leaves it open: what an id leads to that names nothing else is for the IUT to say.
+ */
+export const mayBeAccess = (v: OnIommufd, id: number): boolean => {
+  const object = v.context?.objects.get(id);
+  if (object !== undefined) return object.type === "access";
+  for (const access of v.machine.accesses.values()) if (access.context === v.context) return true;
+  return false;
+};
 
 /** A new object's id is not 0 and names nothing else (OBJ-01, OBJ-02). */
 export const newIdFacts = <V extends OnIommufd, O>(

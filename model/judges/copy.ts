@@ -31,16 +31,11 @@ import {
   pinsOf,
   placeOf,
 } from "../mapping";
-import { hasDomain, isStale, type PinRequest } from "../pinning";
-import { firstFrom } from "../state/ioas";
-import type { Area, Ioas } from "../state/objects";
+import { piecesOf } from "../pieces";
+import { hasDomain, isStale } from "../pinning";
+import type { Ioas, Piece } from "../state/objects";
 import { countSeen, expectLater, settle } from "../state/seen";
 import { aboutId, fdIsOpen, ioasOf } from "./common";
-
-/** A part of one source area. */
-interface Piece extends PinRequest {
-  readonly source: Area;
-}
 
 interface View extends MappingView {
   readonly flags: number;
@@ -53,28 +48,6 @@ interface View extends MappingView {
   /** Index of the first piece that no domain of the destination can map; -1: none. */
   readonly cut: number;
 }
-
-const NO_PIECES: readonly Piece[] = [];
-
-/** The source areas of [first, last], as far as they follow on one another without a hole. */
-const piecesOf = (source: Ioas | undefined, first: bigint, last: bigint): readonly Piece[] => {
-  if (source === undefined || last < first || last > U64_MAX) return NO_PIECES;
-  const pieces: Piece[] = [];
-  let next = first;
-  for (let i = firstFrom(source.areas, first); next <= last; i++) {
-    const area = source.areas[i];
-    if (area === undefined || area.first > next) break;
-    pieces.push({
-      source: area,
-      pages: area.pages,
-      startByte: area.startByte + (next - area.first),
-      first: next,
-      last: area.last < last ? area.last : last,
-    });
-    next = area.last + 1n;
-  }
-  return pieces;
-};
 
 /** A piece that ends inside a unit of the alignment: a domain maps whole ones (CPY-11). */
 const firstCut = (dst: Ioas | undefined, pieces: readonly Piece[], start: bigint): number =>
@@ -107,14 +80,12 @@ const failsByOffset = (v: View): boolean => {
 const isExactMapping = (v: View): boolean => {
   const [piece] = v.pieces;
   if (piece === undefined || v.pieces.length > 1) return false;
-  return piece.first === piece.source.first && piece.last === piece.source.last;
+  return piece.first === piece.area.first && piece.last === piece.area.last;
 };
 
 /** CPY-23: more rights than the source area has. */
 const widensRights = (v: View): boolean =>
-  v.pieces.some(
-    ({ source }) => (v.writeable && !source.writeable) || (v.readable && !source.readable),
-  );
+  v.pieces.some(({ area }) => (v.writeable && !area.writeable) || (v.readable && !area.readable));
 
 /** The copy would lie on its own source. */
 const aboutOverlap = (v: View): readonly ClauseId[] =>
@@ -239,7 +210,7 @@ export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
     for (const piece of v.pieces) {
       addArea(v, piece, piece.first + shift, {
         pinnedByMap: false,
-        copyOf: piece.source,
+        copyOf: piece.area,
         piece: v.pieces.length > 1,
         copiedStale: piece.pages.pins.size > 0 && isStale(v.machine, piece),
         removed: false,

@@ -1,15 +1,16 @@
 /**
  * IOMMU_DESTROY.
  *
- * Only an object without users can go (OBJ-05). An IOAS is used by its HWPTs, an HWPT by its
- * devices, a device by its driver; mappings use nothing (OBJ-06). The mock device's own object is
- * the exception: destroying it is how a mock device is detached and unbound (TST-02).
+ * Only an object without users can go (OBJ-05). An IOAS is used by its HWPTs and its in-kernel
+ * users, an HWPT by its devices, a device or an in-kernel user by its driver; mappings use nothing
+ * (OBJ-06). The mock device's own object is the exception: destroying it is how a mock device is
+ * detached and unbound (TST-02).
  */
 import type { ClauseId } from "../../spec/clauses/registry";
 import { fact, judge, rule } from "../judge";
 import { removeIoas, unbindDevice } from "../lifetime";
 import type { IommufdObject } from "../state/objects";
-import { aboutId, countIfGoneHwpt, fdIsOpen, type OnIommufd } from "./common";
+import { aboutId, countIfGoneHwpt, fdIsOpen, mayBeAccess, type OnIommufd } from "./common";
 
 interface View extends OnIommufd {
   readonly id: number;
@@ -19,9 +20,10 @@ interface View extends OnIommufd {
 const isUsed = (v: View): boolean => {
   switch (v.object?.type) {
     case "ioas":
-      return v.object.hwpts.length > 0;
+      return v.object.hwpts.length > 0 || v.object.accesses.length > 0;
     case "hwpt":
     case "device":
+    case "access":
       return true;
     default:
       return false;
@@ -32,10 +34,11 @@ const isUsed = (v: View): boolean => {
 const byKind = (v: View): readonly ClauseId[] => {
   switch (v.object?.type) {
     case "ioas":
-      return ["DES-04"];
+      return v.object.accesses.length > 0 ? ["ACC-03"] : ["DES-04"];
     case "hwpt":
       return ["DES-06"];
     case "device":
+    case "access":
       return ["DES-03"];
     default:
       return [];
@@ -76,4 +79,6 @@ export const DESTROY = judge<"DESTROY", View>("DESTROY", {
     }
   },
   failure: (v, _broken, coverage) => countIfGoneHwpt(v.context, v.id, coverage),
+  leeway: (v, errno) =>
+    (errno === "EBUSY" || errno === "ENOENT") && mayBeAccess(v, v.id) ? "UNS-01" : undefined,
 });

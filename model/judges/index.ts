@@ -1,6 +1,9 @@
 /** The judge of every call. */
 import type { CallName } from "../../spec/calls";
 import type { Judge } from "../judge";
+import { ACCESS_REPLACE_IOAS, CLOSE_ACCESS, CREATE_ACCESS } from "./access";
+import { ACCESS_PAGES, DESTROY_ACCESS_PAGES } from "./access-pages";
+import { ACCESS_RW } from "./access-rw";
 import { ADD_RESERVED } from "./add-reserved";
 import { MMAP, MPROTECT, MUNMAP } from "./address-space";
 import { IOAS_ALLOW_IOVAS } from "./allow-iovas";
@@ -46,6 +49,12 @@ const JUDGES: { readonly [K in CallName]?: Judge } = {
   MOCK_DOMAIN_REPLACE,
   MD_CHECK_MAP,
   MD_CHECK_REFS,
+  CREATE_ACCESS,
+  CLOSE_ACCESS,
+  ACCESS_REPLACE_IOAS,
+  ACCESS_PAGES,
+  DESTROY_ACCESS_PAGES,
+  ACCESS_RW,
   MMAP,
   MUNMAP,
   MPROTECT,

@@ -8,9 +8,10 @@
  * IUT's choice (UNS-01), so that in profile documented any dead id may be one of them.
  */
 import type { ClauseId } from "../../spec/clauses/registry";
+import type { Errno } from "../../spec/errno";
 import { MOCK_HUGE_IOVA, MOCK_NO_DIRTY } from "../../spec/uapi/flags";
 import { afterFailedAttach, attachAnswer, attachEffect, attachFacts } from "../attach/answer";
-import { attachRules } from "../attach/rules";
+import { attachLeeway, attachRules } from "../attach/rules";
 import { type AttachView, attachView, NO_REGIONS } from "../attach/target";
 import { type Fact, fact, judge, type Rule, rule } from "../judge";
 import { bindDevice } from "../lifetime";
@@ -71,9 +72,10 @@ const isDead = (v: MockView): boolean =>
   v.context !== undefined && v.pt === undefined && v.ptId !== 0;
 
 /** What a pt_id that may be the id of the call's own device gets is open. */
-const leeway = (v: MockView, errno: string): ClauseId | undefined => {
+const leeway = (v: MockView, errno: Errno): ClauseId | undefined => {
   if (errno === "ENOENT" && isOwnDevice(v)) return "DEV-10";
-  return errno === "EINVAL" && !v.strict && isDead(v) ? "DEV-11" : undefined;
+  if (errno === "EINVAL" && !v.strict && isDead(v)) return "DEV-11";
+  return attachLeeway(v, errno);
 };
 
 const idsDiffer = (out: MockOut): boolean =>
@@ -174,5 +176,6 @@ export const MOCK_DOMAIN_REPLACE = judge<"MOCK_DOMAIN_REPLACE", ReplaceView>(
       if (v.device !== undefined) attachEffect(v, v.device, out.pt_id ?? 0);
     },
     failure: afterFailedAttach,
+    leeway: attachLeeway,
   },
 );

@@ -2,12 +2,11 @@
  * OPEN and CLOSE of /dev/iommu.
  *
  * Each open is a context of its own (GEN-22). Closing it ends the context with everything in it
- * (OBJ-07), unless a bound VFIO device still holds it (OBJ-08): then that happens when the last
- * such device is closed.
+ * (OBJ-07), unless a bound VFIO device or an in-kernel user still holds it (OBJ-08): then that
+ * happens when the last of their files is closed.
  */
 import { fact, judge } from "../judge";
-import { destroyContext, newContext } from "../lifetime";
-import { expectLater } from "../state/seen";
+import { endIfUnused, newContext } from "../lifetime";
 import { fdIsOpen, type OnIommufd } from "./common";
 
 interface OpenView extends OnIommufd {
@@ -48,8 +47,6 @@ export const CLOSE = judge<"CLOSE", CloseView>("CLOSE", {
     if (context === undefined) return;
     machine.fds.delete(v.fd);
     context.open = false;
-    if (context.cdevs > 0) return;
-    destroyContext(machine, context);
-    expectLater(machine.seenStatus, "ACT-10");
+    endIfUnused(machine, context);
   },
 });

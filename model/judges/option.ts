@@ -40,7 +40,7 @@ const hasAreas = (v: View): boolean => (v.ioas?.areas.length ?? 0) > 0;
 
 /** The alignment that comes with large pages off. */
 const raised = (v: View): bigint =>
-  v.ioas === undefined ? 1n : alignmentOf(false, v.ioas.hwpts, v.machine.page);
+  v.ioas === undefined ? 1n : alignmentOf(v.ioas, v.machine.page, false);
 
 const current = (v: View): bigint => {
   if (isRlimit(v)) return v.context?.byProcess === true ? 1n : 0n;

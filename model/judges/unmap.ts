@@ -9,6 +9,7 @@
 import { clauseIndex } from "../../spec/clauses/registry";
 import type { Errno } from "../../spec/errno";
 import { type Bytes, U64_MAX, wrap64 } from "../../spec/units";
+import { isHeld } from "../access";
 import { fact, judge, rule } from "../judge";
 import { dropArea, vaOf } from "../lifetime";
 import { touchesNeighbour } from "../mapping";
@@ -92,6 +93,12 @@ const reachesBeyond = (v: View): boolean => {
   return v.covered > 1 || (area !== undefined && (area.first > v.iova || area.last < v.last));
 };
 
+/** In-kernel users have to let go of a mapping first. */
+const isHeldByUser = (v: View): boolean =>
+  v.ioas !== undefined &&
+  v.ioas.accesses.length > 0 &&
+  coveredAreas(v).some((area) => v.ioas && isHeld(v.ioas, area));
+
 const CPY_25 = clauseIndex("CPY-25");
 const ALW_11 = clauseIndex("ALW-11");
 const MAP_29 = clauseIndex("MAP-29");
@@ -158,6 +165,8 @@ export const IOAS_UNMAP = judge<"IOAS_UNMAP", View>("IOAS_UNMAP", {
     fact("UNM-23", {
       when: (v) => v.ioas !== undefined && !v.everything && !isUsable(v.ioas, v.iova, v.last),
     }),
+    fact("UNM-27", { when: isHeldByUser }),
+    fact("ACC-30", { when: isHeldByUser }),
     fact("UNM-29", { when: (v) => !v.everything && v.last === U64_MAX }),
   ],
   answer: (v) => ({ length: totalOf(v) as Bytes }),

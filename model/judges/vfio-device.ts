@@ -19,7 +19,7 @@ import {
 import { attachRules } from "../attach/rules";
 import { type AttachView, attachView } from "../attach/target";
 import { fact, judge, never, type Rule, rule } from "../judge";
-import { bindDevice, destroyContext, detachDevice, isAttached, unbindDevice } from "../lifetime";
+import { bindDevice, detachDevice, endIfUnused, isAttached, unbindDevice } from "../lifetime";
 import { unreserve } from "../state/ioas";
 import type { MachineState } from "../state/machine";
 import type { BoundDevice, Cdev, Context, PhysicalDevice } from "../state/objects";
@@ -87,10 +87,8 @@ export const DEVICE_CLOSE = judge<"DEVICE_CLOSE", CloseView>("DEVICE_CLOSE", {
     }
     unbindDevice(machine, bound);
     cdev.device.bound = undefined;
-    context.cdevs--;
-    if (context.open || context.cdevs > 0) return;
-    destroyContext(machine, context);
-    expectLater(machine.seenStatus, "ACT-10");
+    context.holders--;
+    endIfUnused(machine, context);
   },
 });
 
@@ -170,7 +168,7 @@ export const VFIO_BIND = judge<"VFIO_BIND", BindView>("VFIO_BIND", {
     bindDevice(bound);
     cdev.bound = bound;
     device.bound = bound;
-    context.cdevs++;
+    context.holders++;
   },
   // Another file of the IUT may have that number, if its devices and iommufds share numbers.
   leeway: (v, errno) =>

@@ -1,6 +1,6 @@
 /** An I/O address space: sorted areas, reservations, and what follows from them. */
 import { complement, intersectsAny } from "./intervals";
-import type { Area, Hwpt, Ioas, Reservation } from "./objects";
+import type { Area, Ioas, Reservation } from "./objects";
 
 export const newIoas = (id: number): Ioas => ({
   type: "ioas",
@@ -10,6 +10,7 @@ export const newIoas = (id: number): Ioas => ({
   allowedSpans: [],
   reservations: [],
   hwpts: [],
+  accesses: [],
   hugePages: true,
   alignment: 1n,
   usable: complement([]),
@@ -88,18 +89,15 @@ export const unreserve = (ioas: Ioas, owner: Reservation["owner"]): void => {
 };
 
 /** ALN-01. */
-export const alignmentOf = (
-  hugePages: boolean,
-  hwpts: readonly Hwpt[],
-  pageSize: bigint,
-): bigint => {
-  let alignment = hugePages ? 1n : pageSize;
-  for (const hwpt of hwpts) if (hwpt.ioPageSize > alignment) alignment = hwpt.ioPageSize;
+export const alignmentOf = (ioas: Ioas, pageSize: bigint, hugePages = ioas.hugePages): bigint => {
+  if (!hugePages || ioas.accesses.some(({ pinsPages }) => pinsPages)) return pageSize;
+  let alignment = 1n;
+  for (const hwpt of ioas.hwpts) if (hwpt.ioPageSize > alignment) alignment = hwpt.ioPageSize;
   return alignment;
 };
 
 export const realign = (ioas: Ioas, pageSize: bigint): void => {
-  const alignment = alignmentOf(ioas.hugePages, ioas.hwpts, pageSize);
+  const alignment = alignmentOf(ioas, pageSize);
   if (alignment === ioas.alignment) return;
   ioas.alignment = alignment;
   ioas.seen.rangesAsked = false;

@@ -7,7 +7,7 @@ import type { Platform } from "../../spec/platform";
 import type { IovaRange } from "../../spec/units";
 import { complement, type Interval } from "./intervals";
 import { bootProcesses, type Page, type ProcessState } from "./memory";
-import type { Cdev, Context, Group, PhysicalDevice } from "./objects";
+import type { Access, Cdev, Context, Group, PhysicalDevice } from "./objects";
 import type { Pending } from "./seen";
 
 export interface MachineState {
@@ -20,6 +20,8 @@ export interface MachineState {
   readonly fds: Map<number, Context>;
   /** Open device cdevs. */
   readonly cdevs: Map<number, Cdev>;
+  /** In-kernel users, by the number of their file. */
+  readonly accesses: Map<number, Access>;
   /** By index in platform.iommus. */
   readonly iommus: readonly IommuState[];
   /** By index in platform.devices. */
@@ -33,6 +35,7 @@ export interface MachineState {
   calls: number;
   nextFd: number;
   nextCdev: number;
+  nextAccess: number;
   nextFrame: number;
   /** Shown by PAGE_REFS at that user address; by PROC_STATUS; see seen.ts. */
   readonly seenRefs: Pending;
@@ -86,6 +89,7 @@ export const boot = (platform: Platform): MachineState => {
     thpSize: platform.thpSize,
     fds: new Map(),
     cdevs: new Map(),
+    accesses: new Map(),
     iommus: platform.iommus.map(({ ioPageSize, aperture }) => ({
       ioPageSize: BigInt(ioPageSize),
       outside: outsideOf(aperture),
@@ -97,6 +101,7 @@ export const boot = (platform: Platform): MachineState => {
     calls: 0,
     nextFd: 0,
     nextCdev: 0,
+    nextAccess: 0,
     nextFrame: 1,
     seenRefs: new Map(),
     seenStatus: new Map(),

@@ -2,7 +2,8 @@
  * The objects of an iommufd and how they hang together (OBJ-05).
  *
  *     Context ── Ioas ── Area ── Pages ── Pin ── Page (memory.ts)
- *                  └──── Hwpt ── Group ── BoundDevice
+ *                  ├──── Hwpt ── Group ── BoundDevice
+ *                  └──── Access ── PinnedRange
  *
  * Areas of one IOAS are disjoint and sorted. A Pages object belongs to one MAP and is shared by
  * its copies (CPY-21). An HWPT translates what its IOAS maps, so translations are never stored:
@@ -25,15 +26,15 @@ export interface Context {
   compat: Ioas | undefined;
   /** False once user space closed it. */
   open: boolean;
-  /** VFIO devices bound to it: they keep it alive after that (OBJ-08). */
-  cdevs: number;
+  /** Open files of bound devices and in-kernel users: they keep it alive after that (OBJ-08). */
+  holders: number;
   /** Ids of automatic HWPTs that went with their last device (DEV-20). */
   readonly goneHwpts: Set<number>;
   /** The registered compat IOAS was destroyed (DES-07). */
   compatGone: boolean;
 }
 
-export type IommufdObject = Ioas | Hwpt | BoundDevice | Stdev;
+export type IommufdObject = Ioas | Hwpt | BoundDevice | Stdev | Access;
 
 export interface Ioas {
   readonly type: "ioas";
@@ -47,6 +48,8 @@ export interface Ioas {
   reservations: Reservation[];
   /** Automatic HWPTs in the order of their creation (DEV-12). */
   readonly hwpts: Hwpt[];
+  /** Attached in-kernel users. */
+  readonly accesses: Access[];
   hugePages: boolean;
   /** ALN-01. */
   alignment: bigint;
@@ -81,13 +84,13 @@ export interface Pages {
   readonly writeable: boolean;
   /** Who is charged for pins (ACT-01). */
   readonly account: "none" | "user" | "process";
-  /** By page index within the memory: what some area in an IOAS with a domain needs. */
+  /** By page index within the memory: what a domain or an in-kernel user needs. */
   readonly pins: Map<number, Pin>;
 }
 
 export interface Pin {
   readonly page: Page;
-  /** Areas in IOASs with a domain that need it. The page is pinned once for all of them. */
+  /** Areas in IOASs with a domain, and ranges of in-kernel users: it is pinned once for all. */
   holders: number;
 }
 
@@ -147,6 +150,34 @@ export interface PhysicalDevice {
 export interface Cdev {
   readonly device: PhysicalDevice;
   bound: BoundDevice | undefined;
+}
+
+/** An in-kernel user of an IOAS (iommufd_access), behind a file of the mock driver. */
+export interface Access {
+  readonly type: "access";
+  readonly context: Context;
+  /** Always set: it is attached when it is made, and goes when its file is closed. */
+  ioas: Ioas;
+  /** It may pin, and so needs page alignment (ALN-01). */
+  readonly pinsPages: boolean;
+  /** What it has pinned, by the number that it got. */
+  readonly ranges: Map<number, PinnedRange>;
+  nextRange: number;
+  /** Numbers of what it had to let go of (ACC-30). */
+  readonly revoked: Set<number>;
+}
+
+/** What one ACCESS_PAGES has pinned. */
+export interface PinnedRange extends Interval {
+  /** The parts of areas that it lies in; none of them is ever cut while it does (VCC-15). */
+  readonly pieces: readonly Piece[];
+}
+
+/** Bytes [first, last] of an area, in IOVA; `startByte` is where they are in `pages`. */
+export interface Piece extends Interval {
+  readonly area: Area;
+  readonly pages: Pages;
+  readonly startByte: bigint;
 }
 
 /** What coverage remembers of an IOAS; see seen.ts. */

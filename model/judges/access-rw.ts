@@ -1,0 +1,287 @@
+/**
+ * ACCESS_RW: an in-kernel user reads and writes bytes through its IOAS (ACC-20).
+ *
+ * The bytes are moved mapping by mapping, so that those before a fault have moved. 6.12 takes the
+ * memory that is now at the user address, even where the mapping is pinned to other pages; only
+ * its slow path, over more than one page of a mapping, takes the pinned pages, and pins the
+ * others for as long as it takes (ACC-22). The fast path stops at the first byte that the process
+ * may not access, the slow one moves all bytes of a mapping or none.
+ */
+import type { Errno } from "../../spec/errno";
+import { ACCESS_RW_SLOW_PATH, ACCESS_RW_WRITE } from "../../spec/uapi/flags";
+import { U64_MAX } from "../../spec/units";
+import { fact, judge, never, rule } from "../judge";
+import { piecesOf } from "../pieces";
+import { isStale, pinProblem, touch } from "../pinning";
+import { type Page, readBytes, vmaAt, writeBytes } from "../state/memory";
+import type { Piece } from "../state/objects";
+import { expectLater } from "../state/seen";
+import {
+  agreesWith,
+  type Contents,
+  loadBytes,
+  reachOf,
+  storeBytes,
+  type UserRange,
+} from "../user-bytes";
+import { fileIsAccess, type OnAccess } from "./access";
+import { ACCESS_BYTES_MAX } from "./access-pages";
+import { fdIsOpen } from "./common";
+
+interface View extends OnAccess {
+  readonly proc: number;
+  readonly flags: number;
+  readonly iova: bigint;
+  readonly length: bigint;
+  readonly accessible: number;
+  readonly pieces: readonly Piece[];
+  readonly whole: boolean;
+  readonly data: Buffer;
+  /** How far the bytes move, and what ends it. */
+  readonly moved: { readonly bytes: number; readonly end: Errno | "fine" };
+  loaded: Contents | undefined;
+}
+
+const lastOf = (v: View): bigint => v.iova + v.length - 1n;
+const writes = (v: View): boolean => (v.flags & ACCESS_RW_WRITE) !== 0;
+const isInBounds = (v: View): boolean => v.length <= ACCESS_BYTES_MAX;
+const callerFaults = (v: View): boolean => isInBounds(v) && Number(v.length) > v.accessible;
+
+/** The memory of a piece, as its process has it now. */
+const userRange = (machine: View["machine"], piece: Piece): UserRange => ({
+  machine,
+  process: machine.processes[piece.pages.proc],
+  va: piece.pages.va + piece.startByte,
+  length: Number(piece.last - piece.first) + 1,
+});
+
+/** The slow path over more than a page of user memory goes by pins. */
+const goesByPins = (machine: View["machine"], piece: Piece, slow: boolean): boolean => {
+  const { va, length } = userRange(machine, piece);
+  return slow && (va % machine.page) + BigInt(length) > machine.page;
+};
+
+/** How many bytes of a piece move, and what hinders the rest. */
+const move = (
+  machine: View["machine"],
+  piece: Piece,
+  write: boolean,
+  slow: boolean,
+): View["moved"] => {
+  const { area } = piece;
+  if (write ? !area.writeable : !area.readable) return { bytes: 0, end: "EPERM" };
+  const range = userRange(machine, piece);
+  if (goesByPins(machine, piece, slow)) {
+    // Pinned for the moment, and charged to nobody.
+    const pages = { ...piece.pages, account: "none" } as const;
+    const problem = pinProblem(machine, [{ ...piece, pages }]);
+    return { bytes: problem === undefined ? range.length : 0, end: problem ?? "fine" };
+  }
+  const reach = reachOf(range, write);
+  return { bytes: reach, end: reach < range.length ? "EFAULT" : "fine" };
+};
+
+const moveAll = (
+  machine: View["machine"],
+  pieces: readonly Piece[],
+  write: boolean,
+  slow: boolean,
+): View["moved"] => {
+  let bytes = 0;
+  for (const piece of pieces) {
+    const moved = move(machine, piece, write, slow);
+    bytes += moved.bytes;
+    if (moved.end !== "fine") return { bytes, end: moved.end };
+  }
+  return { bytes, end: "fine" };
+};
+
+/** Calls `visit` for each piece of the first `moved` bytes: its part of them is [from, to). */
+const eachMoved = (
+  v: View,
+  visit: (piece: Piece, range: UserRange, from: number, to: number) => void,
+): void => {
+  let from = 0;
+  for (const piece of v.pieces) {
+    const range = userRange(v.machine, piece);
+    const to = Math.min(from + range.length, v.moved.bytes);
+    if (to <= from) return;
+    visit(piece, { ...range, length: to - from }, from, to);
+    from = to;
+  }
+};
+
+/** Calls `visit` for each page of a piece that is pinned, or would be for the moment. */
+const eachPinned = (
+  v: View,
+  { pages, startByte }: Piece,
+  length: number,
+  visit: (page: Page, offset: number, from: number, to: number) => void,
+): void => {
+  const { machine } = v;
+  const process = machine.processes[pages.proc];
+  for (let from = 0; from < length; ) {
+    const at = startByte + BigInt(from);
+    const index = Number(at / machine.page);
+    const offset = Number(at % machine.page);
+    const to = Math.min(from + machine.pageSize - offset, length);
+    const number = pages.firstPage + index;
+    const vma = process && vmaAt(process, number);
+    const page = pages.pins.get(index)?.page ?? (vma && touch(machine, vma, number));
+    if (page !== undefined) visit(page, offset, from, to);
+    from = to;
+  }
+};
+
+const isSlow = (v: View): boolean => (v.flags & ACCESS_RW_SLOW_PATH) !== 0;
+
+const store = (v: View): void =>
+  eachMoved(v, (piece, range, from, to) => {
+    const bytes = Uint8Array.from({ length: to - from }, (_, i) =>
+      v.data.length === 0 ? 0 : (v.data[(from + i) % v.data.length] ?? 0),
+    );
+    if (!goesByPins(v.machine, piece, isSlow(v))) storeBytes(range, bytes);
+    else {
+      eachPinned(v, piece, range.length, (page, offset, a, b) =>
+        writeBytes(page, offset, bytes.subarray(a, b)),
+      );
+    }
+  });
+
+const load = (v: View): Contents => {
+  if (v.loaded !== undefined) return v.loaded;
+  const bytes = new Uint8Array(Number(v.length));
+  const open = new Uint8Array(Number(v.length));
+  eachMoved(v, (piece, range, from) => {
+    if (!goesByPins(v.machine, piece, isSlow(v))) {
+      const contents = loadBytes(range);
+      bytes.set(contents.bytes, from);
+      open.set(contents.open, from);
+      return;
+    }
+    eachPinned(v, piece, range.length, (page, offset, a, b) =>
+      readBytes(
+        page,
+        offset,
+        bytes.subarray(from + a, from + b),
+        open.subarray(from + a, from + b),
+      ),
+    );
+  });
+  v.loaded = { bytes, open };
+  return v.loaded;
+};
+
+interface Out {
+  readonly data?: string;
+  readonly data_fnv1a64?: bigint;
+  readonly data_first16?: string;
+}
+
+/** Recordings have only a hash and the beginning of longer data, and nothing of very long. */
+const DATA_MAX = 64;
+const HASH_MAX = 16384;
+
+const dataIsRight = (v: View, out: Out): boolean => {
+  const contents = load(v);
+  if (out.data !== undefined) return agreesWith(contents, Buffer.from(out.data, "hex"));
+  if (v.length <= DATA_MAX) return false;
+  if (out.data_fnv1a64 === undefined) return v.length > HASH_MAX;
+  const { bytes, open } = contents;
+  const first16 = { bytes: bytes.subarray(0, 16), open: open.subarray(0, 16) };
+  if (!agreesWith(first16, Buffer.from(out.data_first16 ?? "", "hex"))) return false;
+  return open.includes(1) || out.data_fnv1a64 === fnv1a64(bytes);
+};
+
+const fnv1a64 = (bytes: Uint8Array): bigint => {
+  let hash = 0xcbf2_9ce4_8422_2325n;
+  for (const byte of bytes) {
+    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100_0000_01b3n);
+  }
+  return hash;
+};
+
+const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
+const isUnaligned = (v: View): boolean => ((v.iova | v.length) & (v.machine.page - 1n)) !== 0n;
+
+export const ACCESS_RW = judge<"ACCESS_RW", View>("ACCESS_RW", {
+  promise: "ACC-20",
+  view: (machine, call) => {
+    const { access_fd, iova, length, flags, data_repeat, accessible_bytes } = call.in;
+    const access = machine.accesses.get(access_fd);
+    const last = iova + length - 1n;
+    const inBounds = length <= ACCESS_BYTES_MAX;
+    const pieces = piecesOf(inBounds ? access?.ioas : undefined, iova, last);
+    const write = (flags & ACCESS_RW_WRITE) !== 0;
+    // In another process than the mapping's, 6.12 always takes the slow path.
+    const foreign = pieces.some(({ pages }) => pages.proc !== call.proc);
+    const slow = foreign || (flags & ACCESS_RW_SLOW_PATH) !== 0;
+    return {
+      machine,
+      context: machine.fds.get(call.fd),
+      access,
+      proc: call.proc,
+      flags: slow ? flags | ACCESS_RW_SLOW_PATH : flags,
+      iova,
+      length,
+      accessible: accessible_bytes,
+      pieces,
+      whole: pieces.at(-1)?.last === last,
+      data: Buffer.from(data_repeat, "hex"),
+      moved: moveAll(machine, pieces, write, slow),
+      loaded: undefined,
+    };
+  },
+  rules: [
+    fdIsOpen(),
+    rule("ACC-32", "ENOMEM", (v) => !isInBounds(v), { applies: never }),
+    rule(
+      "ACC-32",
+      "EOPNOTSUPP",
+      (v) => (v.flags & ~(ACCESS_RW_WRITE | ACCESS_RW_SLOW_PATH)) !== 0,
+      { applies: never },
+    ),
+    fileIsAccess(),
+    rule("ACC-32", "EFAULT", (v) => writes(v) && callerFaults(v), { applies: never, hard: true }),
+    rule("ACC-20", "EINVAL", (v) => v.access !== undefined && v.length === 0n),
+    rule("ACC-20", "EOVERFLOW", (v) => v.access !== undefined && lastOf(v) > U64_MAX, {
+      applies: never,
+      hard: true,
+    }),
+    rule("ACC-20", "EPERM", (v) => v.moved.end === "EPERM", { applies: never, hard: true }),
+    rule("ACC-20", "EFAULT", (v) => v.moved.end === "EFAULT", { applies: never, hard: true }),
+    rule("ACC-20", "EOVERFLOW", (v) => v.moved.end === "EOVERFLOW", { applies: never, hard: true }),
+    rule("ACC-20", "ENOENT", (v) => v.access !== undefined && v.length > 0n && !v.whole, {
+      applies: never,
+      hard: true,
+    }),
+    rule("ACC-32", "EFAULT", (v) => !writes(v) && callerFaults(v), { applies: never, hard: true }),
+  ],
+  facts: [
+    fact("ACC-22", {
+      when: (v) => !writes(v),
+      holds: dataIsRight,
+      right: (v) => `data ${toHex(load(v).bytes.subarray(0, DATA_MAX))}`,
+    }),
+    fact("ACC-22", {
+      when: writes,
+      holds: (_v, out) => out.data === undefined && out.data_fnv1a64 === undefined,
+      right: () => "no data of a write",
+      uncounted: true,
+    }),
+    fact("ALN-08", { when: isUnaligned }),
+  ],
+  answer: (v) => (writes(v) ? {} : { data: toHex(load(v).bytes) }),
+  effect: (v) => {
+    if (writes(v)) store(v);
+    const [piece] = v.pieces;
+    if (piece === undefined) return;
+    const va = piece.pages.va + piece.startByte;
+    if (!isStale(v.machine, piece)) expectLater(v.machine.seenRefs, "ACC-21", va);
+  },
+  // What came before the fault has been written, if the bytes to write could be had at all.
+  failure: (v, broken) => {
+    if (broken.clause === "ACC-20" && writes(v)) store(v);
+  },
+});
