@@ -129,6 +129,7 @@ export interface Judge extends JudgeOf<CallName, object> {
 const NEVER_RUN_OUT: ReadonlySet<CallName> = new Set<CallName>([
   ...(["CLOSE", "DEVICE_CLOSE", "CLOSE_ACCESS", "DESTROY_ACCESS_PAGES"] as const),
   ...(["MMAP", "MUNMAP", "MPROTECT", "MEM_WRITE", "MEM_READ", "DMA"] as const),
+  ...(["SETRLIMIT_MEMLOCK", "SETUID"] as const),
   ...(["TRANSLATE", "PAGE_REFS", "PROC_STATUS", "MD_CHECK_MAP", "MD_CHECK_REFS"] as const),
 ]);
 

@@ -109,10 +109,12 @@ export const pinProblem = (
     const pinned = newlyPinned.get(request.pages) ?? new Set();
     newlyPinned.set(request.pages, pinned);
     const last = lastIndex(machine, request);
+    const before = pinned.size;
     for (let index = firstIndex(machine, request); index <= last; index++) {
       if (!request.pages.pins.has(index)) pinned.add(index);
     }
-    if (!withinLimit(machine, request.pages, newlyPinned)) return "ENOMEM";
+    // Who is over a limit that was lowered since may still use what is pinned already (ACT-07).
+    if (pinned.size > before && !withinLimit(machine, request.pages, newlyPinned)) return "ENOMEM";
   }
   return undefined;
 };
@@ -124,14 +126,13 @@ const withinLimit = (
   newlyPinned: ReadonlyMap<Pages, ReadonlySet<number>>,
 ): boolean => {
   const process = machine.processes[pages.proc];
-  if (process?.memlock === undefined) return true;
+  if (process === undefined) return true;
   const byProcess = pages.account === "process";
-  let charge = byProcess ? process.locked : (machine.charged.get(process.uid) ?? 0);
+  let charge = byProcess ? process.locked : (machine.charged.get(pages.uid) ?? 0);
   for (const [other, indexes] of newlyPinned) {
     if (other.account !== pages.account) continue;
     const sameProcess = other.proc === pages.proc;
-    const sameUser = machine.processes[other.proc]?.uid === process.uid;
-    if (byProcess ? sameProcess : sameUser) charge += indexes.size;
+    if (byProcess ? sameProcess : other.uid === pages.uid) charge += indexes.size;
   }
   return charge <= process.memlock;
 };
@@ -142,7 +143,7 @@ const account = (machine: MachineState, pages: Pages, count: 1 | -1): void => {
   process.pinned += count;
   if (pages.account === "process") process.locked += count;
   if (pages.account === "user") {
-    machine.charged.set(process.uid, (machine.charged.get(process.uid) ?? 0) + count);
+    machine.charged.set(pages.uid, (machine.charged.get(pages.uid) ?? 0) + count);
   }
 };
 

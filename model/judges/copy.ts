@@ -87,6 +87,9 @@ const isExactMapping = (v: View): boolean => {
 const widensRights = (v: View): boolean =>
   v.pieces.some(({ area }) => (v.writeable && !area.writeable) || (v.readable && !area.readable));
 
+const isCharged = (v: View): boolean =>
+  isPinned(v) && v.pieces.some(({ pages }) => pages.account !== "none");
+
 /** The copy would lie on its own source. */
 const aboutOverlap = (v: View): readonly ClauseId[] =>
   v.source === v.ioas && v.iova <= sourceLast(v) && v.sourceIova <= v.iova + v.length - 1n
@@ -195,6 +198,7 @@ export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
     fact("CPY-23", { when: widensRights }),
     fact("CPY-24", { when: isExactMapping }),
     fact("CPY-26", { when: (v) => v.sourceIova % alignmentOf(v) !== 0n }),
+    fact("ACT-07", { when: isCharged }),
     fact("ALN-07", { when: isCoarse }),
   ],
   answer: (v) => ({ dst_iova: placeOf(v) as Iova }),
@@ -206,6 +210,7 @@ export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
     }
   },
   effect: (v, out) => {
+    if (isCharged(v) && v.source !== v.ioas) expectLater(v.machine.seenStatus, "ACT-08");
     const shift = (out.dst_iova ?? v.iova) - v.sourceIova;
     for (const piece of v.pieces) {
       addArea(v, piece, piece.first + shift, {

@@ -19,6 +19,7 @@ import { MOCK_DOMAIN, MOCK_DOMAIN_FLAGS, MOCK_DOMAIN_REPLACE } from "./mock-devi
 import { CLOSE, OPEN } from "./open-close";
 import { OPTION } from "./option";
 import { PAGE_REFS, PROC_STATUS } from "./pins";
+import { SETRLIMIT_MEMLOCK, SETUID } from "./process";
 import { TRANSLATE } from "./translate";
 import { IOAS_UNMAP } from "./unmap";
 import { DEVICE_CLOSE, DEVICE_OPEN, VFIO_ATTACH, VFIO_BIND, VFIO_DETACH } from "./vfio-device";
@@ -55,6 +56,8 @@ const JUDGES: { readonly [K in CallName]?: Judge } = {
   ACCESS_PAGES,
   DESTROY_ACCESS_PAGES,
   ACCESS_RW,
+  SETRLIMIT_MEMLOCK,
+  SETUID,
   MMAP,
   MUNMAP,
   MPROTECT,

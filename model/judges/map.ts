@@ -76,6 +76,7 @@ const requestFor = (
     firstPage: pageNumber(va, machine.pageSize),
     writeable,
     account: accountOf(machine, context, proc),
+    uid: machine.processes[proc]?.uid ?? 0,
     pins: new Map(),
   };
   return { pages, startByte, first: 0n, last: length - 1n };
@@ -100,6 +101,8 @@ const isOutsideAllowed = (v: View): boolean =>
   v.ioas !== undefined &&
   v.ioas.allowed.length > 0 &&
   !covers(v.ioas.allowedSpans, v.iova, v.iova + v.length - 1n);
+
+const isCharged = (v: View): boolean => isPinned(v) && v.request.pages.account !== "none";
 
 const endsAtTop = (v: View): boolean => v.fixed && v.iova + v.length - 1n === U64_MAX;
 
@@ -168,7 +171,7 @@ export const IOAS_MAP = judge<"IOAS_MAP", View>("IOAS_MAP", {
     // The same in the last page of the address space.
     rule("MAP-14", "EOVERFLOW", (v) => pinsOf(v) === "EOVERFLOW", { applies: never }),
     rule("MAP-15", "ENOMEM", (v) => pinsOf(v) === "ENOMEM", {
-      applies: isPinned,
+      applies: isCharged,
       also: () => ["ACT-03", "ACT-05"],
     }),
   ],
@@ -188,6 +191,7 @@ export const IOAS_MAP = judge<"IOAS_MAP", View>("IOAS_MAP", {
     fact("RNG-16", { when: meetsReservations }),
     fact("ALW-10", { when: isOutsideAllowed }),
     fact("ALN-07", { when: isCoarse }),
+    fact("ACT-03", { when: isCharged }),
     fact("PIN-06", {
       when: (v) => isPinned(v) && !v.writeable && isReadOnlyMemory(v.machine, v.request),
     }),

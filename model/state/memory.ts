@@ -12,6 +12,7 @@
  */
 import type { Prot } from "../../spec/fields";
 import { type Platform, type Process, SCRATCH } from "../../spec/platform";
+import { U64_MAX } from "../../spec/units";
 
 export interface Page {
   /** Stands for a physical address in the model's own answers. */
@@ -45,11 +46,13 @@ export interface Vma {
 }
 
 export interface ProcessState {
-  readonly uid: number;
-  readonly lockFree: boolean;
-  readonly mayRaiseLimits: boolean;
-  /** RLIMIT_MEMLOCK in pages; undefined: unlimited. */
-  readonly memlock: number | undefined;
+  uid: number;
+  /** CAP_IPC_LOCK, CAP_SYS_RESOURCE. */
+  lockFree: boolean;
+  mayRaiseLimits: boolean;
+  /** RLIMIT_MEMLOCK in whole pages, and what it may be raised to in bytes. */
+  memlock: number;
+  memlockMax: bigint;
   vmas: Vma[];
   /** VmPin and VmLck, in pages. */
   pinned: number;
@@ -70,6 +73,10 @@ export const bootProcesses = (platform: Platform): ProcessState[] => {
   return platform.processes.map((process) => bootProcess(process, platform.pageSize, memfds));
 };
 
+/** RLIM_INFINITY is 2^64-1, more pages than there are. */
+export const pagesIn = (bytes: bigint, pageSize: number): number =>
+  Number(bytes / BigInt(pageSize));
+
 const bootProcess = (
   process: Process,
   pageSize: number,
@@ -79,7 +86,8 @@ const bootProcess = (
     uid: process.uid,
     lockFree: process.capabilities.includes("IPC_LOCK"),
     mayRaiseLimits: process.capabilities.includes("SYS_RESOURCE"),
-    memlock: process.memlock === null ? undefined : Number(process.memlock) / pageSize,
+    memlock: pagesIn(process.memlock ?? U64_MAX, pageSize),
+    memlockMax: process.memlock ?? U64_MAX,
     vmas: [],
     pinned: 0,
     locked: 0,

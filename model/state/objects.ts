@@ -82,8 +82,9 @@ export interface Pages {
   readonly firstPage: number;
   /** The MAP had WRITEABLE: pins are for writing (PIN-06), copies may write (CPY-10). */
   readonly writeable: boolean;
-  /** Who is charged for pins (ACT-01). */
+  /** Who is charged for pins (ACT-01), and who the user was then. */
   readonly account: "none" | "user" | "process";
+  readonly uid: number;
   /** By page index within the memory: what a domain or an in-kernel user needs. */
   readonly pins: Map<number, Pin>;
 }
