@@ -127,10 +127,24 @@ export interface Judge extends JudgeOf<CallName, object> {
 
 /** What only lets go, and what is no call of the uAPI but a way to look at or set up its world. */
 const NEVER_RUN_OUT: ReadonlySet<CallName> = new Set<CallName>([
-  ...(["CLOSE", "DEVICE_CLOSE", "CLOSE_ACCESS", "DESTROY_ACCESS_PAGES"] as const),
+  ...([
+    "CLOSE",
+    "DEVICE_CLOSE",
+    "CLOSE_ACCESS",
+    "CLOSE_FAULT",
+    "FAULT_POLL",
+    "DESTROY_ACCESS_PAGES",
+  ] as const),
   ...(["MMAP", "MUNMAP", "MPROTECT", "MEM_WRITE", "MEM_READ", "DMA"] as const),
   ...(["SETRLIMIT_MEMLOCK", "SETUID"] as const),
-  ...(["TRANSLATE", "PAGE_REFS", "PROC_STATUS", "MD_CHECK_MAP", "MD_CHECK_REFS"] as const),
+  ...([
+    "TRANSLATE",
+    "PAGE_REFS",
+    "PROC_STATUS",
+    "MD_CHECK_MAP",
+    "MD_CHECK_REFS",
+    "MD_CHECK_IOTLB",
+  ] as const),
 ]);
 
 export const judge = <K extends CallName, V extends object>(

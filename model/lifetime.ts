@@ -3,10 +3,13 @@
  * and leave an HWPT, contexts end. Feasibility was judged before; nothing here can fail.
  */
 import { revoke } from "./access";
-import { hold, isStale, release } from "./pinning";
-import { newIoas, realign, reserve, unreserve } from "./state/ioas";
+import { leaveDomain, removeNested } from "./domains";
+import { release, vaOf } from "./pinning";
+import { forget } from "./state/dirty";
+import { dropFaults } from "./state/faults";
+import { newIoas, reserve, unreserve } from "./state/ioas";
 import type { MachineState } from "./state/machine";
-import type { Area, BoundDevice, Context, Hwpt, Ioas } from "./state/objects";
+import type { AnyHwpt, Area, BoundDevice, Context, Ioas } from "./state/objects";
 import { expectLater } from "./state/seen";
 
 export const newContext = (): Context => ({
@@ -24,12 +27,13 @@ export const addIoas = (context: Context, id: number): void => {
   context.goneHwpts.delete(id);
 };
 
-/** The user address at which the pins of an area show. */
-export const vaOf = (area: Area): bigint => area.pages.va + area.startByte;
-
-/** Takes an area's pins; it is in the list no more. In-kernel users let go first (UNM-27). */
+/**
+ * Takes an area's pins and dirty bits; it is in the list no more. In-kernel users let go first
+ * (UNM-27).
+ */
 export const dropArea = (machine: MachineState, ioas: Ioas, area: Area): void => {
   area.seen.removed = true;
+  for (const hwpt of ioas.hwpts) forget(hwpt, area);
   for (const access of ioas.accesses) revoke(machine, access, area);
   if (ioas.hwpts.length > 0) release(machine, area);
 };
@@ -44,73 +48,8 @@ export const removeIoas = (context: Context, ioas: Ioas): void => {
   context.compatGone = true;
 };
 
-/** A new automatic HWPT: its domain joins the IOAS (DOM-02, DOM-04). */
-export const joinDomain = (
-  machine: MachineState,
-  context: Context,
-  ioas: Ioas,
-  id: number,
-  iommu: number,
-): Hwpt => {
-  const spec = machine.iommus[iommu];
-  const hwpt: Hwpt = {
-    type: "hwpt",
-    id,
-    ioas,
-    iommu,
-    ioPageSize: spec?.ioPageSize ?? machine.page,
-    devices: 0,
-    born: machine.calls,
-    filledStale: false,
-  };
-  if (ioas.hwpts.length === 0) {
-    for (const area of ioas.areas) {
-      if (area.pages.pins.size > 0 && isStale(machine, area)) hwpt.filledStale = true;
-      hold(machine, area);
-    }
-  } else hwpt.filledStale = ioas.areas.some((area) => isStale(machine, area));
-  ioas.hwpts.push(hwpt);
-  context.objects.set(id, hwpt);
-  context.goneHwpts.delete(id);
-  if (spec !== undefined) {
-    reserve(
-      ioas,
-      spec.outside.map(({ first, last }) => ({ first, last, owner: hwpt })),
-    );
-  }
-  realign(ioas, machine.page);
-  expectLater(ioas.seen.ranges, "ALN-06");
-  return hwpt;
-};
-
-/** An automatic HWPT goes with its last device (DEV-20). */
-const leaveDomain = (machine: MachineState, context: Context, hwpt: Hwpt): void => {
-  const { ioas } = hwpt;
-  const before = ioas.alignment;
-  ioas.hwpts.splice(ioas.hwpts.indexOf(hwpt), 1);
-  context.objects.delete(hwpt.id);
-  context.goneHwpts.add(hwpt.id);
-  unreserve(ioas, hwpt);
-  realign(ioas, machine.page);
-  if (ioas.alignment < before) expectLater(ioas.seen.ranges, "ALN-05");
-  expectLater(ioas.seen.ranges, "DOM-03");
-  if (ioas.reservations.some((r) => r.owner === undefined)) {
-    expectLater(ioas.seen.ranges, "RSV-07");
-  }
-  const [area] = ioas.areas;
-  if (ioas.hwpts.length > 0) {
-    if (area === undefined) return;
-    expectLater(ioas.seen.translate, "DOM-06", area.first);
-    expectLater(machine.seenRefs, "DOM-06", vaOf(area));
-    expectLater(machine.seenRefs, "PIN-05", vaOf(area));
-    return;
-  }
-  for (const each of ioas.areas) release(machine, each);
-  if (area !== undefined) expectLater(machine.seenRefs, "DOM-07", vaOf(area));
-};
-
 /** Adds a device to those on an HWPT, with its reserved regions (RSV-01, DEV-16). */
-export const attachDevice = (device: BoundDevice, hwpt: Hwpt): void => {
+export const attachDevice = (device: BoundDevice, hwpt: AnyHwpt): void => {
   const { group } = device;
   const { ioas } = hwpt;
   if (group.attached.length > 0 && device.reserved.length > 0) {
@@ -118,11 +57,24 @@ export const attachDevice = (device: BoundDevice, hwpt: Hwpt): void => {
   }
   group.hwpt = hwpt;
   group.attached.push(device);
-  hwpt.devices++;
+  arrive(hwpt, 1);
   reserveFor(device, ioas);
   ioas.seen.hadDevice = true;
   ioas.seen.fresh = false;
   expectLater(ioas.seen.ranges, "RNG-14");
+};
+
+const arrive = (hwpt: AnyHwpt, devices: number): void => {
+  hwpt.devices += devices;
+  if (hwpt.type === "hwpt") hwpt.hadDevice = true;
+  else if (hwpt.ioas.reservations.length > 0) expectLater(hwpt.ioas.seen.ranges, "RSV-06");
+};
+
+/** The group has left an HWPT. What was made by hand stays (DEV-21). */
+const depart = (machine: MachineState, device: BoundDevice, hwpt: AnyHwpt): void => {
+  if (hwpt.type === "nested") {
+    if (hwpt.queue !== undefined) dropFaults(hwpt.queue, device.group);
+  } else if (hwpt.auto && hwpt.devices === 0) leaveDomain(machine, device.context, hwpt);
 };
 
 const reserveFor = (device: BoundDevice, ioas: Ioas): void =>
@@ -147,7 +99,7 @@ export const detachDevice = (machine: MachineState, device: BoundDevice): void =
     return;
   }
   group.hwpt = undefined;
-  if (hwpt.devices === 0) leaveDomain(machine, device.context, hwpt);
+  depart(machine, device, hwpt);
 };
 
 const expectAfterDetach = (ioas: Ioas, device: BoundDevice): void => {
@@ -157,7 +109,7 @@ const expectAfterDetach = (ioas: Ioas, device: BoundDevice): void => {
 };
 
 /** DEV-32: all attached devices of the group move; the new place first, then the old one goes. */
-export const moveGroup = (machine: MachineState, device: BoundDevice, hwpt: Hwpt): void => {
+export const moveGroup = (machine: MachineState, device: BoundDevice, hwpt: AnyHwpt): void => {
   const { group } = device;
   const old = group.hwpt;
   if (old === undefined || old === hwpt) return;
@@ -172,9 +124,9 @@ export const moveGroup = (machine: MachineState, device: BoundDevice, hwpt: Hwpt
   hwpt.ioas.seen.hadDevice = true;
   hwpt.ioas.seen.fresh = false;
   group.hwpt = hwpt;
-  hwpt.devices += group.attached.length;
+  arrive(hwpt, group.attached.length);
   old.devices -= group.attached.length;
-  if (old.devices === 0) leaveDomain(machine, device.context, old);
+  depart(machine, device, old);
 };
 
 /** A device of the group is bound to a context, which now owns the group (DEV-06). */
@@ -212,6 +164,12 @@ const destroyContext = (machine: MachineState, context: Context): void => {
     const area = device.group.hwpt?.ioas.areas[0];
     unbindDevice(machine, device);
     if (area !== undefined) expectLater(machine.seenRefs, "OBJ-07", vaOf(area));
+  }
+  for (const object of [...context.objects.values()]) {
+    if (object.type === "nested") removeNested(context, object);
+  }
+  for (const object of [...context.objects.values()]) {
+    if (object.type === "hwpt") leaveDomain(machine, context, object);
   }
   for (const object of [...context.objects.values()]) {
     if (object.type === "ioas") removeIoas(context, object);

@@ -191,6 +191,9 @@ const unpin = (machine: MachineState, page: Page): void => {
   page.token = undefined;
 };
 
+/** The user address at which the pins of an area show. */
+export const vaOf = (area: Area): bigint => area.pages.va + area.startByte;
+
 export const hasDomain = (ioas: Ioas): boolean => ioas.hwpts.length > 0;
 
 /** The pin behind a byte of an area in an IOAS with a domain. */

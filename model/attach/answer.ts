@@ -2,30 +2,35 @@
 import { clauseIndex } from "../../spec/clauses/registry";
 import type { Coverage } from "../../spec/coverage";
 import type { Errno } from "../../spec/errno";
+import { automaticHwpt, joinDomain } from "../domains";
 import { type Broken, type Fact, fact } from "../judge";
 import { countIfGoneHwpt, lowestFreeId } from "../judges/common";
-import { attachDevice, joinDomain, moveGroup } from "../lifetime";
+import { attachDevice, moveGroup } from "../lifetime";
 import { isReadOnlyMemory } from "../pinning";
-import type { BoundDevice, Hwpt } from "../state/objects";
+import type { AnyHwpt, BoundDevice } from "../state/objects";
 import { countSeen, expectLater } from "../state/seen";
 import { type AttachView, isNew, stays } from "./target";
 
 /** The HWPT that an answered id means: an existing one, or a new one. */
-const hwptOf = (v: AttachView, id: number): Hwpt | "new" => {
+const hwptOf = (v: AttachView, id: number): AnyHwpt | "new" => {
   const object = v.context?.objects.get(id);
-  return object?.type === "hwpt" ? object : "new";
+  return object?.type === "hwpt" || object?.type === "nested" ? object : "new";
 };
 
 /**
- * UNS-06: instead of the HWPT that 6.12 takes, another automatic one of the IOAS that serves the
- * device, or a new one. Never for a group that is attached already: it stays on its own.
+ * UNS-06: instead of the HWPT that 6.12 takes, another one of the IOAS that serves the device, or
+ * a new one. Never for a group that is on the right one already: it stays there.
  */
 const isOtherRightHwpt = (v: AttachView, id: number): boolean => {
-  if (v.pt?.type !== "ioas" || v.group?.hwpt?.ioas === v.ioas) return false;
+  if (v.pt?.type !== "ioas") return false;
+  if (v.group?.hwpt !== undefined && v.group.hwpt === v.chosen) return false;
   const hwpt = hwptOf(v, id);
   if (hwpt === "new") return id !== 0 && !v.context?.objects.has(id);
-  return hwpt.ioas === v.ioas && hwpt.iommu === v.iommu;
+  const serves = hwpt.iommu === v.iommu && (v.tracksDirty || !isTracked(hwpt));
+  return hwpt.type === "hwpt" && hwpt.ioas === v.ioas && serves;
 };
+
+const isTracked = (hwpt: AnyHwpt): boolean => hwpt.type === "hwpt" && hwpt.dirty !== undefined;
 
 /** What the answered HWPT id shows. */
 export const attachFacts = <V extends AttachView, O>(
@@ -40,18 +45,18 @@ export const attachFacts = <V extends AttachView, O>(
     return id === v.chosen.id || (!v.strict && isOtherRightHwpt(v, id));
   };
   const toIoas = (v: AttachView): boolean => v.pt?.type === "ioas";
+  const hasManual = (v: AttachView): boolean => v.ioas?.hwpts.some(({ auto }) => !auto) ?? false;
+  const hasAutomatic = (v: AttachView): boolean => v.ioas?.hwpts.some(({ auto }) => auto) ?? false;
   return [
     fact("DEV-31", { when: (v) => stays(v), holds, right }),
-    fact("DEV-14", { when: (v) => v.pt?.type === "hwpt", holds, right }),
-    fact("DEV-12", {
-      when: (v) => toIoas(v) && !stays(v) && (v.ioas?.hwpts.length ?? 0) > 0,
-      holds,
-      right,
-    }),
+    fact("DEV-14", { when: (v) => v.chosen !== undefined && v.pt === v.chosen, holds, right }),
+    fact("DEV-13", { when: (v) => toIoas(v) && hasManual(v), holds, right }),
+    fact("DEV-12", { when: (v) => toIoas(v) && !stays(v) && hasAutomatic(v), holds, right }),
     fact("OBJ-01", { when: (v) => isNew(v), holds, right }),
     fact("DEV-16", { when: (v) => !v.replacing && v.group?.hwpt !== undefined }),
     fact("DEV-19", { when: servesOthers }),
     fact("ALW-12", { when: (v) => isNew(v) && v.ioas.allowed.length > 0 }),
+    fact("HWP-25", { when: (v) => v.pt?.type === "hwpt" && v.pt.nestParent }),
     fact("PIN-06", { when: pinsReadOnlyMemory }),
   ];
 };
@@ -71,7 +76,8 @@ export const attachEffect = (v: AttachView, device: BoundDevice, id: number): vo
   const { machine, context, ioas } = v;
   if (context === undefined || ioas === undefined) return;
   const answered = hwptOf(v, id);
-  const hwpt = answered === "new" ? joinDomain(machine, context, ioas, id, v.iommu) : answered;
+  const hwpt =
+    answered === "new" ? joinDomain(machine, context, ioas, automaticHwpt(id, v.iommu)) : answered;
   if (v.replacing) moveGroup(machine, device, hwpt);
   else attachDevice(device, hwpt);
 };
@@ -104,10 +110,12 @@ export const afterFailedAttach = (
 
 /** DEV-35: a replace within one IOAS that the driver refuses may lose the group's regions. */
 export const mayLoseRegions = (v: AttachView, errno: 0 | Errno): boolean => {
-  const { group, ioas } = v;
+  const { group, ioas, pt, chosen } = v;
   if (!v.replacing || ioas === undefined || group?.hwpt?.ioas !== ioas) return false;
   if (!group.attached.some((device) => device.reserved.length > 0)) return false;
-  if (v.pt?.type === "hwpt") return errno === "EINVAL" && v.pt.iommu !== v.iommu;
-  const at = ioas.hwpts.indexOf(group.hwpt);
-  return errno === 0 && ioas.hwpts.slice(0, at).some((hwpt) => hwpt.iommu !== v.iommu);
+  if (pt?.type === "hwpt") return errno === "EINVAL" && pt.iommu !== v.iommu;
+  // Automatic ones that were tried before the chosen one.
+  const tried = ioas.hwpts.filter((hwpt) => hwpt.auto);
+  const refused = chosen?.type === "hwpt" ? tried.slice(0, tried.indexOf(chosen)) : tried;
+  return refused.some((hwpt) => hwpt.iommu !== v.iommu);
 };

@@ -5,31 +5,36 @@
  * that can serve it; if there is none, a new one is made, whose domain joins the IOAS. All
  * questions are about that target (rules.ts).
  */
-import type { Errno } from "../../spec/errno";
-import type { OnIommufd } from "../judges/common";
 import type { Interval } from "../state/intervals";
 import type { MachineState } from "../state/machine";
-import type { BoundDevice, Context, Group, Hwpt, Ioas, IommufdObject } from "../state/objects";
+import type {
+  AnyHwpt,
+  BoundDevice,
+  Context,
+  Group,
+  Hwpt,
+  Ioas,
+  IommufdObject,
+} from "../state/objects";
+import type { Joining } from "./join";
 
 /** `own` is what only the call itself looks at. */
-export interface AttachView<Own = unknown> extends OnIommufd {
+export interface AttachView<Own = unknown> extends Joining {
   readonly own: Own;
   readonly ptId: number;
   readonly pt: IommufdObject | undefined;
   /** Undefined for the mock device that the call is about to make. */
   readonly device: BoundDevice | undefined;
   readonly group: Group | undefined;
-  readonly iommu: number;
+  /** Its IOMMU can track dirty pages. */
+  readonly tracksDirty: boolean;
   /** The device is attached, so that this is a replace. */
   readonly replacing: boolean;
-  /** Where the device would go; undefined if pt_id is nothing to attach to. */
-  readonly ioas: Ioas | undefined;
-  /** The HWPT it would use; undefined: a new one. */
-  readonly chosen: Hwpt | undefined;
+  /** The HWPT it would use; undefined: a new one, or pt_id is nothing to attach to. */
+  readonly chosen: AnyHwpt | undefined;
   /** Regions that would have to be reserved in `ioas`. */
   readonly regions: readonly Interval[];
   readonly strict: boolean;
-  pins: Errno | "fine" | undefined;
 }
 
 export interface Attaching {
@@ -40,6 +45,7 @@ export interface Attaching {
   readonly group: Group | undefined;
   readonly iommu: number;
   readonly reserved: readonly Interval[];
+  readonly tracksDirty: boolean;
   readonly strict: boolean;
 }
 
@@ -47,8 +53,9 @@ export const attachView = <Own>(from: Attaching, own: Own): AttachView<Own> => {
   const { machine, context, ptId, device, group, iommu } = from;
   const pt = context?.objects.get(ptId);
   const replacing = device?.group.attached.includes(device) === true;
-  const ioas = pt?.type === "ioas" ? pt : pt?.type === "hwpt" ? pt.ioas : undefined;
-  const chosen = pt?.type === "hwpt" ? pt : ioas && automatic(ioas, group, iommu);
+  const named = pt?.type === "hwpt" || pt?.type === "nested" ? pt : undefined;
+  const ioas = pt?.type === "ioas" ? pt : named?.ioas;
+  const chosen = named ?? (ioas && automatic(ioas, group, iommu));
   return {
     own,
     machine,
@@ -58,6 +65,7 @@ export const attachView = <Own>(from: Attaching, own: Own): AttachView<Own> => {
     device,
     group,
     iommu,
+    tracksDirty: from.tracksDirty,
     replacing,
     ioas,
     chosen,
@@ -67,16 +75,20 @@ export const attachView = <Own>(from: Attaching, own: Own): AttachView<Own> => {
   };
 };
 
-/** DEV-12: the group's own HWPT, if it is one of the IOAS; else the first that fits the device. */
+/**
+ * DEV-12: the group's own HWPT, if it is an automatic one of the IOAS; else the first such that
+ * fits the device. One made by hand is never picked (DEV-13).
+ */
 const automatic = (ioas: Ioas, group: Group | undefined, iommu: number): Hwpt | undefined => {
-  if (group?.hwpt?.ioas === ioas) return group.hwpt;
-  return ioas.hwpts.find((hwpt) => hwpt.iommu === iommu);
+  const own = group?.hwpt;
+  if (own?.ioas === ioas && own.type === "hwpt" && own.auto) return own;
+  return ioas.hwpts.find((hwpt) => hwpt.auto && hwpt.iommu === iommu);
 };
 
 const regionsFor = (
   from: Attaching,
   ioas: Ioas,
-  chosen: Hwpt | undefined,
+  chosen: AnyHwpt | undefined,
   replacing: boolean,
 ): readonly Interval[] => {
   const { group } = from;

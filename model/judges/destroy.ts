@@ -2,11 +2,13 @@
  * IOMMU_DESTROY.
  *
  * Only an object without users can go (OBJ-05). An IOAS is used by its HWPTs and its in-kernel
- * users, an HWPT by its devices, a device or an in-kernel user by its driver; mappings use nothing
- * (OBJ-06). The mock device's own object is the exception: destroying it is how a mock device is
- * detached and unbound (TST-02).
+ * users, an HWPT by its devices and by those nested in it, a fault queue by its file and its
+ * HWPTs, a device or an in-kernel user by its driver; mappings use nothing (OBJ-06). The mock
+ * device's own object is the exception: destroying it is how a mock device is detached and
+ * unbound (TST-02).
  */
 import type { ClauseId } from "../../spec/clauses/registry";
+import { leaveDomain, removeNested } from "../domains";
 import { fact, judge, rule } from "../judge";
 import { removeIoas, unbindDevice } from "../lifetime";
 import type { IommufdObject } from "../state/objects";
@@ -22,6 +24,11 @@ const isUsed = (v: View): boolean => {
     case "ioas":
       return v.object.hwpts.length > 0 || v.object.accesses.length > 0;
     case "hwpt":
+      return v.object.devices > 0 || v.object.children > 0;
+    case "nested":
+      return v.object.devices > 0;
+    case "fault":
+      return v.object.fileIsOpen || v.object.hwpts > 0;
     case "device":
     case "access":
       return true;
@@ -36,7 +43,9 @@ const byKind = (v: View): readonly ClauseId[] => {
     case "ioas":
       return v.object.accesses.length > 0 ? ["ACC-03"] : ["DES-04"];
     case "hwpt":
-      return ["DES-06"];
+      return [v.object.auto ? "DES-06" : "DES-05"];
+    case "nested":
+      return ["DES-05"];
     case "device":
     case "access":
       return ["DES-03"];
@@ -67,12 +76,18 @@ export const DESTROY = judge<"DESTROY", View>("DESTROY", {
     fact("OBJ-05"),
     fact("OBJ-06", { when: (v) => v.object?.type === "ioas" && v.object.areas.length > 0 }),
     fact("DES-04", { when: (v) => v.object?.type === "ioas" && v.object.seen.hadDevice }),
+    fact("DES-05", { when: (v) => v.object?.type === "hwpt" || v.object?.type === "nested" }),
+    fact("DEV-21", { when: (v) => v.object?.type === "hwpt" && v.object.hadDevice }),
+    fact("FLT-02", { when: (v) => v.object?.type === "fault" }),
     fact("TST-02", { when: (v) => v.object?.type === "stdev" }),
   ],
   effect: (v) => {
     const { machine, context, object } = v;
     if (context === undefined) return;
     if (object?.type === "ioas") removeIoas(context, object);
+    if (object?.type === "hwpt") leaveDomain(machine, context, object);
+    if (object?.type === "nested") removeNested(context, object);
+    if (object?.type === "fault") context.objects.delete(object.id);
     if (object?.type === "stdev") {
       context.objects.delete(object.id);
       unbindDevice(machine, object.device);

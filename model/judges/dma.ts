@@ -12,14 +12,14 @@ import { pinAt } from "../pinning";
 import { areaAt } from "../state/ioas";
 import type { MachineState } from "../state/machine";
 import { type Page, readBytes, writeBytes } from "../state/memory";
-import type { Area, Cdev, Hwpt, PhysicalDevice } from "../state/objects";
+import type { AnyHwpt, Area, Cdev, PhysicalDevice } from "../state/objects";
 import { countSeen } from "../state/seen";
 
 interface View {
   readonly machine: MachineState;
   readonly cdev: Cdev | undefined;
   readonly device: PhysicalDevice | undefined;
-  readonly hwpt: Hwpt | undefined;
+  readonly hwpt: AnyHwpt | undefined;
   readonly toDevice: boolean;
   readonly iova: bigint;
   readonly length: number;
@@ -47,7 +47,7 @@ interface Contents {
 
 const walk = (
   machine: MachineState,
-  hwpt: Hwpt | undefined,
+  hwpt: AnyHwpt | undefined,
   toDevice: boolean,
   iova: bigint,
   length: number,
@@ -76,7 +76,7 @@ const walk = (
 };
 
 const whyBlocked = (
-  hwpt: Hwpt | undefined,
+  hwpt: AnyHwpt | undefined,
   area: Area | undefined,
   toDevice: boolean,
 ): ClauseId | undefined => {

@@ -9,7 +9,14 @@ import { MMAP, MPROTECT, MUNMAP } from "./address-space";
 import { IOAS_ALLOW_IOVAS } from "./allow-iovas";
 import { IOAS_COPY } from "./copy";
 import { DESTROY } from "./destroy";
+import { HWPT_GET_DIRTY_BITMAP } from "./dirty-bitmap";
+import { DIRTY, HWPT_SET_DIRTY_TRACKING } from "./dirty-tracking";
 import { DMA } from "./dma";
+import { FAULT_READ, FAULT_WRITE } from "./fault-file";
+import { CLOSE_FAULT, FAULT_POLL, FAULT_QUEUE_ALLOC, TRIGGER_IOPF } from "./fault-queue";
+import { GET_HW_INFO } from "./hw-info";
+import { HWPT_ALLOC } from "./hwpt-alloc";
+import { HWPT_INVALIDATE, MD_CHECK_IOTLB } from "./invalidate";
 import { IOAS_ALLOC } from "./ioas-alloc";
 import { IOAS_IOVA_RANGES } from "./iova-ranges";
 import { IOAS_MAP } from "./map";
@@ -38,6 +45,16 @@ const JUDGES: { readonly [K in CallName]?: Judge } = {
   IOAS_UNMAP,
   OPTION,
   VFIO_IOAS,
+  HWPT_ALLOC,
+  GET_HW_INFO,
+  HWPT_SET_DIRTY_TRACKING,
+  HWPT_GET_DIRTY_BITMAP,
+  HWPT_INVALIDATE,
+  FAULT_QUEUE_ALLOC,
+  FAULT_READ,
+  FAULT_WRITE,
+  FAULT_POLL,
+  CLOSE_FAULT,
   DEVICE_OPEN,
   DEVICE_CLOSE,
   VFIO_BIND,
@@ -50,6 +67,9 @@ const JUDGES: { readonly [K in CallName]?: Judge } = {
   MOCK_DOMAIN_REPLACE,
   MD_CHECK_MAP,
   MD_CHECK_REFS,
+  DIRTY,
+  MD_CHECK_IOTLB,
+  TRIGGER_IOPF,
   CREATE_ACCESS,
   CLOSE_ACCESS,
   ACCESS_REPLACE_IOAS,

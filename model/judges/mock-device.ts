@@ -46,10 +46,14 @@ const viewOf = (
     group: undefined,
     iommu: MOCK_IOMMU,
     reserved: NO_REGIONS,
+    tracksDirty: tracks(machine, devFlags),
     strict,
   };
   return attachView(from, devFlags);
 };
+
+const tracks = (machine: OnIommufd["machine"], devFlags: number): boolean =>
+  machine.iommus[MOCK_IOMMU]?.tracksDirty === true && (devFlags & MOCK_NO_DIRTY) === 0;
 
 /** The ids that 6.12 would take. */
 const idsOf = (v: MockView): Required<MockOut> => {
@@ -107,6 +111,8 @@ const effect = (v: MockView, out: MockOut): void => {
     group: newGroup(),
     iommu: MOCK_IOMMU,
     reserved: NO_REGIONS,
+    tracksDirty: v.tracksDirty,
+    infoAsked: false,
   };
   const stdev: Stdev = { type: "stdev", id: out.out_stdev_id ?? 0, device };
   // The HWPT first: its id tells by what is live whether it is a new one.
@@ -158,6 +164,7 @@ export const MOCK_DOMAIN_REPLACE = judge<"MOCK_DOMAIN_REPLACE", ReplaceView>(
         group: device?.group,
         iommu: MOCK_IOMMU,
         reserved: NO_REGIONS,
+        tracksDirty: device?.tracksDirty === true,
         strict: profile === "linux-6.12",
       };
       return attachView(from, stdev_id);

@@ -155,7 +155,7 @@ export const VFIO_BIND = judge<"VFIO_BIND", BindView>("VFIO_BIND", {
   ],
   answer: (v) => ({ out_devid: v.context === undefined ? 0 : lowestFreeId(v.context) }),
   effect: (v, out) => {
-    const { cdev, device, context } = v;
+    const { machine, cdev, device, context } = v;
     if (cdev === undefined || device === undefined || context === undefined) return;
     const bound: BoundDevice = {
       type: "device",
@@ -164,6 +164,8 @@ export const VFIO_BIND = judge<"VFIO_BIND", BindView>("VFIO_BIND", {
       group: device.group,
       iommu: device.spec.iommu,
       reserved: device.reserved,
+      tracksDirty: machine.iommus[device.spec.iommu]?.tracksDirty === true,
+      infoAsked: false,
     };
     bindDevice(bound);
     cdev.bound = bound;
@@ -204,6 +206,7 @@ export const VFIO_ATTACH = judge<"VFIO_ATTACH", AttachPtView>("VFIO_ATTACH", {
       group: bound?.group,
       iommu: bound?.iommu ?? 0,
       reserved: bound?.reserved ?? [],
+      tracksDirty: bound?.tracksDirty === true,
       strict: profile === "linux-6.12",
     };
     return attachView(from, { cdev, argsz, flags });

@@ -5,6 +5,7 @@
  */
 import type { Platform } from "../../spec/platform";
 import type { IovaRange } from "../../spec/units";
+import type { FaultQueue } from "./faults";
 import { complement, type Interval } from "./intervals";
 import { bootProcesses, type Page, type ProcessState } from "./memory";
 import type { Access, Cdev, Context, Group, PhysicalDevice } from "./objects";
@@ -22,6 +23,8 @@ export interface MachineState {
   readonly cdevs: Map<number, Cdev>;
   /** In-kernel users, by the number of their file. */
   readonly accesses: Map<number, Access>;
+  /** Fault queues, by the number of their file. */
+  readonly faultFiles: Map<number, FaultQueue>;
   /** By index in platform.iommus. */
   readonly iommus: readonly IommuState[];
   /** By index in platform.devices. */
@@ -36,6 +39,7 @@ export interface MachineState {
   nextFd: number;
   nextCdev: number;
   nextAccess: number;
+  nextFaultFile: number;
   nextFrame: number;
   /** Shown by PAGE_REFS at that user address; by PROC_STATUS; see seen.ts. */
   readonly seenRefs: Pending;
@@ -46,6 +50,8 @@ export interface IommuState {
   readonly ioPageSize: bigint;
   /** The IOVAs that it cannot translate (DOM-02). */
   readonly outside: readonly Interval[];
+  readonly tracksDirty: boolean;
+  readonly nests: boolean;
 }
 
 const outsideOf = (aperture: IovaRange): Interval[] =>
@@ -90,9 +96,12 @@ export const boot = (platform: Platform): MachineState => {
     fds: new Map(),
     cdevs: new Map(),
     accesses: new Map(),
-    iommus: platform.iommus.map(({ ioPageSize, aperture }) => ({
+    faultFiles: new Map(),
+    iommus: platform.iommus.map(({ ioPageSize, aperture, dirty, nesting }) => ({
       ioPageSize: BigInt(ioPageSize),
       outside: outsideOf(aperture),
+      tracksDirty: dirty === true,
+      nests: nesting === true,
     })),
     devices,
     processes: bootProcesses(platform),
@@ -102,6 +111,7 @@ export const boot = (platform: Platform): MachineState => {
     nextFd: 0,
     nextCdev: 0,
     nextAccess: 0,
+    nextFaultFile: 0,
     nextFrame: 1,
     seenRefs: new Map(),
     seenStatus: new Map(),

@@ -3,6 +3,7 @@
  *
  *     Context ── Ioas ── Area ── Pages ── Pin ── Page (memory.ts)
  *                  ├──── Hwpt ── Group ── BoundDevice
+ *                  │      └── NestedHwpt ── FaultQueue (faults.ts)
  *                  └──── Access ── PinnedRange
  *
  * Areas of one IOAS are disjoint and sorted. A Pages object belongs to one MAP and is shared by
@@ -12,6 +13,7 @@
  */
 import type { Device } from "../../spec/platform";
 import type { IovaRange } from "../../spec/units";
+import type { FaultQueue } from "./faults";
 import type { Interval } from "./intervals";
 import type { Page } from "./memory";
 import type { Pending } from "./seen";
@@ -34,7 +36,7 @@ export interface Context {
   compatGone: boolean;
 }
 
-export type IommufdObject = Ioas | Hwpt | BoundDevice | Stdev | Access;
+export type IommufdObject = Ioas | AnyHwpt | FaultQueue | BoundDevice | Stdev | Access;
 
 export interface Ioas {
   readonly type: "ioas";
@@ -46,7 +48,7 @@ export interface Ioas {
   allowedSpans: readonly Interval[];
   /** A sorted multiset: equal reservations of two owners are two (RSV-04). */
   reservations: Reservation[];
-  /** Automatic HWPTs in the order of their creation (DEV-12). */
+  /** Its domains, in the order of their creation (DEV-12). */
   readonly hwpts: Hwpt[];
   /** Attached in-kernel users. */
   readonly accesses: Access[];
@@ -95,7 +97,10 @@ export interface Pin {
   holders: number;
 }
 
-/** A paging HWPT; all are automatic so far. */
+/** What devices attach to. */
+export type AnyHwpt = Hwpt | NestedHwpt;
+
+/** A paging HWPT: a domain of its IOAS. */
 export interface Hwpt {
   readonly type: "hwpt";
   readonly id: number;
@@ -103,11 +108,42 @@ export interface Hwpt {
   /** Index into platform.iommus: it serves the devices of this IOMMU only. */
   readonly iommu: number;
   readonly ioPageSize: bigint;
-  /** Attached devices: its users. */
+  /** Made by an attach, and gone with its last device (DEV-20); the others are made by hand. */
+  readonly auto: boolean;
+  readonly nestParent: boolean;
+  /** Undefined: made without DIRTY_TRACKING (DTY-03). */
+  readonly dirty: DirtyLog | undefined;
+  /** Attached devices and nested HWPTs: its users. */
   devices: number;
+  children: number;
+  /** A device was attached once. */
+  hadDevice: boolean;
   readonly born: number;
   /** It got pinned pages that the user address no longer leads to (DOM-08). */
   filledStale: boolean;
+}
+
+/** Which pages a device has written to, as the IOMMU notes it in one domain (DTY-24). */
+export interface DirtyLog {
+  tracking: boolean;
+  /** IOVAs in IOMMU pages. */
+  readonly pages: Set<number>;
+  /** Shown by a right answer about that IOVA; see seen.ts. */
+  readonly seen: Pending;
+}
+
+/** A page table of user space's own, below a paging HWPT. */
+export interface NestedHwpt {
+  readonly type: "nested";
+  readonly id: number;
+  readonly parent: Hwpt;
+  /** The parent's, where attached devices reserve their regions (RSV-06). */
+  readonly ioas: Ioas;
+  readonly iommu: number;
+  /** The slots of the mock driver's IOTLB (INV-07). */
+  readonly iotlb: number[];
+  readonly queue: FaultQueue | undefined;
+  devices: number;
 }
 
 export interface Group {
@@ -117,7 +153,7 @@ export interface Group {
   readonly bound: BoundDevice[];
   readonly attached: BoundDevice[];
   /** What the attached devices share (DEV-15). */
-  hwpt: Hwpt | undefined;
+  hwpt: AnyHwpt | undefined;
 }
 
 export interface BoundDevice {
@@ -127,6 +163,10 @@ export interface BoundDevice {
   readonly group: Group;
   readonly iommu: number;
   readonly reserved: readonly Interval[];
+  /** Its IOMMU can note what it writes to (HWI-07). */
+  readonly tracksDirty: boolean;
+  /** GET_HW_INFO was answered (HWI-10). */
+  infoAsked: boolean;
 }
 
 /** The selftest object that stands for a mock device and its binding (TST-02). */

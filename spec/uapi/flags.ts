@@ -66,6 +66,7 @@ export const RESPONSE_SUCCESS = 0;
 export const RESPONSE_INVALID = 1;
 export const POLLIN = 1;
 export const POLLOUT = 4;
+export const POLLRDNORM = 0x40;
 
 /** In-kernel users of the mock driver. */
 export const ACCESS_NEEDS_PIN_PAGES = 1;

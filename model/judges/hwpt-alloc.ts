@@ -1,0 +1,203 @@
+/**
+ * IOMMU_HWPT_ALLOC: page tables made by hand.
+ *
+ * On an IOAS it makes a paging HWPT, whose domain joins the IOAS at once (DOM-05). On a paging
+ * HWPT that may be a parent it makes a nested one, from data that the driver understands.
+ */
+import type { CallOf } from "../../spec/calls";
+import type { ClauseId } from "../../spec/clauses/registry";
+import { decodeStruct } from "../../spec/uapi/codec";
+import {
+  HWPT_DATA_MOCK,
+  HWPT_DATA_NONE,
+  HWPT_DIRTY_TRACKING,
+  HWPT_FAULT_ID_VALID,
+  HWPT_NEST_PARENT,
+  MOCK_IOTLB_SLOTS,
+} from "../../spec/uapi/flags";
+import { LAYOUTS, MOCK_NESTED_DATA } from "../../spec/uapi/layouts";
+import { type Joining, joinRules } from "../attach/join";
+import { addNested, joinDomain } from "../domains";
+import { fact, judge, never, rule } from "../judge";
+import type { FaultQueue } from "../state/faults";
+import type { BoundDevice, Hwpt, IommufdObject } from "../state/objects";
+import { expectLater } from "../state/seen";
+import { aboutId, fdIsOpen, lowestFreeId, newIdFacts } from "./common";
+
+const LAYOUT = LAYOUTS.HWPT_ALLOC;
+
+/** True if the caller's struct reaches to this field; one that it leaves out is 0 (GEN-08). */
+const reaches = (size: number, name: string): boolean =>
+  LAYOUT.fields.some((field) => field.name === name && field.offset < size);
+
+interface View extends Joining {
+  readonly size: number;
+  readonly flags: number;
+  readonly reserved: number;
+  readonly dataType: number;
+  readonly dataLen: number;
+  readonly data: Uint8Array;
+  readonly devId: number;
+  readonly device: BoundDevice | undefined;
+  readonly ptId: number;
+  readonly pt: IommufdObject | undefined;
+  /** Set if the HWPT would be nested. */
+  readonly parent: Hwpt | undefined;
+  readonly queue: FaultQueue | undefined;
+}
+
+const onIoas = (v: View): boolean => v.ioas !== undefined;
+const onParent = (v: View): boolean => v.parent !== undefined;
+const hasData = (v: View): boolean => v.dataLen !== 0;
+const wants = (v: View, flag: number): boolean => (v.flags & flag) !== 0;
+const isReal = (v: View): boolean => v.context !== undefined && v.device !== undefined;
+
+/** Flags that are none of `known`; >>> 0 because the highest bit is one, too. */
+const others = (v: View, known: number): boolean => (v.flags & ~known) >>> 0 !== 0;
+
+const PAGING_FLAGS = HWPT_NEST_PARENT | HWPT_DIRTY_TRACKING;
+
+const nests = (v: View): boolean => v.machine.iommus[v.iommu]?.nests === true;
+
+const misfit = (v: View): boolean => (v.dataType === HWPT_DATA_NONE) !== (v.dataLen === 0);
+
+const joins = (v: View): boolean => onIoas(v) && v.device !== undefined;
+
+/** HWP-05 and what else says that this is not what a page table is made on. */
+const whyNoTable = (v: View): readonly ClauseId[] => (v.pt?.type === "nested" ? ["HWP-26"] : []);
+
+const viewOf = (machine: View["machine"], call: CallOf<"HWPT_ALLOC">): View => {
+  const context = machine.fds.get(call.fd);
+  const { flags, reserved, dev_id, pt_id, fault_id, data_type, data_len, data } = call.in;
+  const size = call.in.size === 0 ? LAYOUT.size : call.in.size;
+  const device = context?.objects.get(dev_id);
+  const pt = context?.objects.get(pt_id);
+  const queue = context?.objects.get(reaches(size, "fault_id") ? fault_id : 0);
+  return {
+    machine,
+    context,
+    size,
+    flags,
+    reserved,
+    dataType: reaches(size, "data_type") ? data_type : HWPT_DATA_NONE,
+    dataLen: reaches(size, "data_len") ? data_len : 0,
+    data: Buffer.from(reaches(size, "data_uptr") ? data : "", "hex"),
+    devId: dev_id,
+    device: device?.type === "device" ? device : undefined,
+    ptId: pt_id,
+    pt,
+    ioas: pt?.type === "ioas" ? pt : undefined,
+    parent: pt?.type === "hwpt" ? pt : undefined,
+    queue: queue?.type === "fault" ? queue : undefined,
+    iommu: device?.type === "device" ? device.iommu : 0,
+    pins: undefined,
+  };
+};
+
+/** What the mock driver fills the IOTLB of a nested HWPT with. */
+const iotlbOf = (v: View): number[] => {
+  const { iotlb } = decodeStruct(MOCK_NESTED_DATA, v.data.subarray(0, MOCK_NESTED_DATA.size));
+  return new Array<number>(MOCK_IOTLB_SLOTS).fill(Number(iotlb));
+};
+
+export const HWPT_ALLOC = judge<"HWPT_ALLOC", View>("HWPT_ALLOC", {
+  promise: "HWP-20",
+  promises: (v) => (v.size < LAYOUT.size ? "HWP-29" : undefined),
+  view: (machine, call) => viewOf(machine, call),
+  rules: [
+    fdIsOpen(),
+    rule("GEN-07", "EINVAL", (v) => v.size < LAYOUT.min, { applies: never, hard: true }),
+    rule("HWP-01", "EOPNOTSUPP", (v) => v.reserved !== 0, { also: () => ["GEN-17"] }),
+    rule("HWP-02", "EINVAL", misfit),
+    rule("HWP-03", "ENOENT", (v) => v.context !== undefined && v.device === undefined, {
+      also: (v) => aboutId(v.context, v.devId),
+      hard: true,
+    }),
+    rule("HWP-04", "EINVAL", (v) => v.context !== undefined && v.pt === undefined, { hard: true }),
+    rule("HWP-05", "EINVAL", (v) => v.pt !== undefined && !onIoas(v) && !onParent(v), {
+      also: whyNoTable,
+      hard: true,
+    }),
+    rule("HWP-07", "EOPNOTSUPP", (v) => onIoas(v) && others(v, PAGING_FLAGS), {
+      applies: onIoas,
+      also: () => ["GEN-18"],
+    }),
+    rule(
+      "HWP-08",
+      "EOPNOTSUPP",
+      (v) => onIoas(v) && wants(v, HWPT_DIRTY_TRACKING) && v.device?.tracksDirty === false,
+      { applies: (v) => onIoas(v) && wants(v, HWPT_DIRTY_TRACKING), hard: true },
+    ),
+    rule(
+      "HWP-09",
+      "EOPNOTSUPP",
+      (v) => onIoas(v) && isReal(v) && (hasData(v) || (wants(v, HWPT_NEST_PARENT) && !nests(v))),
+      { applies: never, hard: true },
+    ),
+    rule(
+      "HWP-11",
+      "EOPNOTSUPP",
+      (v) => onParent(v) && (others(v, HWPT_FAULT_ID_VALID) || !hasData(v)),
+      { applies: onParent, hard: true },
+    ),
+    rule("HWP-12", "EINVAL", (v) => v.parent?.nestParent === false, {
+      applies: onParent,
+      hard: true,
+    }),
+    rule(
+      "HWP-13",
+      "EOPNOTSUPP",
+      (v) => onParent(v) && hasData(v) && v.dataType !== HWPT_DATA_MOCK,
+      { applies: onParent, hard: true },
+    ),
+    rule(
+      "HWP-13",
+      "EINVAL",
+      (v) => onParent(v) && hasData(v) && v.dataLen !== MOCK_NESTED_DATA.size,
+      {
+        applies: never,
+        hard: true,
+      },
+    ),
+    rule(
+      "HWP-13",
+      "EFAULT",
+      (v) => onParent(v) && hasData(v) && v.data.length < MOCK_NESTED_DATA.size,
+      {
+        applies: never,
+        hard: true,
+      },
+    ),
+    rule(
+      "HWP-14",
+      "ENOENT",
+      (v) => onParent(v) && wants(v, HWPT_FAULT_ID_VALID) && v.queue === undefined,
+      { applies: (v) => onParent(v) && wants(v, HWPT_FAULT_ID_VALID), hard: true },
+    ),
+    ...joinRules<View>(joins, ["HWP-10"]),
+  ],
+  facts: [
+    ...newIdFacts<View, { readonly out_hwpt_id?: number }>((out) => out.out_hwpt_id),
+    fact("HWP-20"),
+    fact("HWP-22", { when: (v) => v.ioas?.hwpts.some(({ auto }) => !auto) ?? false }),
+    fact("HWP-29", { when: (v) => v.size === LAYOUT.min }),
+  ],
+  answer: (v) => ({ out_hwpt_id: v.context === undefined ? 0 : lowestFreeId(v.context) }),
+  effect: (v, out) => {
+    const { machine, context, ioas, iommu, parent, queue } = v;
+    const id = out.out_hwpt_id ?? 0;
+    if (context === undefined) return;
+    if (ioas !== undefined) {
+      const nestParent = wants(v, HWPT_NEST_PARENT);
+      const tracksDirty = wants(v, HWPT_DIRTY_TRACKING);
+      joinDomain(machine, context, ioas, { id, iommu, auto: false, nestParent, tracksDirty });
+    } else if (parent !== undefined) {
+      const faults = wants(v, HWPT_FAULT_ID_VALID) ? queue : undefined;
+      addNested(context, parent, id, iotlbOf(v), faults);
+    }
+  },
+  failure: (v, broken) => {
+    if (v.ioas === undefined) return;
+    if (broken.clause === "ALN-03") expectLater(v.ioas.seen.ranges, "ALN-04");
+  },
+});
