@@ -3,10 +3,9 @@
  * whether it was made by an attach or by hand (DOM-05). Feasibility was judged before.
  */
 import { hold, isStale, release, vaOf } from "./pinning";
-import type { FaultQueue } from "./state/faults";
 import { realign, reserve, unreserve } from "./state/ioas";
 import type { MachineState } from "./state/machine";
-import type { Context, Hwpt, Ioas, NestedHwpt } from "./state/objects";
+import type { Context, FaultQueue, Group, Hwpt, Ioas, NestedHwpt } from "./state/objects";
 import { expectLater } from "./state/seen";
 
 export type HwptPlan = Pick<Hwpt, "id" | "iommu" | "auto" | "nestParent"> & {
@@ -121,4 +120,14 @@ export const removeNested = (context: Context, nested: NestedHwpt): void => {
   nested.parent.children--;
   if (nested.queue !== undefined) nested.queue.hwpts--;
   context.objects.delete(nested.id);
+};
+
+/** FLT-07: the faults of devices that leave an HWPT are answered for user space. */
+export const dropFaults = (queue: FaultQueue, group: Group): void => {
+  queue.waiting = queue.waiting.filter(({ device }) => device.group !== group);
+  for (const [cookie, { device }] of queue.unanswered) {
+    if (device.group !== group) continue;
+    queue.unanswered.delete(cookie);
+    queue.goneCookies.add(cookie);
+  }
 };

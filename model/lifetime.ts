@@ -3,10 +3,9 @@
  * and leave an HWPT, contexts end. Feasibility was judged before; nothing here can fail.
  */
 import { revoke } from "./access";
-import { leaveDomain, removeNested } from "./domains";
+import { dropFaults, leaveDomain, removeNested } from "./domains";
 import { release, vaOf } from "./pinning";
 import { forget } from "./state/dirty";
-import { dropFaults } from "./state/faults";
 import { newIoas, reserve, unreserve } from "./state/ioas";
 import type { MachineState } from "./state/machine";
 import type { AnyHwpt, Area, BoundDevice, Context, Ioas } from "./state/objects";

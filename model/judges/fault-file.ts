@@ -7,7 +7,7 @@ import type { PageFault, PageResponse } from "../../spec/fields";
 import { RESPONSE_INVALID, RESPONSE_SUCCESS } from "../../spec/uapi/flags";
 import { PAGE_FAULT, PAGE_RESPONSE } from "../../spec/uapi/layouts";
 import { fact, judge, never, rule } from "../judge";
-import type { Fault, FaultQueue } from "../state/faults";
+import type { Fault, FaultQueue } from "../state/objects";
 import { countSeen } from "../state/seen";
 import { faultFileIsOpen, type OnFaultFile } from "./fault-queue";
 

@@ -11,9 +11,8 @@ import {
 } from "../../spec/uapi/flags";
 import { fact, judge, never, type Rule, rule } from "../judge";
 import { endIfUnused } from "../lifetime";
-import type { FaultQueue } from "../state/faults";
 import type { MachineState } from "../state/machine";
-import type { BoundDevice } from "../state/objects";
+import type { BoundDevice, FaultQueue } from "../state/objects";
 import { aboutId, fdIsOpen, lowestFreeId, newIdFacts, type OnIommufd } from "./common";
 
 interface AllocView extends OnIommufd {

@@ -19,8 +19,7 @@ import { LAYOUTS, MOCK_NESTED_DATA } from "../../spec/uapi/layouts";
 import { type Joining, joinRules } from "../attach/join";
 import { addNested, joinDomain } from "../domains";
 import { fact, judge, never, rule } from "../judge";
-import type { FaultQueue } from "../state/faults";
-import type { BoundDevice, Hwpt, IommufdObject } from "../state/objects";
+import type { BoundDevice, FaultQueue, Hwpt, IommufdObject } from "../state/objects";
 import { expectLater } from "../state/seen";
 import { aboutId, fdIsOpen, lowestFreeId, newIdFacts } from "./common";
 

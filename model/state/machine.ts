@@ -5,10 +5,9 @@
  */
 import type { Platform } from "../../spec/platform";
 import type { IovaRange } from "../../spec/units";
-import type { FaultQueue } from "./faults";
 import { complement, type Interval } from "./intervals";
 import { bootProcesses, type Page, type ProcessState } from "./memory";
-import type { Access, Cdev, Context, Group, PhysicalDevice } from "./objects";
+import type { Access, Cdev, Context, FaultQueue, Group, PhysicalDevice } from "./objects";
 import type { Pending } from "./seen";
 
 export interface MachineState {

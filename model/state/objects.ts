@@ -3,7 +3,7 @@
  *
  *     Context ── Ioas ── Area ── Pages ── Pin ── Page (memory.ts)
  *                  ├──── Hwpt ── Group ── BoundDevice
- *                  │      └── NestedHwpt ── FaultQueue (faults.ts)
+ *                  │      └── NestedHwpt ── FaultQueue
  *                  └──── Access ── PinnedRange
  *
  * Areas of one IOAS are disjoint and sorted. A Pages object belongs to one MAP and is shared by
@@ -11,9 +11,9 @@
  * the areas are the translations (DOM-01). Alignment and usable ranges follow from the rest and
  * are kept only because every MAP asks for them; ioas.ts alone writes them.
  */
+import type { PageFault } from "../../spec/fields";
 import type { Device } from "../../spec/platform";
 import type { IovaRange } from "../../spec/units";
-import type { FaultQueue } from "./faults";
 import type { Interval } from "./intervals";
 import type { Page } from "./memory";
 import type { Pending } from "./seen";
@@ -144,6 +144,30 @@ export interface NestedHwpt {
   readonly iotlb: number[];
   readonly queue: FaultQueue | undefined;
   devices: number;
+}
+
+/**
+ * Page faults on their way to user space (FLT). A fault waits in the queue of the nested HWPT
+ * that its device is attached to; reading it gives it a cookie, by which it is answered.
+ */
+export interface FaultQueue {
+  readonly type: "fault";
+  readonly id: number;
+  readonly context: Context;
+  /** The file by which user space reads and answers; a user of the queue, as are HWPTs (FLT-02). */
+  fileIsOpen: boolean;
+  hwpts: number;
+  /** Not read yet, the oldest first. */
+  waiting: Fault[];
+  /** Read but not answered, by cookie. */
+  readonly unanswered: Map<number, Fault>;
+  /** Cookies of faults that were answered because their device left (FLT-07). */
+  readonly goneCookies: Set<number>;
+}
+
+export interface Fault {
+  readonly device: BoundDevice;
+  readonly record: Omit<PageFault, "cookie">;
 }
 
 export interface Group {
