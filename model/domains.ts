@@ -5,16 +5,25 @@
 import { hold, isStale, release, vaOf } from "./pinning";
 import { realign, reserve, unreserve } from "./state/ioas";
 import type { MachineState } from "./state/machine";
-import type { Context, FaultQueue, Group, Hwpt, Ioas, NestedHwpt } from "./state/objects";
+import type {
+  BoundDevice,
+  Context,
+  FaultQueue,
+  Group,
+  Hwpt,
+  Ioas,
+  NestedHwpt,
+} from "./state/objects";
 import { expectLater } from "./state/seen";
 
-export type HwptPlan = Pick<Hwpt, "id" | "iommu" | "auto" | "nestParent"> & {
+export type HwptPlan = Pick<Hwpt, "id" | "iommu" | "pageSizes" | "auto" | "nestParent"> & {
   readonly tracksDirty: boolean;
 };
 
-export const automaticHwpt = (id: number, iommu: number): HwptPlan => ({
+export const automaticHwpt = (id: number, { iommu, pageSizes }: BoundDevice): HwptPlan => ({
   id,
   iommu,
+  pageSizes,
   auto: true,
   nestParent: false,
   tracksDirty: false,
@@ -25,7 +34,7 @@ export const joinDomain = (
   machine: MachineState,
   context: Context,
   ioas: Ioas,
-  { id, iommu, auto, nestParent, tracksDirty }: HwptPlan,
+  { id, iommu, pageSizes, auto, nestParent, tracksDirty }: HwptPlan,
 ): Hwpt => {
   const spec = machine.iommus[iommu];
   const hwpt: Hwpt = {
@@ -34,6 +43,7 @@ export const joinDomain = (
     ioas,
     iommu,
     ioPageSize: spec?.ioPageSize ?? machine.page,
+    pageSizes,
     auto,
     nestParent,
     dirty: tracksDirty ? { tracking: false, pages: new Set(), seen: new Map() } : undefined,

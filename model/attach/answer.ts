@@ -77,7 +77,7 @@ export const attachEffect = (v: AttachView, device: BoundDevice, id: number): vo
   if (context === undefined || ioas === undefined) return;
   const answered = hwptOf(v, id);
   const hwpt =
-    answered === "new" ? joinDomain(machine, context, ioas, automaticHwpt(id, v.iommu)) : answered;
+    answered === "new" ? joinDomain(machine, context, ioas, automaticHwpt(id, device)) : answered;
   if (v.replacing) moveGroup(machine, device, hwpt);
   else attachDevice(device, hwpt);
 };

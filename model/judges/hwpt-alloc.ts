@@ -183,13 +183,15 @@ export const HWPT_ALLOC = judge<"HWPT_ALLOC", View>("HWPT_ALLOC", {
   ],
   answer: (v) => ({ out_hwpt_id: v.context === undefined ? 0 : lowestFreeId(v.context) }),
   effect: (v, out) => {
-    const { machine, context, ioas, iommu, parent, queue } = v;
+    const { machine, context, ioas, device, iommu, parent, queue } = v;
     const id = out.out_hwpt_id ?? 0;
     if (context === undefined) return;
-    if (ioas !== undefined) {
+    if (ioas !== undefined && device !== undefined) {
       const nestParent = wants(v, HWPT_NEST_PARENT);
       const tracksDirty = wants(v, HWPT_DIRTY_TRACKING);
-      joinDomain(machine, context, ioas, { id, iommu, auto: false, nestParent, tracksDirty });
+      const { pageSizes } = device;
+      const plan = { id, iommu, pageSizes, auto: false, nestParent, tracksDirty };
+      joinDomain(machine, context, ioas, plan);
     } else if (parent !== undefined) {
       const faults = wants(v, HWPT_FAULT_ID_VALID) ? queue : undefined;
       addNested(context, parent, id, iotlbOf(v), faults);

@@ -29,8 +29,12 @@ import { PAGE_REFS, PROC_STATUS } from "./pins";
 import { SETRLIMIT_MEMLOCK, SETUID } from "./process";
 import { TRANSLATE } from "./translate";
 import { IOAS_UNMAP } from "./unmap";
+import { VFIO_CHECK_EXTENSION, VFIO_GET_API_VERSION, VFIO_SET_IOMMU } from "./vfio-container";
 import { DEVICE_CLOSE, DEVICE_OPEN, VFIO_ATTACH, VFIO_BIND, VFIO_DETACH } from "./vfio-device";
 import { VFIO_IOAS } from "./vfio-ioas";
+import { VFIO_IOMMU_GET_INFO } from "./vfio-iommu-info";
+import { VFIO_MAP_DMA } from "./vfio-map-dma";
+import { VFIO_UNMAP_DMA } from "./vfio-unmap-dma";
 
 /** Calls that have none yet cannot be judged; `hasJudge` says which. */
 const JUDGES: { readonly [K in CallName]?: Judge } = {
@@ -55,6 +59,12 @@ const JUDGES: { readonly [K in CallName]?: Judge } = {
   FAULT_WRITE,
   FAULT_POLL,
   CLOSE_FAULT,
+  VFIO_GET_API_VERSION,
+  VFIO_CHECK_EXTENSION,
+  VFIO_SET_IOMMU,
+  VFIO_IOMMU_GET_INFO,
+  VFIO_MAP_DMA,
+  VFIO_UNMAP_DMA,
   DEVICE_OPEN,
   DEVICE_CLOSE,
   VFIO_BIND,

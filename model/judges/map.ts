@@ -41,7 +41,7 @@ import { isReadOnlyMemory, type PinRequest, startsWell } from "../pinning";
 import { covers } from "../state/intervals";
 import type { MachineState } from "../state/machine";
 import { pageNumber, vmaAt } from "../state/memory";
-import type { Context, Pages } from "../state/objects";
+import type { Context, Pages, SeenOfArea } from "../state/objects";
 import { expectLater } from "../state/seen";
 import { aboutId, fdIsOpen, ioasOf } from "./common";
 
@@ -60,7 +60,8 @@ const accountOf = (
   return context?.byProcess === true ? "process" : "user";
 };
 
-const requestFor = (
+/** The memory of a new mapping: a Pages object of its own (MAP-27). */
+export const requestFor = (
   machine: MachineState,
   context: Context | undefined,
   proc: number,
@@ -82,7 +83,7 @@ const requestFor = (
   return { pages, startByte, first: 0n, last: length - 1n };
 };
 
-const offsetIsMisaligned = (v: View): boolean =>
+export const offsetIsMisaligned = (v: MappingView & { readonly request: PinRequest }): boolean =>
   (v.request.startByte & (alignmentOf(v) - 1n)) !== 0n;
 
 /** MAP-22: memory that is not there, or must not be touched so. */
@@ -101,6 +102,16 @@ const isOutsideAllowed = (v: View): boolean =>
   v.ioas !== undefined &&
   v.ioas.allowed.length > 0 &&
   !covers(v.ioas.allowedSpans, v.iova, v.iova + v.length - 1n);
+
+/** Coverage of an area that is no copy. */
+export const seenOfMap = (pinnedByMap: boolean): SeenOfArea => ({
+  pinnedByMap,
+  copyOf: undefined,
+  piece: false,
+  copiedStale: false,
+  removed: false,
+  outlivedAllowed: false,
+});
 
 const isCharged = (v: View): boolean => isPinned(v) && v.request.pages.account !== "none";
 
@@ -200,14 +211,7 @@ export const IOAS_MAP = judge<"IOAS_MAP", View>("IOAS_MAP", {
   shown: (v, out, coverage) => mappingShows(v, out.iova ?? v.iova, coverage),
   effect: (v, out) => {
     if (v.length === 0n) return;
-    addArea(v, v.request, out.iova ?? v.iova, {
-      pinnedByMap: isPinned(v),
-      copyOf: undefined,
-      piece: false,
-      copiedStale: false,
-      removed: false,
-      outlivedAllowed: false,
-    });
+    addArea(v, v.request, out.iova ?? v.iova, seenOfMap(isPinned(v)));
   },
   failure: (v, broken, coverage) => {
     if (coverage !== undefined) automaticFailureShows(v, broken.errno, coverage);

@@ -101,6 +101,12 @@ const facts: readonly Fact<MockView, MockOut>[] = [
   ...attachFacts<MockView, MockOut>((out) => out.out_hwpt_id),
 ];
 
+/** A device with HUGE_IOVA has domains with pages of 512 of the mock's own as well. */
+const pageSizesOf = (v: MockView): bigint => {
+  const size = v.machine.iommus[MOCK_IOMMU]?.ioPageSize ?? v.machine.page;
+  return (v.own & MOCK_HUGE_IOVA) === 0 ? size : size * 513n;
+};
+
 const effect = (v: MockView, out: MockOut): void => {
   const { context } = v;
   if (context === undefined) return;
@@ -112,6 +118,7 @@ const effect = (v: MockView, out: MockOut): void => {
     iommu: MOCK_IOMMU,
     reserved: NO_REGIONS,
     tracksDirty: v.tracksDirty,
+    pageSizes: pageSizesOf(v),
     infoAsked: false,
   };
   const stdev: Stdev = { type: "stdev", id: out.out_stdev_id ?? 0, device };

@@ -8,18 +8,17 @@
 
 import { clauseIndex } from "../../spec/clauses/registry";
 import type { Errno } from "../../spec/errno";
-import { type Bytes, U64_MAX, wrap64 } from "../../spec/units";
+import { type Bytes, U64_MAX } from "../../spec/units";
 import { isHeld } from "../access";
 import { fact, judge, rule } from "../judge";
-import { dropArea } from "../lifetime";
 import { touchesNeighbour } from "../mapping";
-import { hasDomain, vaOf } from "../pinning";
-import { firstFrom, isUsable } from "../state/ioas";
+import { isUsable } from "../state/ioas";
 import type { Area, Ioas } from "../state/objects";
 import { expectLater, settle } from "../state/seen";
+import { areasIn, type Found, NONE, removeAreas, totalOf } from "../unmapping";
 import { aboutId, fdIsOpen, ioasOf, type OnIommufd } from "./common";
 
-interface View extends OnIommufd {
+interface View extends OnIommufd, Found {
   readonly strict: boolean;
   readonly id: number;
   readonly ioas: Ioas | undefined;
@@ -28,11 +27,6 @@ interface View extends OnIommufd {
   readonly last: bigint;
   /** iova 0 with length 2^64-1 (UNM-02). */
   readonly everything: boolean;
-  /** The areas that the range touches are areas[from .. from + touched - 1]. */
-  readonly from: number;
-  readonly touched: number;
-  /** How many of them, from the lowest, lie in the range completely. */
-  readonly covered: number;
 }
 
 const bounds = (iova: bigint, length: bigint): { last: bigint; everything: boolean } => {
@@ -40,47 +34,12 @@ const bounds = (iova: bigint, length: bigint): { last: bigint; everything: boole
   return { last: everything ? U64_MAX : iova + length - 1n, everything };
 };
 
-const countAreas = (
-  ioas: Ioas,
-  first: bigint,
-  last: bigint,
-): { from: number; touched: number; covered: number } => {
-  const { areas } = ioas;
-  const from = firstFrom(areas, first);
-  let touched = 0;
-  let covered = 0;
-  for (let i = from; i < areas.length; i++) {
-    const area = areas[i];
-    if (area === undefined || area.first > last) break;
-    if (covered === touched && area.first >= first && area.last <= last) covered++;
-    touched++;
-  }
-  return { from, touched, covered };
-};
-
-const NONE = { from: 0, touched: 0, covered: 0 };
-
 const coveredAreas = (v: View): Area[] => v.ioas?.areas.slice(v.from, v.from + v.covered) ?? [];
 
-const totalOf = (v: View): bigint => {
-  let total = 0n;
-  for (let i = v.from; i < v.from + v.covered; i++) {
-    const area = v.ioas?.areas[i];
-    if (area !== undefined) total += area.last - area.first + 1n;
-  }
-  // Mappings that fill all 2^64 bytes add up to 0 in a u64.
-  return wrap64(total);
-};
+const total = (v: View): bigint => totalOf(v.ioas?.areas ?? [], v);
 
 const remove = (v: View): void => {
-  const { machine, ioas } = v;
-  if (ioas === undefined) return;
-  const removed = ioas.areas.splice(v.from, v.covered);
-  for (const area of removed) dropArea(machine, ioas, area);
-  const [first] = removed;
-  if (first === undefined || !hasDomain(ioas)) return;
-  expectLater(machine.seenRefs, "UNM-25", vaOf(first));
-  expectLater(ioas.seen.translate, "UNM-26", first.first);
+  if (v.ioas !== undefined) removeAreas(v.machine, v.ioas, v);
 };
 
 const isUnaligned = (v: View): boolean => {
@@ -115,7 +74,7 @@ export const IOAS_UNMAP = judge<"IOAS_UNMAP", View>("IOAS_UNMAP", {
     const context = machine.fds.get(call.fd);
     const ioas = ioasOf(context, ioas_id);
     const { last, everything } = bounds(iova, length);
-    const found = ioas === undefined || length === 0n ? NONE : countAreas(ioas, iova, last);
+    const found = ioas === undefined || length === 0n ? NONE : areasIn(ioas.areas, iova, last);
     return {
       machine,
       context,
@@ -155,8 +114,8 @@ export const IOAS_UNMAP = judge<"IOAS_UNMAP", View>("IOAS_UNMAP", {
   ],
   facts: [
     fact("UNM-20", {
-      holds: (v, out) => out.length === totalOf(v),
-      right: (v) => `length 0x${totalOf(v).toString(16)}`,
+      holds: (v, out) => out.length === total(v),
+      right: (v) => `length 0x${total(v).toString(16)}`,
     }),
     fact("UNM-02", { when: (v) => v.everything }),
     fact("UNM-21", { when: reachesBeyond }),
@@ -169,7 +128,7 @@ export const IOAS_UNMAP = judge<"IOAS_UNMAP", View>("IOAS_UNMAP", {
     fact("ACC-30", { when: isHeldByUser }),
     fact("UNM-29", { when: (v) => !v.everything && v.last === U64_MAX }),
   ],
-  answer: (v) => ({ length: totalOf(v) as Bytes }),
+  answer: (v) => ({ length: total(v) as Bytes }),
   shown: (v, _out, coverage) => {
     const { ioas } = v;
     if (ioas === undefined) return;

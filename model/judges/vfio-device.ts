@@ -165,6 +165,7 @@ export const VFIO_BIND = judge<"VFIO_BIND", BindView>("VFIO_BIND", {
       iommu: device.spec.iommu,
       reserved: device.reserved,
       tracksDirty: machine.iommus[device.spec.iommu]?.tracksDirty === true,
+      pageSizes: machine.iommus[device.spec.iommu]?.ioPageSize ?? machine.page,
       infoAsked: false,
     };
     bindDevice(bound);

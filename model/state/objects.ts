@@ -108,6 +108,8 @@ export interface Hwpt {
   /** Index into platform.iommus: it serves the devices of this IOMMU only. */
   readonly iommu: number;
   readonly ioPageSize: bigint;
+  /** All its page sizes, one bit each (VCC-22). */
+  readonly pageSizes: bigint;
   /** Made by an attach, and gone with its last device (DEV-20); the others are made by hand. */
   readonly auto: boolean;
   readonly nestParent: boolean;
@@ -189,6 +191,8 @@ export interface BoundDevice {
   readonly reserved: readonly Interval[];
   /** Its IOMMU can note what it writes to (HWI-07). */
   readonly tracksDirty: boolean;
+  /** Page sizes of a domain that is made for it, one bit each. */
+  readonly pageSizes: bigint;
   /** GET_HW_INFO was answered (HWI-10). */
   infoAsked: boolean;
 }
