@@ -60,7 +60,8 @@ export const CREATE_ACCESS = judge<"CREATE_ACCESS", CreateView>("CREATE_ACCESS",
       holds: (v, out) =>
         out.out_access_fd !== undefined &&
         out.out_access_fd >= 0 &&
-        !v.machine.accesses.has(out.out_access_fd),
+        !v.machine.accesses.has(out.out_access_fd) &&
+        !v.machine.faultFiles.has(out.out_access_fd),
       right: () => "the number of a file that is not open",
       uncounted: true,
     }),
