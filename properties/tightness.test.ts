@@ -16,7 +16,7 @@ import { Oracle } from "./oracle";
 
 const DIR = process.env["RECORDINGS"] ?? join(__dirname, "corpus", "recordings");
 /** Recordings of these kinds; those that are not there are left out. */
-const MIXES = ["core", "hwpt"].map((mix) => `${mix}.jsonl`);
+const MIXES = ["core", "domains", "hwpt"].map((mix) => `${mix}.jsonl`);
 const recordings = readdirSync(DIR)
   .filter((file) => MIXES.includes(file))
   .flatMap((file) => readRecordings(readFileSync(join(DIR, file), "utf8"), file));
@@ -38,12 +38,12 @@ const OPEN: readonly Open[] = [
     name: "the id of a new object",
     reason: "UNS-01: any unused id will do",
     covers: (_call, { errno }, what) =>
-      errno === 0 && / (out_\w+|pt)_id plus one$/.test(what) && !what.startsWith("VFIO_IOAS"),
+      errno === 0 && / (out_\w+id|pt_id) plus one$/.test(what) && !what.startsWith("VFIO_IOAS"),
   },
   {
     name: "the number of a new file",
     reason: "numbers of files are the kernel's own affair",
-    covers: (_call, _outcome, what) => /^OPEN fd|out_fault_fd plus one$/.test(what),
+    covers: (_call, _outcome, what) => / (fd|out_fault_fd|devfd) plus one$/.test(what),
   },
   {
     name: "the cookie of a fault",
@@ -178,18 +178,29 @@ const missed = (recording: Recording, at: number): string[] => {
   });
 };
 
+const unnoticed = new Map<Recording, ReadonlySet<string>>();
+
+/** What nobody noticed in a recording; asked for twice. */
+const unnoticedIn = (recording: Recording): ReadonlySet<string> => {
+  const known = unnoticed.get(recording);
+  if (known !== undefined) return known;
+  const found = new Set(recording.steps.flatMap((_, i) => missed(recording, i)));
+  unnoticed.set(recording, found);
+  return found;
+};
+
 describe("every changed answer in the recordings is noticed at once", () => {
+  const open = OPEN.map(({ name }) => name);
+
   test.each(recordings.map((recording) => [recording.name, recording] as const))(
     "%s",
     (_, recording) => {
-      const unnoticed = new Set(recording.steps.flatMap((__, i) => missed(recording, i)));
-      const open = OPEN.map(({ name }) => name);
-      expect([...unnoticed].filter((what) => !open.includes(what))).toEqual([]);
+      expect([...unnoticedIn(recording)].filter((what) => !open.includes(what))).toEqual([]);
     },
   );
 
   test("nothing is listed as open that is noticed anyway", () => {
-    const unnoticed = new Set(recordings.flatMap((r) => r.steps.flatMap((_, i) => missed(r, i))));
-    expect([...unnoticed].sort()).toEqual(OPEN.map(({ name }) => name).sort());
+    const all = new Set(recordings.flatMap((recording) => [...unnoticedIn(recording)]));
+    expect([...all].sort()).toEqual([...open].sort());
   });
 });
