@@ -88,6 +88,7 @@ export const attachAnswer = (v: AttachView, taken: readonly number[] = []): numb
   return v.context === undefined ? 0 : lowestFreeId(v.context, taken);
 };
 
+const HWP_27 = clauseIndex("HWP-27");
 const DEV_34 = clauseIndex("DEV-34");
 
 /** What a failing attach has shown or is to show. */
@@ -99,6 +100,7 @@ export const afterFailedAttach = (
   const { context, ioas } = v;
   countIfGoneHwpt(context, v.ptId, coverage);
   if (v.replacing && coverage !== undefined) countSeen(coverage, DEV_34);
+  if (broken.clause === "DEV-17" && coverage !== undefined) countSeen(coverage, HWP_27);
   if (v.replacing && v.group?.hwpt !== undefined) {
     expectLater(v.group.hwpt.ioas.seen.ranges, "DEV-33");
   }

@@ -41,7 +41,6 @@ export const attachRules: readonly Rule<AttachView>[] = [
   // The domain of an HWPT that was named cannot serve devices of another IOMMU.
   rule("DEV-17", "EINVAL", (v) => moves(v) && v.chosen?.iommu !== v.iommu, {
     applies: never,
-    also: () => ["HWP-27"],
   }),
   rule("HWP-24", "EINVAL", (v) => wantsTracking(v) && !v.tracksDirty, {
     applies: wantsTracking,

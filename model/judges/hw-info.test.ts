@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import { VFIO_PLATFORM } from "../../spec/platform";
 import { Bench, blamed } from "../fixture";
 
 /** Mock device 3, and 6, whose IOMMU cannot track. */
@@ -41,6 +42,18 @@ describe("GET_HW_INFO", () => {
     ["PASIDs", { out_max_pasid_log2: 20 }, "HWI-03"],
   ])("must not answer %s", (_, wrong, clause) => {
     expect(blamed(bench().ok("GET_HW_INFO", ASK, { ...ANSWER, ...wrong }))).toBe(clause);
+  });
+
+  test("of an IOMMU that has nothing to tell is zeros", () => {
+    const b = new Bench(VFIO_PLATFORM);
+    b.done("DEVICE_OPEN", { dev: 4 });
+    b.done("VFIO_BIND", { devfd: 0, argsz: 16, iommufd: 0 });
+    const none = { data_len: 0, out_data_type: 0, out_max_pasid_log2: 0, out_capabilities: 0n };
+    const ask = { dev_id: 1, data_len: 4, writable_bytes: 64 };
+    expect(b.ok("GET_HW_INFO", ask, { ...none, data: "00000000" })).toBeUndefined();
+    expect(b.counts("HWI-06")).toEqual([1, 0]);
+    const planted = { ...none, out_data_type: 1, data: "00000000" };
+    expect(blamed(b.ok("GET_HW_INFO", ask, planted))).toBe("HWI-06");
   });
 
   test("leaves out what an old caller does not know", () => {

@@ -103,8 +103,23 @@ describe("HWPT_ALLOC on an IOAS", () => {
     b.done("VFIO_BIND", { devfd: 0, argsz: 16, iommufd: 0 });
     expect(b.fails("HWPT_ALLOC", { dev_id: 2, pt_id: 1, flags: 1 }, "EOPNOTSUPP")).toBeUndefined();
     expect(b.counts("HWP-09")).toEqual([0, 1]);
+    expect(b.counts("HWP-06")).toEqual([0, 1]);
     expect(b.ok("HWPT_ALLOC", { dev_id: 2, pt_id: 1 }, { out_hwpt_id: 3 })).toBeUndefined();
   });
+});
+
+test("an HWPT of another IOMMU is refused when a device is attached to it", () => {
+  const b = new Bench(VFIO_PLATFORM);
+  b.done("IOAS_ALLOC", { flags: 0 });
+  for (const [devfd, dev] of [0, 4].entries()) {
+    b.done("DEVICE_OPEN", { dev });
+    b.done("VFIO_BIND", { devfd, argsz: 16, iommufd: 0 });
+  }
+  const { out_hwpt_id: pt_id } = b.done("HWPT_ALLOC", { dev_id: 2, pt_id: 1 });
+  const attach = { devfd: 1, argsz: 12, pt_id };
+  expect(b.fails("VFIO_ATTACH", attach, "EINVAL")).toBeUndefined();
+  expect(b.counts("HWP-27")).toEqual([1, 0]);
+  expect(blamed(b.ok("VFIO_ATTACH", attach, { pt_id }))).toBe("DEV-17");
 });
 
 describe("HWPT_ALLOC on an HWPT", () => {

@@ -58,6 +58,9 @@ const PAGING_FLAGS = HWPT_NEST_PARENT | HWPT_DIRTY_TRACKING;
 
 const nests = (v: View): boolean => v.machine.iommus[v.iommu]?.nests === true;
 
+/** Its driver makes no page tables to order. */
+const isPlain = (v: View): boolean => !nests(v) && v.machine.iommus[v.iommu]?.tracksDirty !== true;
+
 const misfit = (v: View): boolean => (v.dataType === HWPT_DATA_NONE) !== (v.dataLen === 0);
 
 const joins = (v: View): boolean => onIoas(v) && v.device !== undefined;
@@ -131,7 +134,7 @@ export const HWPT_ALLOC = judge<"HWPT_ALLOC", View>("HWPT_ALLOC", {
       "HWP-09",
       "EOPNOTSUPP",
       (v) => onIoas(v) && isReal(v) && (hasData(v) || (wants(v, HWPT_NEST_PARENT) && !nests(v))),
-      { applies: never, hard: true },
+      { applies: never, also: (v) => (isPlain(v) ? ["HWP-06"] : []), hard: true },
     ),
     rule(
       "HWP-11",

@@ -60,6 +60,7 @@ const verdictOf = (v: MapView): Verdict => {
   return v.verdict;
 };
 
+const HWP_21 = clauseIndex("HWP-21");
 const MAP_31 = clauseIndex("MAP-31");
 
 export const MD_CHECK_MAP = judge<"MD_CHECK_MAP", MapView>("MD_CHECK_MAP", {
@@ -99,7 +100,9 @@ export const MD_CHECK_MAP = judge<"MD_CHECK_MAP", MapView>("MD_CHECK_MAP", {
   shown: (v, _out, coverage) => {
     if (v.hwpt === undefined || v.length === 0n) return;
     const area = areaAt(v.hwpt.ioas, v.iova);
-    if (area === undefined || area.writeable) return;
+    if (area === undefined) return;
+    if (!v.hwpt.auto && area.born < v.hwpt.born) countSeen(coverage, HWP_21);
+    if (area.writeable) return;
     if (pinAt(v.machine, area, v.iova)?.page.writtenWhilePinned) countSeen(coverage, MAP_31);
   },
 });

@@ -275,6 +275,7 @@ const CPY_22 = clauseIndex("CPY-22");
 const CPY_31 = clauseIndex("CPY-31");
 const DEV_43 = clauseIndex("DEV-43");
 const DOM_08 = clauseIndex("DOM-08");
+const HWP_21 = clauseIndex("HWP-21");
 const OPT_17 = clauseIndex("OPT-17");
 const PIN_04 = clauseIndex("PIN-04");
 const ALW_11 = clauseIndex("ALW-11");
@@ -293,7 +294,7 @@ const countShown = (v: View, coverage: Coverage): void => {
     if (area.seen.copyOf?.seen.removed) countSeen(coverage, CPY_22);
     if (area.seen.copiedStale) countSeen(coverage, CPY_31);
     if (area.seen.outlivedAllowed) countSeen(coverage, ALW_11);
-    if (area.born < hwpt.born) countSeen(coverage, DEV_43);
+    if (area.born < hwpt.born) countSeen(coverage, hwpt.auto ? DEV_43 : HWP_21);
   });
   if (!mapped) return;
   if (hwpt.filledStale) countSeen(coverage, DOM_08);
