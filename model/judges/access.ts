@@ -10,7 +10,7 @@ import { conforms } from "../state/ioas";
 import type { MachineState } from "../state/machine";
 import type { Access, Ioas } from "../state/objects";
 import { expectLater } from "../state/seen";
-import { aboutId, fdIsOpen, ioasOf, lowestFreeId, type OnIommufd } from "./common";
+import { aboutId, fdIsOpen, ioasOf, isFreeFile, lowestFreeId, type OnIommufd } from "./common";
 
 /** What every call about an access looks up. */
 export interface OnAccess extends OnIommufd {
@@ -57,11 +57,7 @@ export const CREATE_ACCESS = judge<"CREATE_ACCESS", CreateView>("CREATE_ACCESS",
   ],
   facts: [
     fact("ACC-01", {
-      holds: (v, out) =>
-        out.out_access_fd !== undefined &&
-        out.out_access_fd >= 0 &&
-        !v.machine.accesses.has(out.out_access_fd) &&
-        !v.machine.faultFiles.has(out.out_access_fd),
+      holds: (v, out) => isFreeFile(v.machine, out.out_access_fd),
       right: () => "the number of a file that is not open",
       uncounted: true,
     }),
@@ -69,7 +65,7 @@ export const CREATE_ACCESS = judge<"CREATE_ACCESS", CreateView>("CREATE_ACCESS",
       when: (v) => !pinsPages(v) && v.ioas !== undefined && v.ioas.areas.length > 0,
     }),
   ],
-  answer: (v) => ({ out_access_fd: v.machine.nextAccess }),
+  answer: (v) => ({ out_access_fd: v.machine.nextFile }),
   effect: (v, out) => {
     const { machine, context, ioas } = v;
     if (context === undefined || ioas === undefined) return;
@@ -84,7 +80,7 @@ export const CREATE_ACCESS = judge<"CREATE_ACCESS", CreateView>("CREATE_ACCESS",
       revoked: new Set(),
     };
     machine.accesses.set(fd, access);
-    machine.nextAccess = Math.max(machine.nextAccess, fd + 1);
+    machine.nextFile++;
     context.objects.set(lowestFreeId(context), access);
     context.holders++;
     joinIoas(machine, access, ioas);

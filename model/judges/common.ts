@@ -85,6 +85,10 @@ export const newIdFacts = <V extends OnIommufd, O>(
   }),
 ];
 
+/** True if an in-kernel user or a fault queue may have its file at that number. */
+export const isFreeFile = (machine: MachineState, file: number | undefined): boolean =>
+  file !== undefined && file >= 0 && !machine.accesses.has(file) && !machine.faultFiles.has(file);
+
 /** True if the id names something in another iommufd too, so that mixing them up would show. */
 export const isElsewhere = (v: OnIommufd, id: number): boolean => {
   if (v.machine.fds.size < 2) return false;

@@ -13,7 +13,7 @@ import { fact, judge, never, type Rule, rule } from "../judge";
 import { endIfUnused } from "../lifetime";
 import type { MachineState } from "../state/machine";
 import type { BoundDevice, FaultQueue } from "../state/objects";
-import { aboutId, fdIsOpen, lowestFreeId, newIdFacts, type OnIommufd } from "./common";
+import { aboutId, fdIsOpen, isFreeFile, lowestFreeId, newIdFacts, type OnIommufd } from "./common";
 
 interface AllocView extends OnIommufd {
   readonly flags: number;
@@ -38,18 +38,17 @@ export const FAULT_QUEUE_ALLOC = judge<"FAULT_QUEUE_ALLOC", AllocView>("FAULT_QU
   facts: [
     ...newIdFacts<AllocView, AllocOut>((out) => out.out_fault_id),
     fact<AllocView, AllocOut>("FLT-02", {
-      holds: ({ machine }, { out_fault_fd: file }) =>
-        file !== undefined && file >= 0 && !machine.faultFiles.has(file),
+      holds: (v, out) => isFreeFile(v.machine, out.out_fault_fd),
       right: () => "the number of a file that is not open",
     }),
   ],
   answer: (v) => ({
     out_fault_id: v.context === undefined ? 0 : lowestFreeId(v.context),
-    out_fault_fd: v.machine.nextFaultFile,
+    out_fault_fd: v.machine.nextFile,
   }),
   effect: (v, out) => {
     const { machine, context } = v;
-    machine.nextFaultFile++;
+    machine.nextFile++;
     if (context === undefined) return;
     const queue: FaultQueue = {
       type: "fault",

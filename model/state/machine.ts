@@ -37,8 +37,8 @@ export interface MachineState {
   calls: number;
   nextFd: number;
   nextCdev: number;
-  nextAccess: number;
-  nextFaultFile: number;
+  /** Of in-kernel users and of fault queues. */
+  nextFile: number;
   nextFrame: number;
   /** Shown by PAGE_REFS at that user address; by PROC_STATUS; see seen.ts. */
   readonly seenRefs: Pending;
@@ -109,8 +109,7 @@ export const boot = (platform: Platform): MachineState => {
     calls: 0,
     nextFd: 0,
     nextCdev: 0,
-    nextAccess: 0,
-    nextFaultFile: 0,
+    nextFile: 0,
     nextFrame: 1,
     seenRefs: new Map(),
     seenStatus: new Map(),
