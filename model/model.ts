@@ -50,7 +50,7 @@ export class Model {
    * as if a wrong output were right and a wrong errno had changed nothing.
    */
   judge(call: Call, outcome: Outcome): Deviation | undefined {
-    const judge = judgeOf(call.call);
+    const judge = judgeOf(call);
     if (this.#states.length > 1) return this.#judgeInAll(judge, call, outcome);
     const deviation = this.#judgeIn(this.#states[0], judge, call, outcome, this.#coverage);
     if (this.#opened.length > 0) this.#states.push(...this.#opened.splice(0));
@@ -136,7 +136,7 @@ export class Model {
   predict(call: Call): Outcome {
     const state = this.#states[0];
     state.calls++;
-    const judge = judgeOf(call.call);
+    const judge = judgeOf(call);
     const view = judge.view(state, call, undefined, "linux-6.12");
     const broken = firstBroken(judge.rules, view);
     if (broken !== undefined) {
@@ -153,7 +153,7 @@ export class Model {
 
   /** Which rule a call would break now, without moving. */
   foresee(call: Call): { errno: 0 } | { errno: Errno; clause: ClauseId } {
-    const judge = judgeOf(call.call);
+    const judge = judgeOf(call);
     const view = judge.view(this.#states[0], call, undefined, "linux-6.12");
     const broken = firstBroken(judge.rules, view);
     return broken === undefined ? { errno: 0 } : { errno: broken.errno, clause: broken.clause };

@@ -28,7 +28,7 @@ const judgeRecording = (recording: Recording, profile: Profile): Result => {
   let judged = 0;
   let complete = true;
   for (const [i, step] of recording.steps.entries()) {
-    if (!hasJudge(step.call.call)) {
+    if (!hasJudge(step.call)) {
       complete = false;
       if (mayHaveEffect(step)) return { judged, complete, deviation: undefined };
       continue;

@@ -44,7 +44,7 @@ export const judgeRecordings = (
     for (const [i, step] of recording.steps.entries()) {
       if (state === "lost") {
         notJudged++;
-      } else if (state !== "judging" || !hasJudge(step.call.call)) {
+      } else if (state !== "judging" || !hasJudge(step.call)) {
         const need: Need = state === "judging" ? needOf(step) : state;
         unsupported++;
         needs[need] = (needs[need] ?? 0) + 1;

@@ -1,6 +1,8 @@
 /** The judge of every call. */
-import type { CallName } from "../../spec/calls";
+import type { Call, CallName } from "../../spec/calls";
 import type { Judge } from "../judge";
+import type { RawCall } from "../raw/frame";
+import { framed, typedName } from "../raw/raw";
 import { ACCESS_REPLACE_IOAS, CLOSE_ACCESS, CREATE_ACCESS } from "./access";
 import { ACCESS_PAGES, DESTROY_ACCESS_PAGES } from "./access-pages";
 import { ACCESS_RW } from "./access-rw";
@@ -98,11 +100,25 @@ const JUDGES: { readonly [K in CallName]?: Judge } = {
   TRANSLATE,
 };
 
-export const hasJudge = (call: CallName): boolean => JUDGES[call] !== undefined;
+export const hasJudge = ({ call }: Call): boolean =>
+  call === "RAW" || call === "DEVICE_RAW" || JUDGES[call] !== undefined;
+
+/** Judges of raw calls, by the typed call they come to. */
+const RAW_JUDGES = new Map<CallName | undefined, Judge>();
+
+const rawJudgeOf = (call: RawCall): Judge => {
+  const name = typedName(call);
+  const known = RAW_JUDGES.get(name);
+  if (known !== undefined) return known;
+  const judge = framed(name && JUDGES[name]);
+  RAW_JUDGES.set(name, judge);
+  return judge;
+};
 
 /** @throws Error for a call without a judge */
-export const judgeOf = (call: CallName): Judge => {
-  const judge = JUDGES[call];
-  if (judge === undefined) throw new Error(`the model cannot judge ${call} yet`);
+export const judgeOf = (call: Call): Judge => {
+  if (call.call === "RAW" || call.call === "DEVICE_RAW") return rawJudgeOf(call);
+  const judge = JUDGES[call.call];
+  if (judge === undefined) throw new Error(`the model cannot judge ${call.call} yet`);
   return judge;
 };

@@ -135,10 +135,7 @@ export const HWPT_INVALIDATE = judge<"HWPT_INVALIDATE", View>("HWPT_INVALIDATE",
   ],
   answer: (v) => ({ entry_num: v.entryNum }),
   effect: apply,
-  answerOfFailure: (v) => {
-    const done = doneBefore(v);
-    return done === v.entryNum ? undefined : { entry_num: done };
-  },
+  answerOfFailure: (v) => ({ entry_num: doneBefore(v) }),
   checkFailure: (v, errno, out) => {
     if (errno === "EBADF") return;
     const done = errno === "ENOMEM" ? 0 : doneBefore(v);

@@ -20,7 +20,7 @@ it.each(recordings.map((recording) => [recording.name, recording] as const))(
   (_name, { platform, steps }) => {
     const watch = new InvariantWatch(platform, new InvariantTally());
     for (const [i, step] of steps.entries()) {
-      if (!hasJudge(step.call.call)) {
+      if (!hasJudge(step.call)) {
         // What the ledger does not know, it cannot follow.
         if (mayHaveEffect(step)) return;
         continue;

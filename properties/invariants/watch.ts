@@ -4,6 +4,8 @@
  * The watch knows nothing but the calls and the IUT's own answers: an invariant that only looks
  * at a model's state proves nothing about the IUT.
  */
+
+import { typedStep } from "../../model/raw/raw";
 import { CALL_NAMES, type Call, type CallName, type Outcome } from "../../spec/calls";
 import type { Platform } from "../../spec/platform";
 import type { Deviation, InvariantId } from "../../spec/verdict";
@@ -52,14 +54,25 @@ const TABLE = Object.fromEntries(CALL_NAMES.map((name) => [name, entriesFor(name
 export class InvariantWatch {
   readonly #ledger: Ledger;
   readonly #tally: InvariantTally;
+  readonly #hasMock: boolean;
 
   constructor(platform: Platform, tally: InvariantTally) {
     this.#ledger = new Ledger(platform);
     this.#tally = tally;
+    this.#hasMock = platform.frontEnd === "mock";
   }
 
   /** undefined: nothing contradicts anything so far. */
   step(call: Call, outcome: Outcome): Deviation | undefined {
+    if (call.call !== "RAW" && call.call !== "DEVICE_RAW") return this.#typed(call, outcome);
+    // What a raw call did, it did as the typed one that it comes to.
+    const typed = typedStep(call, outcome, this.#hasMock);
+    if (typed === "unknown") this.#ledger.lost = true;
+    else if (typed !== undefined) return this.#typed(typed.call, typed.outcome);
+    return undefined;
+  }
+
+  #typed(call: Call, outcome: Outcome): Deviation | undefined {
     // The ledger follows the first process only; what another one does is beyond it.
     if (this.#ledger.lost || call.proc !== 0) {
       this.#ledger.lost = true;

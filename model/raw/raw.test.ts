@@ -1,0 +1,174 @@
+import { describe, expect, test } from "@jest/globals";
+import type { CallName, In, Outcome } from "../../spec/calls";
+import type { Errno } from "../../spec/errno";
+import { VFIO_PLATFORM } from "../../spec/platform";
+import { type RawEdits, rawCall } from "../../spec/raw";
+import { Bench, blamed, buf, make } from "../fixture";
+
+const PAGE = 0x1000n;
+const IOVA = 0x100_0000n;
+
+type Given<K extends CallName> = { readonly [F in keyof In<K>]?: unknown };
+
+const raw = <K extends CallName>(name: K, given: Given<K>, edits: RawEdits = {}) =>
+  rawCall(make(name, given as never), edits);
+
+/** The answer of 6.12, which must be a success, with its bytes. */
+const bytesOf = (b: Bench, call: ReturnType<typeof raw>): string => {
+  const outcome = b.model.predict(call) as { errno: 0 | Errno; out?: { bytes?: string } };
+  if (outcome.errno !== 0) throw new Error(`fails with ${outcome.errno}`);
+  return outcome.out?.bytes ?? "";
+};
+
+const judge = (b: Bench, call: ReturnType<typeof raw>, errno: 0 | Errno, bytes?: string) => {
+  const out = bytes === undefined ? {} : { out: { bytes } };
+  return b.model.judge(call, { errno, ...out } as Outcome);
+};
+
+const bench = () => {
+  const b = new Bench();
+  b.done("IOAS_ALLOC", {});
+  return b;
+};
+
+const map = { ioas_id: 1, flags: 7, user_va: buf(0), length: PAGE, iova: IOVA };
+
+describe("a raw call", () => {
+  test("does what the typed one does", () => {
+    const b = bench();
+    const call = raw("IOAS_MAP", map);
+    expect(judge(b, call, 0, bytesOf(bench(), call))).toBeUndefined();
+    expect(b.ok("IOAS_UNMAP", { ioas_id: 1, iova: IOVA, length: PAGE }, { length: PAGE })).toBe(
+      undefined,
+    );
+    expect(b.counts("GEN-01")[0]).toBe(1);
+  });
+
+  test("is judged by the outputs in its bytes", () => {
+    const call = raw("IOAS_MAP", map);
+    const bytes = Buffer.from(bytesOf(bench(), call), "hex");
+    bytes.writeBigUInt64LE(IOVA + PAGE, 32);
+    expect(blamed(judge(bench(), call, 0, bytes.toString("hex")))).toBe("MAP-20");
+  });
+
+  test("may change nothing but its outputs, and nothing behind its struct", () => {
+    const call = raw("IOAS_MAP", map, { tail: "0000000000000000", size: 48 });
+    const right = bytesOf(bench(), call);
+    expect(judge(bench(), call, 0, right)).toBeUndefined();
+    expect(blamed(judge(bench(), call, 0, `${right.slice(0, -2)}01`))).toBe("GEN-13");
+    const other = Buffer.from(right, "hex");
+    other.writeUInt32LE(2, 8);
+    expect(blamed(judge(bench(), call, 0, other.toString("hex")))).toBe("GEN-14");
+    const failing = raw("IOAS_UNMAP", { ioas_id: 1, iova: IOVA, length: PAGE });
+    expect(judge(bench(), failing, "ENOENT")).toBeUndefined();
+    const changed = `${"00".repeat(23)}01`;
+    expect(blamed(judge(bench(), failing, "ENOENT", changed))).toBe("GEN-15");
+  });
+
+  test.each<[string, Given<"IOAS_MAP">, RawEdits, Errno, string]>([
+    ["a size too small", map, { size: 39 }, "EINVAL", "GEN-07"],
+    ["a size of 0, and no id either", {}, { size: 0 }, "EINVAL", "GEN-07"],
+    ["surplus that is not zero", {}, { size: 41, tail: "01" }, "E2BIG", "GEN-10"],
+    ["surplus that is not there", map, { size: 48 }, "EFAULT", "GEN-11"],
+    ["half a size word", map, { keep: 2 }, "EFAULT", "GEN-05"],
+    ["a struct that ends too early", map, { keep: 32 }, "EFAULT", "GEN-05"],
+    ["no memory at all", map, { memory: "none" }, "EFAULT", "GEN-05"],
+    ["another type byte", map, { nr: 0x3c85 }, "ENOTTY", "GEN-06"],
+    ["direction bits", map, { nr: 0xc000_3b85 }, "ENOTTY", "GEN-06"],
+    ["a hole in the table", map, { nr: 0x3b95 }, "ENOTTY", "GEN-06"],
+    ["an index past the table", map, { nr: 0x3bff }, "ENOTTY", "GEN-04"],
+    ["an index below the table", map, { nr: 0x3b75, memory: "none" }, "ENOTTY", "GEN-03"],
+  ])("refuses %s", (_, given, edits, errno, clause) => {
+    const call = raw("IOAS_MAP", given, edits);
+    expect(judge(bench(), call, errno)).toBeUndefined();
+    expect(blamed(judge(bench(), call, "ENOENT"))).toBe(clause);
+    const { bytes = "" } = call.in as { bytes?: string };
+    expect(blamed(judge(bench(), call, 0, bytes))).toBe(clause);
+  });
+
+  test("of an older caller has zeros for what it leaves out", () => {
+    const b = bench();
+    b.done("MOCK_DOMAIN", { pt_id: 1 });
+    const call = raw("HWPT_ALLOC", { dev_id: 3, pt_id: 1 }, { keep: 24, size: 24 });
+    const bytes = Buffer.from((call.in as { bytes: string }).bytes, "hex");
+    bytes.writeUInt32LE(9, 16);
+    expect(judge(b, call, 0, bytes.toString("hex"))).toBeUndefined();
+    expect(b.counts("GEN-08")[0]).toBe(1);
+    expect(b.ok("DESTROY", { id: 9 })).toBeUndefined();
+  });
+
+  test("is told about an unknown operation of the mock driver", () => {
+    const call = raw("ADD_RESERVED", {}, { put: [[4, "63000000"]] });
+    expect(judge(bench(), call, "EOPNOTSUPP")).toBeUndefined();
+    expect(blamed(judge(bench(), call, "ENOENT"))).toBe("GEN-18");
+  });
+});
+
+describe("an answer that cannot be stored", () => {
+  const unmap = { ioas_id: 1, iova: IOVA, length: PAGE };
+
+  test("leaves no object", () => {
+    const b = bench();
+    const call = raw("IOAS_ALLOC", {}, { memory: "r" });
+    expect(blamed(judge(b, call, 0, (call.in as { bytes: string }).bytes))).toBe("GEN-16");
+    expect(judge(b, call, "EFAULT")).toBeUndefined();
+    expect(b.fails("DESTROY", { id: 2 }, "ENOENT")).toBeUndefined();
+  });
+
+  test("leaves the mapping", () => {
+    const b = bench();
+    expect(judge(b, raw("IOAS_MAP", map, { memory: "r" }), "EFAULT")).toBeUndefined();
+    expect(blamed(b.fails("IOAS_UNMAP", unmap, "ENOENT"))).toBe("UNM-08");
+    expect(b.ok("IOAS_UNMAP", unmap, { length: PAGE })).toBeUndefined();
+  });
+
+  test("leaves the mapping or not, as far as the documents go", () => {
+    for (const isThere of [true, false]) {
+      const b = new Bench(undefined, "documented");
+      b.done("IOAS_ALLOC", {});
+      expect(judge(b, raw("IOAS_MAP", map, { memory: "r" }), "EFAULT")).toBeUndefined();
+      const deviation = isThere
+        ? b.ok("IOAS_UNMAP", unmap, { length: PAGE })
+        : b.fails("IOAS_UNMAP", unmap, "ENOENT");
+      expect(deviation).toBeUndefined();
+    }
+  });
+
+  test("hides nothing that fails before it", () => {
+    const call = raw("IOAS_MAP", { ...map, ioas_id: 7 }, { memory: "r" });
+    expect(judge(bench(), call, "ENOENT")).toBeUndefined();
+    expect(blamed(judge(bench(), call, "EFAULT"))).toBe("MAP-04");
+  });
+});
+
+describe("VFIO's commands", () => {
+  test("ignore what argsz says of a surplus, and want their struct to be readable", () => {
+    const b = bench();
+    b.done("VFIO_IOAS", { ioas_id: 1, op: 1 });
+    const given = { argsz: 4096, flags: 3, vaddr: buf(0), size: PAGE };
+    const call = raw("VFIO_MAP_DMA", given);
+    expect(judge(b, call, 0, (call.in as { bytes: string }).bytes)).toBeUndefined();
+    const cut = raw("VFIO_MAP_DMA", given, { keep: 31 });
+    expect(judge(b, cut, "EFAULT")).toBeUndefined();
+    expect(blamed(judge(b, cut, "EEXIST"))).toBe("VCC-10");
+  });
+
+  test("of a device are nothing before BIND", () => {
+    const b = new Bench(VFIO_PLATFORM);
+    b.done("DEVICE_OPEN", { dev: 0 });
+    const attach = raw("VFIO_ATTACH", { devfd: 0, argsz: 12, pt_id: 1 }, { memory: "none" });
+    expect(judge(b, attach, "EINVAL")).toBeUndefined();
+    const short = raw("VFIO_BIND", { devfd: 0, argsz: 16 }, { keep: 15 });
+    expect(judge(b, short, "EFAULT")).toBeUndefined();
+    expect(blamed(judge(b, short, "EINVAL"))).toBe("VFD-01");
+    const bind = raw("VFIO_BIND", { devfd: 0, argsz: 16, iommufd: 0 });
+    expect(judge(b, bind, 0, bytesOf(copyOf(), bind))).toBeUndefined();
+    expect(judge(b, attach, "EFAULT")).toBeUndefined();
+  });
+});
+
+const copyOf = (): Bench => {
+  const b = new Bench(VFIO_PLATFORM);
+  b.done("DEVICE_OPEN", { dev: 0 });
+  return b;
+};

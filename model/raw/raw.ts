@@ -1,0 +1,247 @@
+/**
+ * RAW and DEVICE_RAW: the judge of a typed call, in a frame of bytes.
+ *
+ * Once the frame has let the call through, everything that the typed call's judge says holds for
+ * the raw one. Its outputs are read from the bytes that come back, in which nothing else may have
+ * changed (GEN-13, GEN-14). If they cannot be stored, the call fails with EFAULT, and it depends
+ * on the call what it has done (GEN-16).
+ */
+import type { Call, CallName, Outcome, OutcomeOf } from "../../spec/calls";
+import type { ClauseId } from "../../spec/clauses/registry";
+import { clauseIndex } from "../../spec/clauses/registry";
+import type { Coverage } from "../../spec/coverage";
+import { ABSENT } from "../../spec/fields";
+import type { Profile } from "../../spec/verdict";
+import { type Fact, fact, firstBroken, type Judge, type Rule, rule } from "../judge";
+import type { MachineState } from "../state/machine";
+import { countSeen } from "../state/seen";
+import {
+  type Frame,
+  frameOf,
+  hasOutputs,
+  type RawCall,
+  readOutputs,
+  strayWrite,
+  typedCall,
+  withOutputs,
+} from "./frame";
+import { frameRules, isLong, isNativeCommand, isRefused, isShort, type OnFrame } from "./rules";
+
+interface View extends OnFrame {
+  readonly machine: MachineState;
+  readonly strict: boolean;
+  /** The typed call's view, if the frame lets it through. */
+  readonly inner: object | undefined;
+  /** The typed outcome that the bytes come to. */
+  readonly typed: Outcome | undefined;
+  /** The bytes after the call; undefined: the answer has none. */
+  readonly after: Buffer | undefined;
+}
+
+interface RawOut {
+  readonly bytes?: string;
+}
+
+/** Calls whose object is gone again if its number cannot be stored. The others have happened. */
+const UNDONE: ReadonlySet<CallName> = new Set<CallName>([
+  "IOAS_ALLOC",
+  "HWPT_ALLOC",
+  "FAULT_QUEUE_ALLOC",
+  "MOCK_DOMAIN",
+  "MOCK_DOMAIN_FLAGS",
+  "CREATE_ACCESS",
+  "ACCESS_PAGES",
+  "VFIO_BIND",
+]);
+
+const cannotStore = (v: View): boolean => v.frame.call.in.memory === "r";
+
+/** Success or failure, the call would write its struct. */
+const wouldRespond = (inner: Judge, v: View): boolean => {
+  if (v.inner === undefined || !hasOutputs(v.frame)) return false;
+  const broken = firstBroken(inner.rules, v.inner);
+  if (broken !== undefined) return inner.answerOfFailure?.(v.inner, broken.errno) !== undefined;
+  const answer = inner.answer?.(v.inner) ?? {};
+  return Object.keys(answer).length > 0;
+};
+
+/** What the typed call does although its answer cannot be stored. */
+const happenAnyway = (inner: Judge, v: View): void => {
+  if (v.inner === undefined || UNDONE.has(v.frame.name ?? "RAW")) return;
+  const broken = firstBroken(inner.rules, v.inner);
+  if (broken !== undefined) inner.failure?.(v.inner, broken, undefined);
+  else inner.effect?.(v.inner, inner.answer?.(v.inner) ?? {});
+};
+
+/** Outputs that are not in the struct lead nowhere, so that they are empty. */
+const typedOutcome = (frame: Frame, outcome: Outcome, after: Buffer | undefined): Outcome => {
+  const { errno } = outcome;
+  if (frame.name === undefined || after === undefined) return { errno };
+  const out: Record<string, unknown> = { ...readOutputs(frame, after) };
+  if (frame.name === "IOAS_IOVA_RANGES") out["array"] = ABSENT.ranges;
+  if (frame.name === "GET_HW_INFO") out["data"] = ABSENT.hex;
+  return { errno, out } as Outcome;
+};
+
+const lift = (each: Rule<object>): Rule<View> => ({
+  ...each,
+  broken: (v) => v.inner !== undefined && each.broken(v.inner),
+  applies: (v) => v.inner !== undefined && (each.applies?.(v.inner) ?? true),
+  also: each.also && ((v) => (v.inner === undefined ? [] : (each.also?.(v.inner) ?? []))),
+});
+
+const liftFact = (each: Judge["facts"][number]): Fact<View, RawOut> => {
+  const typed = (v: View): object => v.typed?.out ?? {};
+  return {
+    ...each,
+    // What a call returns is not in its bytes.
+    when: (v) =>
+      v.inner !== undefined &&
+      v.frame.family !== "number" &&
+      (each.when?.(v.inner, typed(v)) ?? true),
+    holds: each.holds && ((v) => v.inner !== undefined && each.holds?.(v.inner, typed(v)) === true),
+    right: each.right && ((v) => (v.inner === undefined ? "" : (each.right?.(v.inner) ?? ""))),
+  };
+};
+
+const frameFacts: readonly Fact<View, RawOut>[] = [
+  fact("GEN-13", {
+    when: (v) => isLong(v) && hasOutputs(v.frame),
+    holds: (v) => (firstStray(v) ?? 0) < (v.frame.layout?.size ?? 0),
+    right: () => "no byte beyond the struct written",
+  }),
+  fact("GEN-14", {
+    holds: (v) => firstStray(v) === undefined,
+    right: (v) => `byte ${firstStray(v)} as it was sent`,
+  }),
+  fact("GEN-01", { when: isNativeCommand }),
+  fact("GEN-08", { when: isShort }),
+  fact("GEN-09", { when: isLong }),
+  fact("GEN-12", { when: (v) => isLong(v) && (v.frame.size ?? 0) > v.machine.pageSize }),
+];
+
+const firstStray = (v: View): number | undefined => v.after && strayWrite(v.frame, v.after);
+
+const GEN_09 = clauseIndex("GEN-09");
+
+const rawBytes = (after: Buffer, frame: Frame): RawOut | undefined =>
+  after.equals(frame.bytes) ? undefined : { bytes: after.toString("hex") };
+
+/** The judge of raw calls that come to this typed one; without one, only the frame is judged. */
+export const framed = (inner: Judge | undefined): Judge => {
+  const rules: readonly Rule<View>[] = [
+    ...frameRules,
+    ...(inner === undefined
+      ? []
+      : [
+          rule<View>("GEN-16", "EFAULT", (v) => cannotStore(v) && wouldRespond(inner, v), {
+            hard: true,
+            applies: () => false,
+          }),
+          ...inner.rules.map((each) => lift(each)),
+        ]),
+  ];
+  const view = (
+    machine: MachineState,
+    call: Call,
+    claimed: Outcome | undefined,
+    profile: Profile,
+  ): View => {
+    const frame = frameOf(call as RawCall, machine.platform.frontEnd === "mock");
+    const cdev =
+      frame.call.call === "DEVICE_RAW" ? machine.cdevs.get(frame.call.in.devfd) : undefined;
+    const on: OnFrame = {
+      frame,
+      isOpen: cdev !== undefined || machine.fds.has(frame.call.fd),
+      isBound: cdev?.bound !== undefined,
+    };
+    const typed = firstBroken(frameRules, on) === undefined ? typedCall(frame) : undefined;
+    const hex = (claimed as OutcomeOf<"RAW"> | undefined)?.out?.bytes;
+    const after = hex === undefined ? undefined : Buffer.from(hex, "hex");
+    const outcome = claimed && typedOutcome(frame, claimed, after);
+    return {
+      ...on,
+      machine,
+      strict: profile === "linux-6.12",
+      inner: typed && inner?.view(machine, typed, outcome, profile),
+      typed: outcome,
+      after,
+    };
+  };
+  const definition: { readonly [K in keyof Judge]: unknown } = {
+    promise: inner?.promise ?? ("GEN-06" satisfies ClauseId),
+    promises: (v: View) => v.inner && inner?.promises?.(v.inner),
+    view,
+    rules,
+    facts: [...frameFacts, ...(inner?.facts ?? []).map(liftFact)],
+    answer: (v: View): RawOut => ({
+      bytes: withOutputs(v.frame, (v.inner && inner?.answer?.(v.inner)) ?? {}).toString("hex"),
+    }),
+    shown: (v: View, _out: RawOut, coverage: Coverage) => {
+      if (v.inner !== undefined) inner?.shown?.(v.inner, v.typed?.out ?? {}, coverage);
+    },
+    effect: (v: View, out: RawOut) => {
+      if (v.inner === undefined) return;
+      const after = Buffer.from(out.bytes ?? "", "hex");
+      inner?.effect?.(v.inner, v.typed?.out ?? readOutputs(v.frame, after));
+    },
+    failure: (v: View, broken: Rule<View>, coverage: Coverage | undefined) => {
+      if (v.inner === undefined || inner === undefined) return;
+      if (coverage !== undefined && isLong(v)) countSeen(coverage, GEN_09);
+      if (broken.clause === "GEN-16") {
+        if (v.strict) happenAnyway(inner, v);
+      } else inner.failure?.(v.inner, broken, coverage);
+    },
+    answerOfFailure: (v: View, errno: never) => {
+      if (v.inner === undefined || cannotStore(v)) return undefined;
+      const out = inner?.answerOfFailure?.(v.inner, errno);
+      return out && rawBytes(withOutputs(v.frame, out), v.frame);
+    },
+    checkFailure: (v: View, errno: never, _out: RawOut) => {
+      const stray = firstStray(v);
+      if (stray !== undefined) return { clause: "GEN-15", right: `byte ${stray} as it was sent` };
+      const changed = v.after !== undefined && !v.after.equals(v.frame.bytes);
+      if (v.inner === undefined || cannotStore(v)) {
+        return changed ? { clause: "GEN-15", right: "nothing written" } : undefined;
+      }
+      const out = changed ? (v.typed?.out ?? {}) : {};
+      if (inner?.checkFailure !== undefined) return inner.checkFailure(v.inner, errno, out);
+      return changed ? { clause: "GEN-15", right: "nothing written" } : undefined;
+    },
+    leeway: (v: View, errno: never) => v.inner && inner?.leeway?.(v.inner, errno),
+    otherwise: (v: View, errno: never) => {
+      if (v.inner === undefined || inner === undefined) return [];
+      if (!v.strict && errno === "EFAULT" && cannotStore(v)) {
+        return [(at: View) => happenAnyway(inner, at)];
+      }
+      return (inner.otherwise?.(v.inner, errno) ?? []).map((effect) => (at: View) => {
+        if (at.inner !== undefined) effect(at.inner);
+      });
+    },
+    mayRunOut: inner?.mayRunOut ?? false,
+    writesBack: inner?.writesBack ?? false,
+  };
+  return definition as unknown as Judge;
+};
+
+/**
+ * The typed step that a raw one comes to, for who follows a history without a model. None if the
+ * frame refused the call; "unknown" if an answer was not stored, and so nobody knows what it was.
+ */
+export const typedStep = (
+  call: RawCall,
+  outcome: Outcome,
+  hasMock: boolean,
+): { readonly call: Call; readonly outcome: Outcome } | "unknown" | undefined => {
+  const frame = frameOf(call, hasMock);
+  if (outcome.errno !== 0 && isRefused(frame)) return undefined;
+  const typed = typedCall(frame);
+  if (typed === undefined) return undefined;
+  if (outcome.errno === "EFAULT" && call.in.memory === "r") return "unknown";
+  const hex = (outcome as OutcomeOf<"RAW">).out?.bytes;
+  const after = hex === undefined ? undefined : Buffer.from(hex, "hex");
+  return { call: typed, outcome: typedOutcome(frame, outcome, after) };
+};
+
+/** The typed call that a raw one comes to, if its command is one. */
+export const typedName = (call: RawCall): CallName | undefined => frameOf(call, true).name;
