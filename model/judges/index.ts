@@ -33,6 +33,7 @@ import { TRANSLATE } from "./translate";
 import { IOAS_UNMAP } from "./unmap";
 import { VFIO_CHECK_EXTENSION, VFIO_GET_API_VERSION, VFIO_SET_IOMMU } from "./vfio-container";
 import { DEVICE_CLOSE, DEVICE_OPEN, VFIO_ATTACH, VFIO_BIND, VFIO_DETACH } from "./vfio-device";
+import { VFIO_GET_INFO } from "./vfio-device-info";
 import { VFIO_IOAS } from "./vfio-ioas";
 import { VFIO_IOMMU_GET_INFO } from "./vfio-iommu-info";
 import { VFIO_MAP_DMA } from "./vfio-map-dma";
@@ -70,6 +71,7 @@ const JUDGES: { readonly [K in CallName]?: Judge } = {
   DEVICE_OPEN,
   DEVICE_CLOSE,
   VFIO_BIND,
+  VFIO_GET_INFO,
   VFIO_ATTACH,
   VFIO_DETACH,
   DMA,

@@ -38,6 +38,23 @@ const AROUND_MSI = [
   [0xfef0_0000n, END],
 ] as const;
 
+describe("VFIO_GET_INFO", () => {
+  const info = { argsz: 24, flags: 2, num_regions: 9, num_irqs: 5, cap_offset: 0 };
+  const ask = { devfd: 0, argsz: 24 };
+
+  test("tells the same every time, once the device is bound", () => {
+    const b = new Bench(VFIO_PLATFORM);
+    b.done("DEVICE_OPEN", { dev: 0 });
+    expect(blamed(b.ok("VFIO_GET_INFO", ask, info))).toBe("VFD-02");
+    expect(b.fails("VFIO_GET_INFO", ask, "EINVAL")).toBeUndefined();
+    b.done("VFIO_BIND", { devfd: 0, argsz: 16, iommufd: 0 });
+    expect(b.fails("VFIO_GET_INFO", { ...ask, argsz: 15 }, "EINVAL")).toBeUndefined();
+    expect(b.ok("VFIO_GET_INFO", ask, { ...info, num_irqs: 3 })).toBeUndefined();
+    expect(blamed(b.ok("VFIO_GET_INFO", ask, info))).toBe("VFD-02");
+    expect(blamed(b.ok("VFIO_GET_INFO", ask, { ...info, argsz: 16 }))).toBe("VFD-02");
+  });
+});
+
 describe("VFIO_BIND", () => {
   test.each([
     ["a short argsz", 0, { argsz: 15 }, "EINVAL", "VFD-01"],

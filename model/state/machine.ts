@@ -82,6 +82,7 @@ export const boot = (platform: Platform): MachineState => {
       reserved: spec.reserved.map(toInterval),
       group,
       bound: undefined,
+      info: undefined,
       buffer: new Uint8Array(BUFFER_BYTES),
       // What a device holds after power-on is its own affair.
       unknown: new Uint8Array(BUFFER_BYTES).fill(1),

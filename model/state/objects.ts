@@ -210,9 +210,18 @@ export interface PhysicalDevice {
   readonly reserved: readonly Interval[];
   readonly group: Group;
   bound: BoundDevice | undefined;
+  /** What it said of itself. */
+  info: DeviceInfo | undefined;
   /** Its own memory; 1 in `unknown` where a blocked DMA left it open. */
   readonly buffer: Uint8Array;
   readonly unknown: Uint8Array;
+}
+
+/** What VFIO_GET_INFO tells of a device. */
+export interface DeviceInfo {
+  readonly flags: number;
+  readonly num_regions: number;
+  readonly num_irqs: number;
 }
 
 /** An open file of a VFIO device cdev. */
