@@ -45,7 +45,9 @@ export const MOCK_CALLS = {
   },
   /**
    * Makes pages dirty, as if the device had written to them: those whose bit is set in `bitmap`,
-   * bit 0 for the page at iova. bitmap: the bytes that are readable at uptr.
+   * bit 0 for the page at iova. bitmap: the bytes that are readable at uptr. The mock driver
+   * takes iova / page_size for the number of a page of its own, so that only page_size = its own
+   * page means the IOVA that is written there.
    */
   DIRTY: {
     on: "iommufd",
