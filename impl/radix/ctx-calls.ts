@@ -1,4 +1,4 @@
-/** The calls on a context as a whole: OPEN, CLOSE, DESTROY, OPTION, VFIO_IOAS. */
+/** The calls on a context as a whole: OPEN, DESTROY, OPTION, VFIO_IOAS. */
 import type { OutcomeOf } from "../../spec/calls";
 import {
   OPTION_HUGE_PAGES,
@@ -14,16 +14,10 @@ import { done, fail, type OnIommufd, type OnProcess } from "./call";
 import { IommufdCtx } from "./ctx";
 import type { IoPagetable } from "./io-pagetable";
 
-export const open: OnProcess<"OPEN"> = ({ iommufds }) => {
-  iommufds.push(new IommufdCtx());
-  return { errno: 0, out: { fd: iommufds.length - 1 } };
-};
-
-export const close: OnIommufd<"CLOSE"> = (ctx, _args, _process, { iommufds }) => {
-  iommufds[iommufds.indexOf(ctx)] = undefined;
-  ctx.put();
-  return done(0);
-};
+export const open: OnProcess<"OPEN"> = ({ iommufds }, _args, process) => ({
+  errno: 0,
+  out: { fd: iommufds.openNext(new IommufdCtx(), process) },
+});
 
 export const destroy: OnIommufd<"DESTROY"> = (ctx, { id }) => done(ctx.destroyById(id));
 

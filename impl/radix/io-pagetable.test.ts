@@ -20,7 +20,7 @@ class World {
   readonly physical = new PhysicalMemory(PAGE);
   readonly memory = new UserMemory(this.physical);
   readonly process = new Process(
-    { uid: 0, capabilities: ["IPC_LOCK"], memlock: null, memory: [] },
+    { uid: 0, capabilities: ["IPC_LOCK"], memlock: null },
     { lockedPages: 0 },
     this.memory,
   );

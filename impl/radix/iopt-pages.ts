@@ -22,7 +22,7 @@
  * index is a linear scan. Everything else is O(pages).
  */
 import type { Errno } from "../../spec/errno";
-import type { AccountMode, Process } from "./accounting";
+import { type AccountMode, PinAccount, type Process } from "./accounting";
 import { AreaWindow } from "./area-window";
 import type { IommuDomain } from "./iommu-domain";
 import { PinnedPfns } from "./pinned-pfns";
@@ -77,7 +77,7 @@ export class IoptPages {
   readonly firstPage: number;
   /** The MAP asked for WRITEABLE: pins are write pins, and COPY may make writable areas. */
   readonly writable: boolean;
-  readonly #accountMode: AccountMode;
+  readonly #account: PinAccount;
   readonly #pinnedPfns = new PinnedPfns();
   /** Filled areas on these pages: the kernel's domains_itree. */
   readonly #filled: IoptArea[] = [];
@@ -87,7 +87,7 @@ export class IoptPages {
     this.pageSize = process.memory.pageSize;
     this.firstPage = firstPage;
     this.writable = writable;
-    this.#accountMode = accountMode;
+    this.#account = new PinAccount(process, accountMode);
   }
 
   /**
@@ -131,12 +131,12 @@ export class IoptPages {
 
   /** Unpins what no filled area covers; the pfns are in pinned_pfns. */
   #unpinUncovered(area: IoptArea): void {
-    const { process } = this;
+    const { memory } = this.process;
     this.#forEachSpan(area, (first, last, covering) => {
       if (covering !== undefined) return;
       const count = last - first + 1;
-      process.memory.unpin(count, this.#pinnedPfns, first);
-      process.uncharge(this.#accountMode, count);
+      memory.unpin(count, this.#pinnedPfns, first);
+      this.#account.uncharge(count);
     });
   }
 
@@ -158,7 +158,7 @@ export class IoptPages {
       if (errno === 0) pinned += count;
     });
     // Charging comes last: a page that cannot be pinned beats a limit that is exceeded (MAP-15).
-    errno = errno || this.process.charge(this.#accountMode, pinned);
+    errno = errno || this.#account.charge(pinned);
     if (errno === 0) return 0;
     this.#forEachSpan(area, (first, last, covering) => {
       const count = Math.min(last - first + 1, pinned);

@@ -5,9 +5,11 @@
  * Building must be cheap, a few µs, because it happens once per trace: nothing here allocates
  * page tables or bytes before they are needed.
  */
-import { type Platform, SCRATCH } from "../../spec/platform";
+import type { Errno } from "../../spec/errno";
+import { type MemoryRegion, type Platform, SCRATCH } from "../../spec/platform";
 import { Process, type User } from "./accounting";
 import type { IommufdCtx } from "./ctx";
+import { FileTable } from "./file-table";
 import { type HostDevice, Iommu, IommuGroup } from "./iommu";
 import { PhysicalMemory } from "./physical-memory";
 import { type MemoryObject, makeMemoryObject, UserMemory } from "./user-memory";
@@ -16,11 +18,14 @@ import { VfioDevices } from "./vfio-devices";
 export class Kernel {
   readonly platform: Platform;
   readonly physical: PhysicalMemory;
-  readonly processes: readonly Process[];
   readonly iommus: readonly Iommu[];
   readonly vfio: VfioDevices;
-  /** Open iommufds by number; numbers count up and are never used again. */
-  readonly iommufds: (IommufdCtx | undefined)[] = [];
+  readonly iommufds = new FileTable<IommufdCtx>((ctx) => ctx.put());
+  /** By index; undefined: it has exited. */
+  readonly #processes: Map<number, Process | undefined>;
+  readonly #users = new Map<number, User>();
+  /** All that ever were: what they mapped may outlive them. */
+  readonly #memories: UserMemory[] = [];
 
   constructor(platform: Platform) {
     this.platform = platform;
@@ -28,51 +33,92 @@ export class Kernel {
       platform.pageSize,
       Number(platform.thpSize) / platform.pageSize,
     );
-    this.processes = makeProcesses(platform, this.physical);
+    this.#processes = this.#makeProcesses();
     this.iommus = platform.iommus.map((iommu) => new Iommu(iommu.ioPageSize, iommu.aperture));
     this.vfio = new VfioDevices(makeDevices(platform, this.iommus));
   }
 
-  /** Every process exits: its files are closed, and its memory goes. */
+  /** The process of an index, if it is there. */
+  process(index: number): Process | undefined {
+    return this.#processes.get(index);
+  }
+
+  user(uid: number): User {
+    let user = this.#users.get(uid);
+    if (user === undefined) {
+      user = { lockedPages: 0 };
+      this.#users.set(uid, user);
+    }
+    return user;
+  }
+
+  /** Makes a child with an index that no process ever had. */
+  fork(parent: Process, index: number): 0 | Errno {
+    if (this.#processes.has(index)) return "EINVAL";
+    const child = parent.fork();
+    this.#processes.set(index, child);
+    this.#memories.push(child.memory);
+    for (const files of this.#fileTables) files.inherit(parent, child);
+    return 0;
+  }
+
+  /** The process ends: its memory goes first, and then its files are closed. */
+  exit(process: Process): void {
+    for (const [index, other] of this.#processes) {
+      if (other === process) this.#processes.set(index, undefined);
+    }
+    process.memory.unmapAll();
+    for (const files of this.#fileTables) files.closeAll(process);
+  }
+
+  /** Every process exits, and the machine is gone. */
   shutDown(): void {
-    for (const ctx of this.iommufds) ctx?.put();
-    this.vfio.closeAll();
-    for (const process of this.processes) process.memory.dispose();
+    for (const process of this.#processes.values()) {
+      if (process !== undefined) for (const files of this.#fileTables) files.closeAll(process);
+    }
+    for (const memory of this.#memories) memory.dispose();
     this.physical.dispose();
+  }
+
+  get #fileTables(): readonly Pick<FileTable<unknown>, "inherit" | "closeAll">[] {
+    return [this.iommufds, this.vfio.files];
+  }
+
+  #makeProcesses(): Map<number, Process> {
+    const memfds = new Map<number, MemoryObject>();
+    const processes = new Map<number, Process>();
+    for (const [index, shape] of this.platform.processes.entries()) {
+      const memory = makeMemory(shape.memory, this.physical, memfds);
+      this.#memories.push(memory);
+      processes.set(index, new Process(shape, this.user(shape.uid), memory));
+    }
+    return processes;
   }
 }
 
-const makeProcesses = (platform: Platform, physical: PhysicalMemory): Process[] => {
-  const { pageSize } = platform;
-  const pagesOf = (length: bigint): number => Number(length) / pageSize;
-  const memfds = new Map<number, MemoryObject>();
-  const users = new Map<number, User>();
-  return platform.processes.map((shape) => {
-    const memory = new UserMemory(physical);
-    const scratchPages = pagesOf(SCRATCH.length);
-    const scratch = makeMemoryObject("anon-private");
-    memory.map(pagesOf(SCRATCH.va), scratchPages, "rw", scratch, 0);
-    for (const region of shape.memory) {
-      const count = pagesOf(region.length);
-      let object: MemoryObject | undefined;
-      let offset = 0;
-      if (region.memfd === undefined) {
-        object = makeMemoryObject(region.kind);
-      } else {
-        object = memfds.get(region.memfd);
-        object ??= makeMemoryObject(region.kind);
-        memfds.set(region.memfd, object);
-        offset = pagesOf(region.offset ?? 0n);
-      }
-      memory.map(pagesOf(region.va), count, region.prot, object, offset);
+const makeMemory = (
+  regions: readonly MemoryRegion[],
+  physical: PhysicalMemory,
+  memfds: Map<number, MemoryObject>,
+): UserMemory => {
+  const memory = new UserMemory(physical);
+  const pagesOf = (length: bigint): number => Number(length) / physical.pageSize;
+  const scratch = makeMemoryObject("anon-private");
+  memory.map(pagesOf(SCRATCH.va), pagesOf(SCRATCH.length), "rw", scratch, 0);
+  for (const region of regions) {
+    let object: MemoryObject | undefined;
+    let offset = 0;
+    if (region.memfd === undefined) {
+      object = makeMemoryObject(region.kind);
+    } else {
+      object = memfds.get(region.memfd);
+      object ??= makeMemoryObject(region.kind);
+      memfds.set(region.memfd, object);
+      offset = pagesOf(region.offset ?? 0n);
     }
-    let user = users.get(shape.uid);
-    if (user === undefined) {
-      user = { lockedPages: 0 };
-      users.set(shape.uid, user);
-    }
-    return new Process(shape, user, memory);
-  });
+    memory.map(pagesOf(region.va), pagesOf(region.length), region.prot, object, offset);
+  }
+  return memory;
 };
 
 const makeDevices = (platform: Platform, iommus: readonly Iommu[]): HostDevice[] => {

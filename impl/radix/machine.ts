@@ -1,15 +1,16 @@
 /**
  * The machine behind the port: takes a call, finds its handler in a table by name, and answers.
  *
- * Calls on an iommufd find their context by file number first; a number that is not open is
+ * A process that is not there, or not any more, gets nothing but ESRCH. Calls on an iommufd find their context by file number first; a number that is not open is
  * EBADF before anything else is looked at.
  */
 import type { Call, CallName, CallOf, Outcome, OutcomeOf } from "../../spec/calls";
 import type { Machine } from "../../spec/iut";
 import type { Platform } from "../../spec/platform";
+import type { Process } from "./accounting";
 import { assert } from "./assert";
-import { fail, type OnIommufd, type OnProcess } from "./call";
-import { close, destroy, open, option, vfioIoas } from "./ctx-calls";
+import { done, fail, type OnIommufd, type OnProcess } from "./call";
+import { destroy, open, option, vfioIoas } from "./ctx-calls";
 import {
   ioasAlloc,
   ioasAllowIovas,
@@ -29,33 +30,32 @@ import {
   mockDomainReplace,
 } from "./mock-front-end";
 import { pageRefs, procStatus, translate } from "./probe-calls";
+import { exit, fork, setrlimitMemlock, setuid } from "./process-calls";
 import { deviceClose, deviceOpen, dma, vfioAttach, vfioBind, vfioDetach } from "./vfio-front-end";
 
-type Handler<K extends CallName> = (kernel: Kernel, call: CallOf<K>) => OutcomeOf<K>;
+type Handler<K extends CallName> = (
+  kernel: Kernel,
+  call: CallOf<K>,
+  process: Process,
+) => OutcomeOf<K>;
 
 const onIommufd =
   <K extends CallName>(handle: OnIommufd<K>): Handler<K> =>
-  (kernel, call) => {
-    const ctx = kernel.iommufds[call.fd];
+  (kernel, call, process) => {
+    const ctx = kernel.iommufds.get(call.fd, process);
     if (ctx === undefined) return fail("EBADF");
-    return handle(ctx, call.in, callerOf(kernel, call), kernel);
+    return handle(ctx, call.in, process, kernel);
   };
 
 const onProcess =
   <K extends CallName>(handle: OnProcess<K>): Handler<K> =>
-  (kernel, call) =>
-    handle(kernel, call.in, callerOf(kernel, call));
-
-const callerOf = (kernel: Kernel, { proc }: { readonly proc: number }) => {
-  const process = kernel.processes[proc];
-  assert(process !== undefined, "a call is made by a process of the platform");
-  return process;
-};
+  (kernel, call, process) =>
+    handle(kernel, call.in, process);
 
 /** Calls without one need a capability that is not declared. */
 const HANDLERS: { readonly [K in CallName]?: Handler<K> } = {
   OPEN: onProcess(open),
-  CLOSE: onIommufd(close),
+  CLOSE: ({ iommufds }, { fd }, process) => done(iommufds.close(fd, process) ? 0 : "EBADF"),
   DESTROY: onIommufd(destroy),
   IOAS_ALLOC: onIommufd(ioasAlloc),
   IOAS_IOVA_RANGES: onIommufd(ioasIovaRanges),
@@ -82,6 +82,10 @@ const HANDLERS: { readonly [K in CallName]?: Handler<K> } = {
   MPROTECT: onProcess(mprotect),
   MEM_WRITE: onProcess(memWrite),
   MEM_READ: onProcess(memRead),
+  SETRLIMIT_MEMLOCK: onProcess(setrlimitMemlock),
+  SETUID: onProcess(setuid),
+  FORK: onProcess(fork),
+  EXIT: onProcess(exit),
   PAGE_REFS: onIommufd(pageRefs),
   PROC_STATUS: onProcess(procStatus),
   TRANSLATE: onIommufd(translate),
@@ -100,7 +104,8 @@ export class RadixMachine implements Machine {
   call(call: Call): Outcome {
     const handle = HANDLERS[call.call] as Handler<CallName> | undefined;
     assert(handle !== undefined, "a call needs no more than the declared capabilities");
-    return handle(this.#kernel, call);
+    const process = this.#kernel.process(call.proc);
+    return process === undefined ? fail("ESRCH") : handle(this.#kernel, call, process);
   }
 
   end(): void {

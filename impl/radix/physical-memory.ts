@@ -84,6 +84,13 @@ export class PhysicalMemory {
     bytes.set(from.subarray(at, at + length), offset);
   }
 
+  /** Fills `count` new frames with what others hold. */
+  copy(from: number, to: number, count: number): void {
+    for (const [pfn, bytes] of [...this.#bytes]) {
+      if (pfn >= from && pfn < from + count) this.#bytes.set(to + (pfn - from), bytes.slice());
+    }
+  }
+
   /** The machine is switched off. */
   dispose(): void {
     this.#frames.dispose();

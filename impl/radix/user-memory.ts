@@ -8,6 +8,10 @@
  * does: private memory is unshared when it is pinned (MAP-31), so a later CPU store goes to the
  * pinned page. Unmapping drops anonymous pages; whoever pinned them keeps them (MAP-30).
  *
+ * A child shares the objects of its parent but for private memory, of which it gets a copy. The
+ * kernel puts that off until somebody writes, except for pinned pages, which stay the parent's;
+ * when it happens is nobody's business.
+ *
  * As with transparent huge pages, the first touch of an aligned stretch that one VMA shows brings
  * in a huge page, if the machine has any of that size. So large buffers are runs of pages, and
  * everything on ranges works by the run.
@@ -25,12 +29,15 @@ import { LARGEST, RadixTable } from "./radix-table";
 /** What a VMA shows; pages by their number in the object. */
 export interface MemoryObject {
   readonly pages: RadixTable;
+  /** A child gets a copy. */
+  readonly isPrivate: boolean;
   /** Pages live as long as the object, not as long as a VMA: others may show them. */
-  readonly shared: boolean;
+  shared: boolean;
 }
 
 export const makeMemoryObject = (kind: Backing): MemoryObject => ({
   pages: new RadixTable(nodePool, 1),
+  isPrivate: kind === "anon-private",
   shared: kind === "memfd",
 });
 
@@ -57,11 +64,37 @@ export class UserMemory {
   /** Every object that was ever mapped here. */
   readonly #objects: MemoryObject[] = [];
   #found: Vma | undefined;
+  #isGone = false;
 
   constructor(physical: PhysicalMemory) {
     this.physical = physical;
     this.pageSize = physical.pageSize;
     this.#pagesEnd = USER_SPACE / this.pageSize - 1;
+  }
+
+  /** The address space of a child. */
+  fork(): UserMemory {
+    const child = new UserMemory(this.physical);
+    const copies = new Map<MemoryObject, MemoryObject>();
+    for (const vma of this.#vmas) {
+      let { object } = vma;
+      if (object.isPrivate) {
+        object = copies.get(object) ?? makeMemoryObject("anon-private");
+        copies.set(vma.object, object);
+        this.#copyPages(vma, object);
+      } else {
+        object.shared = true;
+      }
+      child.#vmas.push({ ...vma, object });
+      child.#objects.push(object);
+    }
+    return child;
+  }
+
+  /** The process exits: nothing can be reached here any more. */
+  unmapAll(): void {
+    this.unmap(0, this.#pagesEnd);
+    this.#isGone = true;
   }
 
   /** mmap(MAP_FIXED): replaces whatever was there. */
@@ -141,10 +174,11 @@ export class UserMemory {
    * All or nothing.
    */
   pin(page: number, count: number, write: boolean, pfns: PinnedPfns, index: number): 0 | Errno {
+    const end = page + count;
+    if (this.#isGone) return "EFAULT";
     // The kernel adds up the byte range of a batch before it looks at any page: an end of exactly
     // 2^64 overflows, any other end outside user space faults (MAP-14 as recorded).
     if (page + Math.min(count, PIN_BATCH) === 2 ** 64 / this.pageSize) return "EOVERFLOW";
-    const end = page + count;
     if (end > this.#pagesEnd) return "EFAULT";
     let at = page;
     while (at < end) {
@@ -221,6 +255,17 @@ export class UserMemory {
       dropped.push([index, count]);
     });
     for (const [index, count] of dropped) pages.clearRun(index, count);
+  }
+
+  /** Gives another object copies of the pages that a VMA shows. */
+  #copyPages(vma: Vma, into: MemoryObject): void {
+    const { physical } = this;
+    const last = vma.offset + (vma.last - vma.first);
+    vma.object.pages.walk(vma.offset, last, (index, count, pfn) => {
+      const copy = physical.allocate(count);
+      physical.copy(pfn, copy, count);
+      into.pages.setRun(index, count, copy, LARGEST);
+    });
   }
 
   /** Cuts VMAs at both ends of a range; returns the positions [from, to) of those inside. */

@@ -4,9 +4,11 @@
  * A device can be open many times, but only one of its files can bind it. An open file gets the
  * device's index as its number if that is free, else a fresh number from 1000 up.
  */
+import type { Process } from "./accounting";
 import { assert } from "./assert";
 import type { IommufdCtx } from "./ctx";
 import type { IommufdDevice } from "./device";
+import { FileTable } from "./file-table";
 import type { HostDevice } from "./iommu";
 
 /** What a file that has bound its device holds. */
@@ -29,7 +31,14 @@ const FRESH_NUMBERS_FROM = 1000;
 
 export class VfioDevices {
   readonly #devices: readonly VfioDevice[];
-  readonly #files = new Map<number, VfioFile>();
+  /** Closing a file for good is the only way to unbind (VFD-08); it detaches first. */
+  readonly files = new FileTable<VfioFile>(({ vfioDevice, binding }) => {
+    if (binding === undefined) return;
+    if (binding.device.isAttached) binding.device.detach();
+    binding.device.unbind();
+    vfioDevice.isBound = false;
+    binding.ctx.put();
+  });
   #nextFresh = FRESH_NUMBERS_FROM;
 
   constructor(hosts: readonly HostDevice[]) {
@@ -37,20 +46,16 @@ export class VfioDevices {
   }
 
   /** The number of a new open file of device `index`; undefined when there is no such device. */
-  open(index: number): number | undefined {
+  open(index: number, process: Process): number | undefined {
     const vfioDevice = this.#devices[index];
     if (vfioDevice === undefined) return undefined;
     let devfd = index;
-    if (this.#files.has(devfd)) {
+    if (this.files.has(devfd)) {
       devfd = this.#nextFresh;
       this.#nextFresh += 1;
     }
-    this.#files.set(devfd, { vfioDevice, binding: undefined });
+    this.files.open(devfd, { vfioDevice, binding: undefined }, process);
     return devfd;
-  }
-
-  file(devfd: number): VfioFile | undefined {
-    return this.#files.get(devfd);
   }
 
   bind(file: VfioFile, binding: Binding): void {
@@ -58,24 +63,5 @@ export class VfioDevices {
     file.binding = binding;
     file.vfioDevice.isBound = true;
     binding.ctx.hold();
-  }
-
-  /** Closing is the only way to unbind (VFD-08); it detaches first. */
-  close(devfd: number): boolean {
-    const file = this.#files.get(devfd);
-    if (file === undefined) return false;
-    this.#files.delete(devfd);
-    const { binding } = file;
-    if (binding !== undefined) {
-      if (binding.device.isAttached) binding.device.detach();
-      binding.device.unbind();
-      file.vfioDevice.isBound = false;
-      binding.ctx.put();
-    }
-    return true;
-  }
-
-  closeAll(): void {
-    for (const devfd of [...this.#files.keys()]) this.close(devfd);
   }
 }

@@ -14,22 +14,22 @@ import { toHex } from "./hex";
 import { DEVICE_BUFFER_SIZE, type HostDevice } from "./iommu";
 import type { PhysicalMemory } from "./physical-memory";
 
-export const deviceOpen: OnProcess<"DEVICE_OPEN"> = ({ vfio }, { dev }) => {
-  const devfd = vfio.open(dev);
+export const deviceOpen: OnProcess<"DEVICE_OPEN"> = ({ vfio }, { dev }, process) => {
+  const devfd = vfio.open(dev, process);
   return devfd === undefined ? fail("ENODEV") : { errno: 0, out: { devfd } };
 };
 
-export const deviceClose: OnProcess<"DEVICE_CLOSE"> = ({ vfio }, { devfd }) =>
-  done(vfio.close(devfd) ? 0 : "EBADF");
+export const deviceClose: OnProcess<"DEVICE_CLOSE"> = ({ vfio }, { devfd }, process) =>
+  done(vfio.files.close(devfd, process) ? 0 : "EBADF");
 
 /** VFD-01..07, in this order */
-export const vfioBind: OnProcess<"VFIO_BIND"> = ({ vfio, iommufds }, args) => {
-  const file = vfio.file(args.devfd);
+export const vfioBind: OnProcess<"VFIO_BIND"> = ({ vfio, iommufds }, args, process) => {
+  const file = vfio.files.get(args.devfd, process);
   if (file === undefined) return fail("EBADF");
   if (args.argsz < VFIO_BIND_ARGSZ || args.flags !== 0 || args.iommufd < 0) return fail("EINVAL");
   if (file.binding !== undefined) return fail("EINVAL");
   if (args.iommufd === FD_NOT_AN_IOMMUFD) return fail("EBADFD");
-  const ctx = iommufds[args.iommufd];
+  const ctx = iommufds.get(args.iommufd, process);
   if (ctx === undefined) return fail("EBADF");
   if (file.vfioDevice.isBound) return fail("EINVAL");
   const device = IommufdDevice.bindTo(ctx, file.vfioDevice.host);
@@ -39,8 +39,8 @@ export const vfioBind: OnProcess<"VFIO_BIND"> = ({ vfio, iommufds }, args) => {
 };
 
 /** VFD-10, VFD-11, VFD-18: before BIND every other call on the file is EINVAL. */
-export const vfioAttach: OnProcess<"VFIO_ATTACH"> = ({ vfio }, args) => {
-  const file = vfio.file(args.devfd);
+export const vfioAttach: OnProcess<"VFIO_ATTACH"> = ({ vfio }, args, process) => {
+  const file = vfio.files.get(args.devfd, process);
   if (file === undefined) return fail("EBADF");
   if (file.binding === undefined) return fail("EINVAL");
   if (args.argsz < VFIO_ATTACH_ARGSZ || args.flags !== 0) return fail("EINVAL");
@@ -50,8 +50,8 @@ export const vfioAttach: OnProcess<"VFIO_ATTACH"> = ({ vfio }, args) => {
 };
 
 /** VFD-14 */
-export const vfioDetach: OnProcess<"VFIO_DETACH"> = ({ vfio }, args) => {
-  const file = vfio.file(args.devfd);
+export const vfioDetach: OnProcess<"VFIO_DETACH"> = ({ vfio }, args, process) => {
+  const file = vfio.files.get(args.devfd, process);
   if (file === undefined) return fail("EBADF");
   if (file.binding === undefined) return fail("EINVAL");
   if (args.argsz < VFIO_DETACH_ARGSZ || args.flags !== 0) return fail("EINVAL");
@@ -60,8 +60,8 @@ export const vfioDetach: OnProcess<"VFIO_DETACH"> = ({ vfio }, args) => {
   return done(0);
 };
 
-export const dma: OnProcess<"DMA"> = ({ vfio, physical }, args): OutcomeOf<"DMA"> => {
-  const file = vfio.file(args.devfd);
+export const dma: OnProcess<"DMA"> = ({ vfio, physical }, args, process): OutcomeOf<"DMA"> => {
+  const file = vfio.files.get(args.devfd, process);
   if (file === undefined) return fail("EBADF");
   const { length, device_offset: offset } = args;
   // Before BIND nobody gets at the device itself (VFD-18).
