@@ -12,7 +12,14 @@ import { Model } from "./model";
 const FOLDER = join(__dirname, "../properties/corpus/recordings");
 
 /** These must be judged to their last step. */
-const COMPLETE = ["core.jsonl", "domains.jsonl", "hwpt.jsonl"];
+const COMPLETE = [
+  "core.jsonl",
+  "domains.jsonl",
+  "hwpt.jsonl",
+  "kitchen-sink.jsonl",
+  "multi.jsonl",
+  "vfio.jsonl",
+];
 
 interface Result {
   readonly judged: number;
