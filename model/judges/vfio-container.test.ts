@@ -221,9 +221,21 @@ describe("VFIO_IOMMU_GET_INFO", () => {
 
   test("elsewhere the capabilities may come in any order", () => {
     const b = bench(V2, "documented");
-    const { caps = [], ...rest } = full(b);
-    const other = { ...rest, caps: [...caps].reverse() };
+    const { caps = [], bytes = "", ...rest } = full(b);
+    const [avail, ranges] = [bytes.slice(48, 72), bytes.slice(80)];
+    // The other way round: the next of the first is 56, that of the second 0.
+    const turned = `${ranges.slice(0, 8)}38000000${ranges.slice(16)}${avail.slice(0, 8)}00000000`;
+    const other = {
+      ...rest,
+      caps: [
+        { ...caps[1], at: 24, next: 56 },
+        { ...caps[0], at: 56, next: 0 },
+      ] as typeof caps,
+      bytes: `${bytes.slice(0, 48)}${turned}ffffffff`,
+    };
     expect(b.ok("VFIO_IOMMU_GET_INFO", { argsz: 72 }, other)).toBeUndefined();
-    expect(b.ok("VFIO_IOMMU_GET_INFO", { argsz: 72 }, { ...rest, caps: [] })).toBeDefined();
+    expect(blamed(b.ok("VFIO_IOMMU_GET_INFO", { argsz: 72 }, { ...other, caps }))).toBe("VCC-23");
+    const strict = bench(V2);
+    expect(blamed(strict.ok("VFIO_IOMMU_GET_INFO", { argsz: 72 }, other))).toBe("VCC-23");
   });
 });

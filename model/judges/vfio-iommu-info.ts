@@ -117,6 +117,23 @@ const hasCap = (out: Out, id: number, isRight: (cap: InfoCap) => boolean): boole
 const sameRanges = (a: readonly IovaRange[], b: readonly IovaRange[]): boolean =>
   a.length === b.length && a.every(([first, last], i) => b[i]?.[0] === first && b[i]?.[1] === last);
 
+/** The capabilities are those that the bytes hold, each at a multiple of 8. */
+const areInBytes = ({ caps = [], cap_offset = 0, bytes = "" }: Out): boolean => {
+  const buffer = Buffer.alloc(BUFFER_BYTES, POISON);
+  buffer.set(Buffer.from(bytes, "hex").subarray(0, BUFFER_BYTES));
+  const there = cap_offset === 0 ? [] : decodeCaps(buffer, cap_offset);
+  return caps.length === there.length && caps.every((cap, i) => isSameCap(cap, there[i]));
+};
+
+const isSameCap = (a: InfoCap, b: InfoCap | undefined): boolean =>
+  a.at % 8 === 0 &&
+  a.id === b?.id &&
+  a.version === b.version &&
+  a.at === b.at &&
+  a.next === b.next &&
+  a.avail === b.avail &&
+  sameRanges(a.ranges ?? [], b.ranges ?? []);
+
 const fits = (v: View): boolean => v.argsz >= totalOf(v);
 
 const output = (
@@ -163,6 +180,7 @@ const facts: readonly Fact<View, Out>[] = [
       hasCap(out, INFO_CAP_ID_IOVA_RANGE, ({ ranges }) => sameRanges(ranges ?? [], rangesOf(v))),
     fits,
   ),
+  output("VCC-23", "caps", (_v, out) => areInBytes(out)),
   // Only 6.12 has its capabilities in this order, and writes those that fit (UNS-08).
   output(
     "VCC-23",
