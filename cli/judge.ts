@@ -5,6 +5,7 @@ import { judgeHistory } from "../properties/oracle";
 import { table, wrap } from "../reports/console/text";
 import { renderJson } from "../reports/json";
 import { count, plural } from "../reports/summary";
+import type { KnownDeviation } from "../spec/clauses/deviations";
 import { Coverage } from "../spec/coverage";
 import { DataError } from "../spec/data-error";
 import { inert } from "../spec/inert";
@@ -137,10 +138,23 @@ const render = (judged: JudgedRecordings, style: ReturnType<typeof styleFor>): s
       ),
     );
     if (more > 0) lines.push(colors.dim(`  and ${count(more)} more, see --json`));
-    lines.push("", colors.red(colors.bold("Not conformant")), "");
+    lines.push("", ...knownIn(disagreements, style.width));
+    lines.push(colors.red(colors.bold("Not conformant")), "");
   } else if (agreed > 0) lines.push(colors.green(colors.bold("Conformant")), "");
   else lines.push(colors.yellow(colors.bold("Inconclusive: no step could be judged")), "");
   return lines.join("\n");
+};
+
+/** Which of it is a known deviation of Linux 6.12, and how much is not. */
+const knownIn = (disagreements: readonly Disagreement[], width: number): string[] => {
+  const counts = new Map<KnownDeviation, number>();
+  for (const { known } of disagreements) {
+    if (known !== undefined) counts.set(known, (counts.get(known) ?? 0) + 1);
+  }
+  const lines = [...counts].flatMap(([{ clause, what, instead }, n]) =>
+    wrap(`${count(n)} known of Linux 6.12: ${clause}, ${what} (${instead})`, width),
+  );
+  return lines.length === 0 ? [] : [...lines, ""];
 };
 
 const row = ({ trace, step, call, clauses, expected, actual }: Disagreement) => ({

@@ -2,7 +2,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { DEVIATIONS_OF_LINUX_6_12, type KnownDeviation } from "../spec/clauses/deviations";
+import {
+  DEVIATIONS_OF_LINUX_6_12,
+  type KnownDeviation,
+  knownDeviation,
+} from "../spec/clauses/deviations";
 import { Coverage } from "../spec/coverage";
 import { mayHaveEffect, type Recording, readRecordings } from "../spec/recording";
 import { PROFILES, type Profile } from "../spec/verdict";
@@ -33,10 +37,8 @@ const judgeRecording = (recording: Recording, profile: Profile): Result => {
     judged++;
     const deviation = model.judge(step.call, step.outcome);
     if (deviation === undefined) continue;
-    const { clauses, kind, expected, actual } = deviation;
-    const known = DEVIATIONS_OF_LINUX_6_12.find(
-      (d) => d.clause === clauses[0] && d.kind === kind && d.call === step.call.call,
-    );
+    const { clauses, expected, actual } = deviation;
+    const known = knownDeviation(step.call.call, deviation);
     if (profile === "documented" && known !== undefined) {
       return { judged, complete, deviation: undefined, known };
     }

@@ -1,6 +1,7 @@
 /** Judges recordings of a real kernel: the numbers are its own, and no IUT is needed. */
 import { hasJudge } from "../model/judges";
 import { shapeOf } from "../spec/calls";
+import { type KnownDeviation, knownDeviation } from "../spec/clauses/deviations";
 import type { Coverage } from "../spec/coverage";
 import type { Need } from "../spec/needs";
 import { mayHaveEffect, type RecordedStep, type Recording } from "../spec/recording";
@@ -12,6 +13,8 @@ export interface Disagreement extends Pick<Deviation, "clauses" | "kind" | "expe
   readonly trace: string;
   readonly step: number;
   readonly call: string;
+  /** What Linux 6.12 is known to do otherwise than documented, if that is all this shows. */
+  readonly known?: KnownDeviation;
 }
 
 export interface JudgedRecordings {
@@ -58,6 +61,7 @@ export const judgeRecordings = (
         state = "lost";
         const { clauses, kind, expected, actual } = deviation;
         const call = step.call.call;
+        const known = profile === "documented" ? knownDeviation(call, deviation) : undefined;
         disagreements.push({
           trace: recording.name,
           step: i,
@@ -66,6 +70,7 @@ export const judgeRecordings = (
           kind,
           expected,
           actual,
+          ...(known !== undefined && { known }),
         });
       }
     }

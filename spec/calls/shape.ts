@@ -5,8 +5,8 @@ import type { Need } from "../needs";
 export interface CallShape {
   /**
    * iommufd: made on a file of /dev/iommu, named by the call's `fd`. process: everything else;
-   * a file it is made on is an argument. Numbers of iommufds, of device, access and fault files
-   * are four name spaces: an argument says by its name which one it means.
+   * a file it is made on is an argument, which says by its name what file it means. Numbers of
+   * iommufds and of device files are name spaces of their own; access and fault files share one.
    */
   readonly on: "iommufd" | "process";
   readonly in: Fields;

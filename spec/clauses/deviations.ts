@@ -25,3 +25,12 @@ export const DEVIATIONS_OF_LINUX_6_12: readonly KnownDeviation[] = [
     what: "dirty pages behind a hole in the range are neither reported nor cleared",
   },
 ];
+
+/** The listed deviation that this is; undefined: none. */
+export const knownDeviation = (
+  call: CallName,
+  { clauses, kind }: Pick<Deviation, "clauses" | "kind">,
+): KnownDeviation | undefined =>
+  DEVIATIONS_OF_LINUX_6_12.find(
+    (known) => known.call === call && known.kind === kind && known.clause === clauses[0],
+  );
