@@ -113,8 +113,8 @@ export class IommufdDevice extends IommufdObject {
       if (errno === 0) return hwpt.id;
       if (errno !== "EINVAL") return errno;
     }
-    const { iommu } = this.#host;
-    const hwpt = new IommufdHwptPaging(this.#ctx.takeId(), ioas, iommu.allocDomain());
+    const domain = this.#host.iommu.allocDomain(this.#host.ioPageSizes);
+    const hwpt = new IommufdHwptPaging(this.#ctx.takeId(), ioas, domain);
     const errno = attachFirst ? this.#attachNew(hwpt) : this.#replaceByNew(hwpt);
     if (errno === 0) return this.#ctx.publish(hwpt).id;
     this.#ctx.freeId(hwpt.id);

@@ -26,7 +26,9 @@ class World {
   );
   readonly iopts = [0, 1].map(() => new IoPagetable(BigInt(PAGE), 0x20_0000n));
   readonly domains: IommuDomain[][] = [[], []];
-  readonly #iommus = [new Iommu(2048, APERTURE), new Iommu(4096, APERTURE)];
+  readonly #iommus = [2048, 4096].map(
+    (ioPageSize) => new Iommu({ ioPageSize, aperture: APERTURE }),
+  );
   /** Which page an iopt_pages has pinned, by index. */
   #pinned = new Map<IoptPages, Map<number, number>>();
 

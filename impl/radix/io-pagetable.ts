@@ -16,7 +16,7 @@ import { AreaIndex } from "./area-index";
 import type { IommuDomain } from "./iommu-domain";
 import { IoptArea, type IoptPages } from "./iopt-pages";
 import { allocIova } from "./iova-alloc";
-import { IovaSpans, smaller } from "./iova-spans";
+import { IovaSpans, larger, smaller } from "./iova-spans";
 
 /** Part of an iopt_pages that is to become one area. */
 export interface PagesPiece {
@@ -147,6 +147,28 @@ export class IoPagetable {
     for (const domain of this.#domains) domain.largePages = on;
     this.#calculateAlignment();
     return 0;
+  }
+
+  /**
+   * Cuts the area that goes on behind `iova` in two there (VCC-15). An area of one byte, or one
+   * that ends at `iova`, needs no cut; nor gets one an area that begins there, by 6.12's mistake.
+   */
+  cutBehind(iova: bigint): 0 | Errno {
+    const area = this.areas.first(iova, iova);
+    if (area === undefined || area.iova === iova || area.last === iova) return 0;
+    const next = iova + 1n;
+    if (((next | area.startByteAt(next)) & (this.alignment - 1n)) !== 0n) return "EINVAL";
+    this.areas.remove(area);
+    for (const part of area.pages.cut(area, next)) this.areas.insert(part);
+    return 0;
+  }
+
+  /** The page sizes that every domain has, as a mask; all, if there is no domain (VCC-22). */
+  get pageSizes(): bigint {
+    const common = this.#domains.reduce((mask, domain) => mask & domain.ioPageSizes, U64_MAX);
+    const below = common & (this.pageSize - 1n);
+    const sizes = below === 0n ? common : (common - below) | this.pageSize;
+    return larger(sizes, this.alignment);
   }
 
   /** Makes `domain` a mirror of all areas (DOM-02). */

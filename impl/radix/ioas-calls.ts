@@ -123,7 +123,7 @@ const permOf = (flags: number): number =>
   ((flags & MAP_READABLE) === 0 ? 0 : PERM_READ) | ((flags & MAP_WRITEABLE) === 0 ? 0 : PERM_WRITE);
 
 /** MAP-05, MAP-06; ACT-01: who pays is decided now, for the life of the pages. */
-const allocPages = (
+export const allocPages = (
   ctx: IommufdCtx,
   process: Process,
   userVa: bigint,

@@ -28,18 +28,23 @@ interface DomainMaker {
   readonly ioPageSize: number;
   /** What it can translate. */
   readonly aperture: IovaRange;
+  /** It makes DMA coherent with CPU caches whatever the device asks for. */
+  readonly enforcesCoherency: boolean;
 }
 
 export class IommuDomain {
   readonly iommu: DomainMaker;
   readonly ioPageSize: number;
+  /** The sizes of its pages, as a mask. Not all that it tells of need ever be used. */
+  readonly ioPageSizes: bigint;
   /** OPT-12: whether what is mapped from now on may have large entries. */
   largePages = true;
   readonly #ioPageShift: bigint;
   readonly #table = new RadixTable(nodePool, IOPTE_SHIFT);
 
-  constructor(iommu: DomainMaker) {
+  constructor(iommu: DomainMaker, ioPageSizes: bigint) {
     this.iommu = iommu;
+    this.ioPageSizes = ioPageSizes;
     this.ioPageSize = iommu.ioPageSize;
     this.#ioPageShift = BigInt(Math.log2(iommu.ioPageSize));
   }

@@ -10,6 +10,7 @@
  * them is attached (DEV-41); without a domain it is blocked (DEV-07).
  */
 import type { Errno } from "../../spec/errno";
+import type { Iommu as IommuShape } from "../../spec/platform";
 import type { IovaRange } from "../../spec/units";
 import { IommuDomain, ioPfnOf, permOf } from "./iommu-domain";
 
@@ -49,19 +50,23 @@ export interface HostDevice {
   readonly msiIsolated: boolean;
   /** The device's own memory, for DMA to and from; made on first use. */
   buffer: Uint8Array | undefined;
+  /** The sizes of pages that domains made for it tell of, as a mask. */
+  readonly ioPageSizes: bigint;
 }
 
 export class Iommu {
   readonly ioPageSize: number;
   readonly aperture: IovaRange;
+  readonly enforcesCoherency: boolean;
 
-  constructor(ioPageSize: number, aperture: IovaRange) {
+  constructor({ ioPageSize, aperture, enforcesCoherency = false }: IommuShape) {
     this.ioPageSize = ioPageSize;
     this.aperture = aperture;
+    this.enforcesCoherency = enforcesCoherency;
   }
 
-  allocDomain(): IommuDomain {
-    return new IommuDomain(this);
+  allocDomain(ioPageSizes = BigInt(this.ioPageSize)): IommuDomain {
+    return new IommuDomain(this, ioPageSizes);
   }
 
   /** The driver's attach: also moves a group from one domain to another without a gap. */

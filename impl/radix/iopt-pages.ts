@@ -129,13 +129,26 @@ export class IoptPages {
     this.#unpinUncovered(area);
   }
 
+  /** Two areas for one: no page and no IOPTE changes. The second begins at `iova`. */
+  cut(area: IoptArea, iova: bigint): readonly [IoptArea, IoptArea] {
+    const part = (start: bigint, last: bigint): IoptArea => {
+      const made = new IoptArea(this, start, area.startByteAt(start), last - start + 1n, area.perm);
+      made.storageDomain = area.storageDomain;
+      return made;
+    };
+    const parts = [part(area.iova, iova - 1n), part(iova, area.last)] as const;
+    const filled = this.#filled.indexOf(area);
+    if (filled >= 0) this.#filled.splice(filled, 1, ...parts);
+    return parts;
+  }
+
   /** Unpins what no filled area covers; the pfns are in pinned_pfns. */
   #unpinUncovered(area: IoptArea): void {
-    const { memory } = this.process;
+    const { process } = this;
     this.#forEachSpan(area, (first, last, covering) => {
       if (covering !== undefined) return;
       const count = last - first + 1;
-      memory.unpin(count, this.#pinnedPfns, first);
+      process.memory.unpin(count, this.#pinnedPfns, first);
       this.#account.uncharge(count);
     });
   }

@@ -34,7 +34,7 @@ export class Kernel {
       Number(platform.thpSize) / platform.pageSize,
     );
     this.#processes = this.#makeProcesses();
-    this.iommus = platform.iommus.map((iommu) => new Iommu(iommu.ioPageSize, iommu.aperture));
+    this.iommus = platform.iommus.map((iommu) => new Iommu(iommu));
     this.vfio = new VfioDevices(makeDevices(platform, this.iommus));
   }
 
@@ -121,6 +121,9 @@ const makeMemory = (
   return memory;
 };
 
+/** Multiples of the smallest IO page that IOMMUs of real machines have pages of, as a mask. */
+const LARGE_PAGES = 0x4_0201n;
+
 const makeDevices = (platform: Platform, iommus: readonly Iommu[]): HostDevice[] => {
   const groups = new Map<number, IommuGroup>();
   for (const { group, kernelDriverInGroup } of platform.devices) {
@@ -131,6 +134,7 @@ const makeDevices = (platform: Platform, iommus: readonly Iommu[]): HostDevice[]
   }
   return platform.devices.map((device) => ({
     iommu: iommus[device.iommu]!,
+    ioPageSizes: BigInt(iommus[device.iommu]!.ioPageSize) * LARGE_PAGES,
     group: device.group === null ? null : groups.get(device.group)!,
     reserved: device.reserved,
     coherent: device.coherent,

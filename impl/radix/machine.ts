@@ -31,7 +31,16 @@ import {
 } from "./mock-front-end";
 import { pageRefs, procStatus, translate } from "./probe-calls";
 import { exit, fork, setrlimitMemlock, setuid } from "./process-calls";
-import { deviceClose, deviceOpen, dma, vfioAttach, vfioBind, vfioDetach } from "./vfio-front-end";
+import { checkExtension, getApiVersion, getInfo, mapDma, setIommu, unmapDma } from "./vfio-compat";
+import {
+  deviceClose,
+  deviceOpen,
+  dma,
+  vfioAttach,
+  vfioBind,
+  vfioDetach,
+  vfioGetInfo,
+} from "./vfio-front-end";
 
 type Handler<K extends CallName> = (
   kernel: Kernel,
@@ -70,7 +79,14 @@ const HANDLERS: { readonly [K in CallName]?: Handler<K> } = {
   VFIO_BIND: onProcess(vfioBind),
   VFIO_ATTACH: onProcess(vfioAttach),
   VFIO_DETACH: onProcess(vfioDetach),
+  VFIO_GET_INFO: onProcess(vfioGetInfo),
   DMA: onProcess(dma),
+  VFIO_GET_API_VERSION: onIommufd(getApiVersion),
+  VFIO_CHECK_EXTENSION: onIommufd(checkExtension),
+  VFIO_SET_IOMMU: onIommufd(setIommu),
+  VFIO_IOMMU_GET_INFO: onIommufd(getInfo),
+  VFIO_MAP_DMA: onIommufd(mapDma),
+  VFIO_UNMAP_DMA: onIommufd(unmapDma),
   ADD_RESERVED: onIommufd(addReserved),
   MOCK_DOMAIN: onIommufd(mockDomain),
   MOCK_DOMAIN_FLAGS: onIommufd(mockDomainFlags),

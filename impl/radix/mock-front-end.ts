@@ -46,10 +46,9 @@ const makeMockDevice = (
 ): OutcomeOf<"MOCK_DOMAIN"> => {
   const iommu = kernel.iommus[0];
   if (!hasMockDriver(kernel) || iommu === undefined) return fail("ENOTTY");
-  // Neither flag matters without dirty tracking and large IO pages: all devices are alike.
   if ((flags & ~(MOCK_NO_DIRTY | MOCK_HUGE_IOVA)) !== 0) return fail("EINVAL");
   const stdevId = ctx.takeId();
-  const made = makeAttached(ctx, iommu, ptId);
+  const made = makeAttached(ctx, iommu, ptId, flags);
   if (typeof made === "string") {
     ctx.freeId(stdevId);
     return fail(made);
@@ -61,13 +60,19 @@ const makeMockDevice = (
   };
 };
 
+/** Multiples of the smallest IO page that a MOCK_HUGE_IOVA device has pages of, as a mask. */
+const WITH_HUGE_PAGES = 0x201n;
+
 const makeAttached = (
   ctx: IommufdCtx,
   iommu: Iommu,
   ptId: number,
+  flags: number,
 ): { readonly device: IommufdDevice; readonly hwptId: number } | Errno => {
+  const ioPageSize = BigInt(iommu.ioPageSize);
   const device = IommufdDevice.bindTo(ctx, {
     iommu,
+    ioPageSizes: (flags & MOCK_HUGE_IOVA) === 0 ? ioPageSize : ioPageSize * WITH_HUGE_PAGES,
     group: new IommuGroup(false),
     reserved: [],
     coherent: true,

@@ -6,6 +6,7 @@ import {
   VFIO_ATTACH_ARGSZ,
   VFIO_BIND_ARGSZ,
   VFIO_DETACH_ARGSZ,
+  VFIO_INFO_ARGSZ,
 } from "../../spec/uapi/flags";
 import { U64_MAX } from "../../spec/units";
 import { done, fail, type OnProcess } from "./call";
@@ -58,6 +59,17 @@ export const vfioDetach: OnProcess<"VFIO_DETACH"> = ({ vfio }, args, process) =>
   const { device } = file.binding;
   if (device.isAttached) device.detach();
   return done(0);
+};
+
+/** What the device itself tells: a PCI device (flag 2) with its regions and interrupts. */
+const DEVICE_INFO = { flags: 2, num_regions: 9, num_irqs: 5, cap_offset: 0 } as const;
+
+/** VFD-18 */
+export const vfioGetInfo: OnProcess<"VFIO_GET_INFO"> = ({ vfio }, { devfd, argsz }, process) => {
+  const file = vfio.files.get(devfd, process);
+  if (file === undefined) return fail("EBADF");
+  if (file.binding === undefined || argsz < VFIO_INFO_ARGSZ) return fail("EINVAL");
+  return { errno: 0, out: { argsz, ...DEVICE_INFO } };
 };
 
 export const dma: OnProcess<"DMA"> = ({ vfio, physical }, args, process): OutcomeOf<"DMA"> => {
