@@ -136,7 +136,7 @@ const NEVER_RUN_OUT: ReadonlySet<CallName> = new Set<CallName>([
     "DESTROY_ACCESS_PAGES",
   ] as const),
   ...(["MMAP", "MUNMAP", "MPROTECT", "MEM_WRITE", "MEM_READ", "DMA"] as const),
-  ...(["SETRLIMIT_MEMLOCK", "SETUID"] as const),
+  ...(["SETRLIMIT_MEMLOCK", "SETUID", "FORK", "EXIT"] as const),
   ...([
     "TRANSLATE",
     "PAGE_REFS",

@@ -14,6 +14,7 @@ import type { Deviation, Profile } from "../spec/verdict";
 import { ruleBinds } from "./basis";
 import { firstBroken, type Judge } from "./judge";
 import { judgeOf } from "./judges";
+import { judgeInstead, seenBy } from "./processes";
 import { boot, type MachineState } from "./state/machine";
 import { checkOutputs, countViolation, read, wrongOutput } from "./verdict";
 
@@ -76,12 +77,14 @@ export class Model {
 
   #judgeIn(
     state: MachineState,
-    judge: Judge,
-    call: Call,
+    ordinary: Judge,
+    made: Call,
     outcome: Outcome,
     coverage: Coverage,
   ): Deviation | undefined {
     state.calls++;
+    const call = seenBy(state, made);
+    const judge = judgeInstead(state, call) ?? ordinary;
     const profile = this.#profile;
     const view = judge.view(state, call, outcome, profile);
     const reading = read(judge, view, outcome, profile);
@@ -133,10 +136,11 @@ export class Model {
   }
 
   /** What linux-6.12 would do, choosing ids and IOVAs as it does; moves on. Counts nothing. */
-  predict(call: Call): Outcome {
+  predict(made: Call): Outcome {
     const state = this.#states[0];
     state.calls++;
-    const judge = judgeOf(call);
+    const call = seenBy(state, made);
+    const judge = judgeInstead(state, call) ?? judgeOf(call);
     const view = judge.view(state, call, undefined, "linux-6.12");
     const broken = firstBroken(judge.rules, view);
     if (broken !== undefined) {
@@ -152,8 +156,9 @@ export class Model {
   }
 
   /** Which rule a call would break now, without moving. */
-  foresee(call: Call): { errno: 0 } | { errno: Errno; clause: ClauseId } {
-    const judge = judgeOf(call);
+  foresee(made: Call): { errno: 0 } | { errno: Errno; clause: ClauseId } {
+    const call = seenBy(this.#states[0], made);
+    const judge = judgeInstead(this.#states[0], call) ?? judgeOf(call);
     const view = judge.view(this.#states[0], call, undefined, "linux-6.12");
     const broken = firstBroken(judge.rules, view);
     return broken === undefined ? { errno: 0 } : { errno: broken.errno, clause: broken.clause };

@@ -138,13 +138,13 @@ const withinLimit = (
 };
 
 const account = (machine: MachineState, pages: Pages, count: 1 | -1): void => {
+  if (pages.account === "user") {
+    machine.charged.set(pages.uid, (machine.charged.get(pages.uid) ?? 0) + count);
+  }
   const process = machine.processes[pages.proc];
   if (process === undefined) return;
   process.pinned += count;
   if (pages.account === "process") process.locked += count;
-  if (pages.account === "user") {
-    machine.charged.set(pages.uid, (machine.charged.get(pages.uid) ?? 0) + count);
-  }
 };
 
 /** Somebody needs the pages: a domain or an in-kernel user. pinProblem found nothing wrong. */

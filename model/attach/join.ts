@@ -75,6 +75,10 @@ const pinsOf = (v: Joining): Errno | "fine" => {
   return v.pins;
 };
 
+/** A mapping's process is gone, and its memory with it. */
+const isOrphaned = ({ ioas, machine }: Joining): boolean =>
+  ioas?.areas.some(({ pages }) => machine.processes[pages.proc] === undefined) ?? false;
+
 /**
  * @param joins a domain of `v.iommu` would have to join `v.ioas`
  * @param also another clause that says so about this call
@@ -102,7 +106,7 @@ export const joinRules = <V extends Joining>(
     rule("DOM-04", "EFAULT", (v) => joins(v) && pinsOf(v) === "EFAULT", {
       applies: filled,
       hard: true,
-      ...named,
+      also: (v) => (isOrphaned(v) ? [...also, "MAP-33"] : also),
     }),
     rule("DOM-04", "EOVERFLOW", (v) => joins(v) && pinsOf(v) === "EOVERFLOW", {
       applies: never,

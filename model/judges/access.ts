@@ -6,6 +6,7 @@ import { ACCESS_NEEDS_PIN_PAGES } from "../../spec/uapi/flags";
 import { joinIoas, leaveIoas } from "../access";
 import { fact, judge, never, type Rule, rule } from "../judge";
 import { endIfUnused } from "../lifetime";
+import { own } from "../processes";
 import { conforms } from "../state/ioas";
 import type { MachineState } from "../state/machine";
 import type { Access, Ioas } from "../state/objects";
@@ -29,6 +30,7 @@ const cannotAlign = (machine: MachineState, ioas: Ioas | undefined, pinsPages: b
   ioas !== undefined && pinsPages && machine.page > ioas.alignment && !conforms(ioas, machine.page);
 
 interface CreateView extends OnIommufd {
+  readonly proc: number;
   readonly flags: number;
   readonly id: number;
   readonly ioas: Ioas | undefined;
@@ -41,7 +43,8 @@ export const CREATE_ACCESS = judge<"CREATE_ACCESS", CreateView>("CREATE_ACCESS",
   view: (machine, call) => {
     const { ioas_id, flags } = call.in;
     const context = machine.fds.get(call.fd);
-    return { machine, context, flags, id: ioas_id, ioas: ioasOf(context, ioas_id) };
+    const { proc } = call;
+    return { machine, context, proc, flags, id: ioas_id, ioas: ioasOf(context, ioas_id) };
   },
   rules: [
     fdIsOpen(),
@@ -80,6 +83,7 @@ export const CREATE_ACCESS = judge<"CREATE_ACCESS", CreateView>("CREATE_ACCESS",
       revoked: new Set(),
     };
     machine.accesses.set(fd, access);
+    own(machine, v.proc, access);
     machine.nextFile++;
     context.objects.set(lowestFreeId(context), access);
     context.holders++;
@@ -111,6 +115,7 @@ export const CLOSE_ACCESS = judge<"CLOSE_ACCESS", CloseView>("CLOSE_ACCESS", {
     const { context } = access;
     leaveIoas(machine, access);
     machine.accesses.delete(v.fd);
+    machine.owners.delete(access);
     for (const [id, object] of context.objects) if (object === access) context.objects.delete(id);
     context.holders--;
     endIfUnused(machine, context);

@@ -38,6 +38,7 @@ import { countSeen, expectLater, settle } from "../state/seen";
 import { aboutId, fdIsOpen, ioasOf } from "./common";
 
 interface View extends MappingView {
+  readonly proc: number;
   readonly flags: number;
   readonly sourceId: number;
   readonly source: Ioas | undefined;
@@ -118,6 +119,7 @@ export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
       context,
       ioasId: dst_ioas_id,
       ioas,
+      proc: call.proc,
       flags,
       sourceId: src_ioas_id,
       source,
@@ -199,6 +201,7 @@ export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
     fact("CPY-24", { when: isExactMapping }),
     fact("CPY-26", { when: (v) => v.sourceIova % alignmentOf(v) !== 0n }),
     fact("ACT-07", { when: isCharged }),
+    fact("CPY-27", { when: (v) => v.pieces.some(({ pages }) => pages.proc !== v.proc) }),
     fact("ALN-07", { when: isCoarse }),
   ],
   answer: (v) => ({ dst_iova: placeOf(v) as Iova }),

@@ -11,11 +11,13 @@ import {
 } from "../../spec/uapi/flags";
 import { fact, judge, never, type Rule, rule } from "../judge";
 import { endIfUnused } from "../lifetime";
+import { own } from "../processes";
 import type { MachineState } from "../state/machine";
 import type { BoundDevice, FaultQueue } from "../state/objects";
 import { aboutId, fdIsOpen, isFreeFile, lowestFreeId, newIdFacts, type OnIommufd } from "./common";
 
 interface AllocView extends OnIommufd {
+  readonly proc: number;
   readonly flags: number;
 }
 
@@ -29,6 +31,7 @@ export const FAULT_QUEUE_ALLOC = judge<"FAULT_QUEUE_ALLOC", AllocView>("FAULT_QU
   view: (machine, call) => ({
     machine,
     context: machine.fds.get(call.fd),
+    proc: call.proc,
     flags: call.in.flags,
   }),
   rules: [
@@ -63,7 +66,9 @@ export const FAULT_QUEUE_ALLOC = judge<"FAULT_QUEUE_ALLOC", AllocView>("FAULT_QU
     context.holders++;
     context.objects.set(queue.id, queue);
     context.goneHwpts.delete(queue.id);
-    if (out.out_fault_fd !== undefined) machine.faultFiles.set(out.out_fault_fd, queue);
+    if (out.out_fault_fd === undefined) return;
+    machine.faultFiles.set(out.out_fault_fd, queue);
+    own(machine, v.proc, queue);
   },
 });
 
@@ -94,6 +99,7 @@ export const CLOSE_FAULT = judge<"CLOSE_FAULT", CloseView>("CLOSE_FAULT", {
     const { machine, queue } = v;
     machine.faultFiles.delete(v.file);
     if (queue === undefined) return;
+    machine.owners.delete(queue);
     queue.fileIsOpen = false;
     queue.context.holders--;
     endIfUnused(machine, queue.context);

@@ -21,6 +21,7 @@ import { HWPT_ALLOC } from "./hwpt-alloc";
 import { HWPT_INVALIDATE, MD_CHECK_IOTLB } from "./invalidate";
 import { IOAS_ALLOC } from "./ioas-alloc";
 import { IOAS_IOVA_RANGES } from "./iova-ranges";
+import { EXIT, FORK } from "./life";
 import { IOAS_MAP } from "./map";
 import { MD_CHECK_MAP, MD_CHECK_REFS } from "./md-check";
 import { MEM_READ, MEM_WRITE } from "./memory";
@@ -92,6 +93,8 @@ const JUDGES: { readonly [K in CallName]?: Judge } = {
   ACCESS_RW,
   SETRLIMIT_MEMLOCK,
   SETUID,
+  FORK,
+  EXIT,
   MMAP,
   MUNMAP,
   MPROTECT,

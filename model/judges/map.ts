@@ -203,6 +203,7 @@ export const IOAS_MAP = judge<"IOAS_MAP", View>("IOAS_MAP", {
     fact("ALW-10", { when: isOutsideAllowed }),
     fact("ALN-07", { when: isCoarse }),
     fact("ACT-03", { when: isCharged }),
+    fact("GEN-23", { when: (v) => isPinned(v) && v.request.pages.proc !== 0 }),
     fact("PIN-06", {
       when: (v) => isPinned(v) && !v.writeable && isReadOnlyMemory(v.machine, v.request),
     }),

@@ -7,15 +7,17 @@
  */
 import { fact, judge } from "../judge";
 import { endIfUnused, newContext } from "../lifetime";
+import { own } from "../processes";
 import { fdIsOpen, type OnIommufd } from "./common";
 
 interface OpenView extends OnIommufd {
+  readonly proc: number;
   readonly machine: OnIommufd["machine"];
 }
 
 export const OPEN = judge<"OPEN", OpenView>("OPEN", {
   promise: "GEN-22",
-  view: (machine) => ({ machine, context: undefined }),
+  view: (machine, call) => ({ machine, context: undefined, proc: call.proc }),
   rules: [],
   facts: [
     // Two open files cannot have one number; numbers of closed ones come back.
@@ -29,7 +31,10 @@ export const OPEN = judge<"OPEN", OpenView>("OPEN", {
   effect: (v, out) => {
     const { machine } = v;
     machine.nextFd++;
-    if (out.fd !== undefined) machine.fds.set(out.fd, newContext());
+    if (out.fd === undefined) return;
+    const context = newContext();
+    machine.fds.set(out.fd, context);
+    own(machine, v.proc, context);
   },
 });
 
@@ -46,6 +51,7 @@ export const CLOSE = judge<"CLOSE", CloseView>("CLOSE", {
     const { machine, context } = v;
     if (context === undefined) return;
     machine.fds.delete(v.fd);
+    machine.owners.delete(context);
     context.open = false;
     endIfUnused(machine, context);
   },

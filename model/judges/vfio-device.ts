@@ -20,6 +20,7 @@ import { attachRules } from "../attach/rules";
 import { type AttachView, attachView } from "../attach/target";
 import { fact, judge, never, type Rule, rule } from "../judge";
 import { bindDevice, detachDevice, endIfUnused, isAttached, unbindDevice } from "../lifetime";
+import { own } from "../processes";
 import { unreserve } from "../state/ioas";
 import type { MachineState } from "../state/machine";
 import type { BoundDevice, Cdev, Context, PhysicalDevice } from "../state/objects";
@@ -29,11 +30,16 @@ import { lowestFreeId, newIdFacts } from "./common";
 interface OpenView {
   readonly machine: MachineState;
   readonly device: PhysicalDevice | undefined;
+  readonly proc: number;
 }
 
 export const DEVICE_OPEN = judge<"DEVICE_OPEN", OpenView>("DEVICE_OPEN", {
   promise: "VFD-02",
-  view: (machine, call) => ({ machine, device: machine.devices[call.in.dev] }),
+  view: (machine, call) => ({
+    machine,
+    device: machine.devices[call.in.dev],
+    proc: call.proc,
+  }),
   rules: [rule("VFD-02", "ENOENT", (v) => v.device === undefined, { applies: never, hard: true })],
   facts: [
     fact("VFD-02", {
@@ -48,7 +54,9 @@ export const DEVICE_OPEN = judge<"DEVICE_OPEN", OpenView>("DEVICE_OPEN", {
     const { machine, device } = v;
     machine.nextCdev++;
     if (device === undefined || out.devfd === undefined) return;
-    machine.cdevs.set(out.devfd, { device, bound: undefined });
+    const cdev = { device, bound: undefined };
+    machine.cdevs.set(out.devfd, cdev);
+    own(machine, v.proc, cdev);
   },
 });
 
@@ -80,7 +88,9 @@ export const DEVICE_CLOSE = judge<"DEVICE_CLOSE", CloseView>("DEVICE_CLOSE", {
   effect: (v) => {
     const { machine, cdev, bound } = v;
     machine.cdevs.delete(v.devfd);
-    if (cdev === undefined || bound === undefined) return;
+    if (cdev === undefined) return;
+    machine.owners.delete(cdev);
+    if (bound === undefined) return;
     const { context } = bound;
     if (isAttached(bound) && bound.group.hwpt !== undefined) {
       expectLater(bound.group.hwpt.ioas.seen.ranges, "VFD-08");

@@ -28,7 +28,12 @@ export interface MachineState {
   readonly iommus: readonly IommuState[];
   /** By index in platform.devices. */
   readonly devices: readonly PhysicalDevice[];
-  readonly processes: readonly ProcessState[];
+  /** By index; undefined: not there. */
+  readonly processes: (ProcessState | undefined)[];
+  /** Indexes of processes that exited. */
+  readonly ended: Set<number>;
+  /** The processes that have an open file, by what the file is. */
+  readonly owners: Map<object, Set<number>>;
   /** Pages charged to each user (ACT-03). */
   readonly charged: Map<number, number>;
   /** Pages by the physical page number that the IUT showed for them. */
@@ -105,6 +110,8 @@ export const boot = (platform: Platform): MachineState => {
     })),
     devices,
     processes: bootProcesses(platform),
+    ended: new Set(),
+    owners: new Map(),
     charged: new Map(),
     tokens: new Map(),
     calls: 0,

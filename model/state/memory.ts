@@ -114,6 +114,34 @@ const bootProcess = (
   return state;
 };
 
+/** What fork(2) makes of a process: shared memory stays shared, private memory is copied. */
+export const copyOf = (process: ProcessState, newFrame: () => number): ProcessState => {
+  const copies = new Map<MemoryObject, MemoryObject>();
+  const vmas = process.vmas.map((vma) => {
+    const { object } = vma;
+    if (!object.isPrivate) return vma;
+    const copy = copies.get(object) ?? copyObject(object, newFrame);
+    copies.set(object, copy);
+    return { ...vma, object: copy };
+  });
+  return { ...process, vmas, pinned: 0, locked: 0 };
+};
+
+const copyObject = (object: MemoryObject, newFrame: () => number): MemoryObject => {
+  const copy = newObject(true, object.isScratch);
+  for (const [index, { bytes, unknown }] of object.pages) {
+    copy.pages.set(index, {
+      frame: newFrame(),
+      pins: 0,
+      token: undefined,
+      writtenWhilePinned: false,
+      bytes: structuredClone(bytes),
+      unknown: structuredClone(unknown),
+    });
+  }
+  return copy;
+};
+
 export interface PageSpan {
   readonly first: number;
   readonly last: number;
