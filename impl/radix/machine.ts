@@ -11,6 +11,8 @@ import type { Process } from "./accounting";
 import { assert } from "./assert";
 import { done, fail, type OnIommufd, type OnProcess } from "./call";
 import { destroy, open, option, vfioIoas } from "./ctx-calls";
+import { deviceRaw } from "./device-framing";
+import { raw } from "./framing";
 import {
   ioasAlloc,
   ioasAllowIovas,
@@ -102,9 +104,22 @@ const HANDLERS: { readonly [K in CallName]?: Handler<K> } = {
   SETUID: onProcess(setuid),
   FORK: onProcess(fork),
   EXIT: onProcess(exit),
+  RAW: (kernel, call, process) => {
+    const ctx = kernel.iommufds.get(call.fd, process);
+    if (ctx === undefined) return fail("EBADF");
+    return raw(kernel, ctx, call, (typed) => carryOut(kernel, typed, process));
+  },
+  DEVICE_RAW: (kernel, call, process) =>
+    deviceRaw(kernel, call, process, (typed) => carryOut(kernel, typed, process)),
   PAGE_REFS: onIommufd(pageRefs),
   PROC_STATUS: onProcess(procStatus),
   TRANSLATE: onIommufd(translate),
+};
+
+const carryOut = (kernel: Kernel, call: Call, process: Process): Outcome => {
+  const handle = HANDLERS[call.call] as Handler<CallName> | undefined;
+  assert(handle !== undefined, "a call needs no more than the declared capabilities");
+  return handle(kernel, call, process);
 };
 
 /** True for the calls that it can carry out. */
@@ -118,10 +133,8 @@ export class RadixMachine implements Machine {
   }
 
   call(call: Call): Outcome {
-    const handle = HANDLERS[call.call] as Handler<CallName> | undefined;
-    assert(handle !== undefined, "a call needs no more than the declared capabilities");
     const process = this.#kernel.process(call.proc);
-    return process === undefined ? fail("ESRCH") : handle(this.#kernel, call, process);
+    return process === undefined ? fail("ESRCH") : carryOut(this.#kernel, call, process);
   }
 
   end(): void {

@@ -32,13 +32,7 @@ const FRESH_NUMBERS_FROM = 1000;
 export class VfioDevices {
   readonly #devices: readonly VfioDevice[];
   /** Closing a file for good is the only way to unbind (VFD-08); it detaches first. */
-  readonly files = new FileTable<VfioFile>(({ vfioDevice, binding }) => {
-    if (binding === undefined) return;
-    if (binding.device.isAttached) binding.device.detach();
-    binding.device.unbind();
-    vfioDevice.isBound = false;
-    binding.ctx.put();
-  });
+  readonly files = new FileTable<VfioFile>((file) => this.unbind(file));
   #nextFresh = FRESH_NUMBERS_FROM;
 
   constructor(hosts: readonly HostDevice[]) {
@@ -56,6 +50,16 @@ export class VfioDevices {
     }
     this.files.open(devfd, { vfioDevice, binding: undefined }, process);
     return devfd;
+  }
+
+  unbind(file: VfioFile): void {
+    const { vfioDevice, binding } = file;
+    if (binding === undefined) return;
+    if (binding.device.isAttached) binding.device.detach();
+    binding.device.unbind();
+    vfioDevice.isBound = false;
+    file.binding = undefined;
+    binding.ctx.put();
   }
 
   bind(file: VfioFile, binding: Binding): void {

@@ -1,0 +1,214 @@
+/**
+ * Commands on an iommufd as bytes (GEN-01..16): what is checked before a command sees its
+ * arguments, and how its answer gets back.
+ *
+ * A native command is found by the index in its number. The first word of the struct says how
+ * much of it the caller knows: what is missing acts as zero, and surplus has to be zero. The
+ * answer is the struct as it came, with the outputs in it, as far as the caller knows it. Any
+ * other number is one of the VFIO container's commands, which have no such rules.
+ *
+ * Behind the frame a command is the typed call, carried out as such.
+ */
+import {
+  type Call,
+  type CallName,
+  type In,
+  type Outcome,
+  type OutcomeOf,
+  shapeOf,
+} from "../../spec/calls";
+import type { Errno } from "../../spec/errno";
+import { ABSENT } from "../../spec/fields";
+import { decodeStruct, encodeStruct, type StructValues } from "../../spec/uapi/codec";
+import {
+  IOCTLS,
+  type Ioctl,
+  type IoctlName,
+  NUMBER_IOCTLS,
+  TEST_CMD,
+} from "../../spec/uapi/ioctls";
+import { LAYOUTS, type Layout, WIDTH } from "../../spec/uapi/layouts";
+import type { IommufdCtx } from "./ctx";
+import type { Kernel } from "./kernel";
+import { UserBuffer } from "./user-buffer";
+import { getInfoInto, unmapDmaOf } from "./vfio-compat";
+
+type RawCall = Extract<Call, { call: "RAW" }>;
+/** Carries out a typed call. */
+export type CarryOut = (call: Call) => Outcome;
+
+export const raw = (
+  kernel: Kernel,
+  ctx: IommufdCtx,
+  call: RawCall,
+  carryOut: CarryOut,
+): OutcomeOf<"RAW"> => {
+  const buffer = new UserBuffer(call.in);
+  const before = buffer.toHex();
+  const { nr } = call.in;
+  const make = (name: CallName, values: StructValues): Outcome =>
+    carryOut(typedCall(name, values, call));
+  const errno = isNative(nr, kernel) ? native(nr, buffer, make) : container(ctx, nr, buffer, make);
+  return rawOutcome(errno, before, buffer);
+};
+
+/** A failure tells what is in memory only if it has changed. */
+export const rawOutcome = (
+  errno: 0 | Errno,
+  before: string,
+  buffer: UserBuffer,
+): OutcomeOf<"RAW"> => {
+  const bytes = buffer.toHex();
+  return errno !== 0 && bytes === before ? { errno } : { errno, out: { bytes } };
+};
+
+/**
+ * A typed call that is made where the raw one was. Pointers in a struct of a raw call lead
+ * nowhere, so there is nothing at any of them.
+ */
+export const typedCall = (
+  name: CallName,
+  values: StructValues,
+  { proc, thread, fd }: Pick<Call, "proc" | "thread" | "fd">,
+): Call => {
+  const args: Record<string, unknown> = {};
+  for (const [field, type] of Object.entries(shapeOf(name).in)) {
+    args[field] = values[field] ?? ABSENT[type];
+  }
+  return { call: name, proc, thread, fd, in: args } as unknown as Call;
+};
+
+type Make = (name: CallName, values: StructValues) => Outcome;
+
+const FIRST_INDEX = 0x80;
+const indexOf = (nr: number): number => nr % 0x100;
+
+/** By command word; those of the mock driver share one, and so does their struct. */
+const NATIVE = new Map<number, Layout>();
+/** By the `op` of the mock driver's command. */
+const TEST_OPS = new Map<number, IoctlName>();
+const NAMES = new Map<number, IoctlName>();
+for (const [key, { command, op }] of Object.entries(IOCTLS) as [IoctlName, Ioctl][]) {
+  if (indexOf(command) < FIRST_INDEX) continue;
+  NATIVE.set(command, LAYOUTS[key]);
+  if (op === undefined) NAMES.set(command, key);
+  else TEST_OPS.set(op, key);
+}
+
+/** GEN-03, GEN-04: a machine without the mock driver has a shorter table. */
+const isNative = (nr: number, { platform }: Kernel): boolean => {
+  const last = platform.frontEnd === "mock" ? TEST_CMD : IOCTLS.FAULT_QUEUE_ALLOC.command;
+  return indexOf(nr) >= FIRST_INDEX && indexOf(nr) <= indexOf(last);
+};
+
+const native = (nr: number, buffer: UserBuffer, make: Make): 0 | Errno => {
+  const size = buffer.loadWord();
+  if (size === undefined) return "EFAULT";
+  const layout = NATIVE.get(nr);
+  if (layout === undefined) return "ENOTTY";
+  if (size < layout.min) return "EINVAL";
+  if (size > layout.size) {
+    const surplus = buffer.hasNonZero(layout.size, size);
+    if (surplus !== false) return surplus ? "E2BIG" : "EFAULT";
+  }
+  const known = buffer.load(Math.min(size, layout.size));
+  if (known === undefined) return "EFAULT";
+  const name =
+    NAMES.get(nr) ?? TEST_OPS.get(Number(decodeStruct(LAYOUTS.ADD_RESERVED, known)["op"]));
+  if (name === undefined) return "EOPNOTSUPP";
+  const values = { ...decodeStruct(LAYOUTS[name], known), size: known.length };
+  const { errno, out = {} } = make(name, values);
+  const outputs = outputsOf(name, values, errno, out);
+  if (outputs.length === 0) return errno;
+  for (const { at, bytes } of outputs) known.set(bytes.subarray(0, known.length - at), at);
+  if (buffer.store(0, known)) return errno;
+  for (const [undo, args] of UNDO[name]?.(out as Answer, values) ?? []) make(undo, args);
+  return "EFAULT";
+};
+
+type Answer = StructValues;
+
+/** A field of the answer, as the bytes it becomes. */
+interface Output {
+  readonly at: number;
+  readonly bytes: Uint8Array;
+}
+
+/** None: the command stores no struct. HWPT_INVALIDATE does so in any case (INV-06). */
+const outputsOf = (
+  name: IoctlName,
+  values: StructValues,
+  errno: 0 | Errno,
+  out: Readonly<Record<string, unknown>>,
+): Output[] => {
+  const answer: Record<string, unknown> = { ...out };
+  if (name === "HWPT_INVALIDATE") answer["entry_num"] ??= values["entry_num"];
+  // An object that could not be made leaves no outputs, whatever its handler may say.
+  if (errno !== 0 && UNDO[name] !== undefined) return [];
+  return LAYOUTS[name].fields.flatMap((field): Output[] => {
+    const value = answer[field.name];
+    if (typeof value !== "number" && typeof value !== "bigint") return [];
+    const alone = { ...LAYOUTS[name], fields: [field] };
+    const bytes = encodeStruct(alone, { [field.name]: value });
+    return [
+      { at: field.offset, bytes: bytes.subarray(field.offset, field.offset + WIDTH[field.type]) },
+    ];
+  });
+};
+
+type Undo = (out: Answer, values: StructValues) => readonly (readonly [CallName, StructValues])[];
+
+const destroyed =
+  (output: string): Undo =>
+  (out) => [["DESTROY", { id: out[output] ?? 0 }]];
+
+/** GEN-16: what is made is gone again when its id cannot be told; all else has taken effect. */
+const UNDO: { readonly [K in IoctlName]?: Undo } = {
+  IOAS_ALLOC: destroyed("out_ioas_id"),
+  HWPT_ALLOC: destroyed("out_hwpt_id"),
+  MOCK_DOMAIN: destroyed("out_stdev_id"),
+  MOCK_DOMAIN_FLAGS: destroyed("out_stdev_id"),
+  FAULT_QUEUE_ALLOC: ({ out_fault_id = 0, out_fault_fd = 0 }) => [
+    ["CLOSE_FAULT", { fault_fd: out_fault_fd }],
+    ["DESTROY", { id: out_fault_id }],
+  ],
+  CREATE_ACCESS: ({ out_access_fd = 0 }) => [["CLOSE_ACCESS", { access_fd: out_access_fd }]],
+  ACCESS_PAGES: ({ out_access_pages_id = 0 }, { access_fd = 0 }) => [
+    ["DESTROY_ACCESS_PAGES", { access_fd, access_pages_id: out_access_pages_id }],
+  ],
+};
+
+const isNumberCommand = (nr: number): keyof typeof NUMBER_IOCTLS | undefined =>
+  (Object.keys(NUMBER_IOCTLS) as (keyof typeof NUMBER_IOCTLS)[]).find(
+    (name) => NUMBER_IOCTLS[name] === nr,
+  );
+
+/** The whole number counts, and an unknown one touches nothing (GEN-03, VCC-26). */
+const container = (ctx: IommufdCtx, nr: number, buffer: UserBuffer, make: Make): 0 | Errno => {
+  const name = isNumberCommand(nr);
+  if (name !== undefined) return make(name, { arg: buffer.pointer }).errno;
+  switch (nr) {
+    case IOCTLS.VFIO_IOMMU_GET_INFO.command: {
+      const head = buffer.load(LAYOUTS.VFIO_IOMMU_GET_INFO.min);
+      if (head === undefined) return "EFAULT";
+      const { argsz } = decodeStruct(LAYOUTS.VFIO_IOMMU_GET_INFO, head);
+      return getInfoInto(ctx, Number(argsz), buffer.store);
+    }
+    case IOCTLS.VFIO_MAP_DMA.command: {
+      const struct = buffer.load(LAYOUTS.VFIO_MAP_DMA.size);
+      if (struct === undefined) return "EFAULT";
+      return make("VFIO_MAP_DMA", decodeStruct(LAYOUTS.VFIO_MAP_DMA, struct)).errno;
+    }
+    case IOCTLS.VFIO_UNMAP_DMA.command: {
+      const layout = LAYOUTS.VFIO_UNMAP_DMA;
+      const struct = buffer.load(layout.size);
+      if (struct === undefined) return "EFAULT";
+      const values = decodeStruct(layout, struct);
+      const { errno, size } = unmapDmaOf(ctx, values as unknown as In<"VFIO_UNMAP_DMA">);
+      if (size === undefined) return errno;
+      return buffer.store(0, encodeStruct(layout, { ...values, size })) ? errno : "EFAULT";
+    }
+    default:
+      return "ENOTTY";
+  }
+};
