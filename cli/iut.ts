@@ -54,9 +54,8 @@ const loadRadix = (): Iut => {
 };
 
 const loadModel = (): Iut => {
-  const { modelMachine }: typeof import("../model/machine") = require("../model/machine");
-  // The model covers the uAPI that radix covers, so that one can be held against the other.
-  const { capabilities } = loadRadix().info;
+  const { MODEL_CAPABILITIES: capabilities, modelMachine }: typeof import("../model/machine") =
+    require("../model/machine");
   return inProcess({ name: "model", version: packageVersion(), capabilities }, modelMachine);
 };
 

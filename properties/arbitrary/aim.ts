@@ -3,9 +3,17 @@ import type { StepOf } from "../../spec/trace";
 import type { Composer, Made } from "./composer";
 import type { SceneView } from "./view";
 
+/**
+ * A part of the uAPI that most sequences leave alone, so that those that do not can dwell on it:
+ * HW page tables by hand, in-kernel users, processes and their limits, the VFIO container.
+ */
+export type Family = "hwpt" | "access" | "process" | "compat";
+
 /** One kind of call the generator can make, or a short sequence that has a purpose together. */
 export interface Aim {
   readonly name: string;
+  /** Absent: of every sequence. */
+  readonly family?: Family;
   /** How often it is wanted, relative to the others. */
   readonly weight: number;
   /** Calls it needs; an aim whose calls the IUT or the platform lacks is left out. */

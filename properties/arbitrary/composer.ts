@@ -2,13 +2,15 @@
  * A trace in the making: steps, the predicted state (the model with canonical choices), and the
  * names of everything made so far.
  */
+import { hasJudge } from "../../model/judges";
 import { Model } from "../../model/model";
 import { CALL_NAMES, type Call, type CallName, type Outcome, shapeOf } from "../../spec/calls";
 import { Coverage } from "../../spec/coverage";
+import type { PageFault } from "../../spec/fields";
 import { type Arg, Handle } from "../../spec/handle";
 import type { Need } from "../../spec/needs";
 import { offersOf, type Platform } from "../../spec/platform";
-import { Resolver } from "../../spec/resolve";
+import { firstOutput, Resolver } from "../../spec/resolve";
 import type { Step, StepOf } from "../../spec/trace";
 import { isUnfathomable } from "./avoid";
 import type { Draw } from "./draw";
@@ -30,10 +32,14 @@ export class Composer {
   calls = 0;
   readonly #resolver: Resolver;
   readonly #available: ReadonlySet<CallName>;
-  /** Objects by keyOf(iommufd, id), files by number. */
+  /** Objects by keyOf(iommufd, id). */
   readonly #objects = new Map<number, Handle>();
-  readonly #iommufds = new Map<number, Handle>();
-  readonly #cdevs = new Map<number, Handle>();
+  /** Files by number: those of each output that hands them out are numbers of their own. */
+  readonly #files = new Map<string, Map<number, Handle>>();
+  /** Pinned ranges of in-kernel users, by the file and then by number. */
+  readonly #items = new Map<number, Map<number, Handle>>();
+  /** Faults that were read, by the file and then by cookie. */
+  readonly #cookies = new Map<number, Map<number, Handle>>();
   /** By the IOAS and then by the first IOVA. */
   readonly #areas = new Map<number, Map<bigint, Handle>>();
   readonly #next = new Map<string, number>();
@@ -89,40 +95,43 @@ export class Composer {
   #remember(call: Call, outcome: Outcome, as: string): void {
     const out = (outcome.out ?? {}) as Readonly<Record<string, unknown>>;
     switch (call.call) {
-      case "OPEN":
-        this.#iommufds.set(out["fd"] as number, new Handle(as));
-        return;
-      case "DEVICE_OPEN":
-        this.#cdevs.set(out["devfd"] as number, new Handle(as));
-        return;
       case "IOAS_MAP":
         this.#rememberArea(call.fd, call.in.ioas_id, out["iova"] as bigint, as);
         return;
       case "IOAS_COPY":
         this.#rememberArea(call.fd, call.in.dst_ioas_id, out["dst_iova"] as bigint, as);
         return;
+      case "ACCESS_PAGES": {
+        const items = inner(this.#items, call.in.access_fd);
+        items.set(out["out_access_pages_id"] as number, new Handle(as));
+        return;
+      }
+      case "FAULT_READ": {
+        const cookies = inner(this.#cookies, call.in.fault_fd);
+        for (const [i, { cookie }] of (out["records"] as readonly PageFault[]).entries()) {
+          cookies.set(cookie, new Handle(as, `cookie${i}`));
+        }
+        return;
+      }
       default:
-        this.#rememberObjects(call, out, as);
+        this.#rememberOutputs(call, out, as);
     }
   }
 
   #rememberArea(fd: number, ioas: number, iova: bigint, as: string): void {
-    const key = keyOf(fd, ioas);
-    let areas = this.#areas.get(key);
-    if (areas === undefined) {
-      areas = new Map();
-      this.#areas.set(key, areas);
-    }
-    areas.set(iova, new Handle(as));
+    inner(this.#areas, keyOf(fd, ioas)).set(iova, new Handle(as));
   }
 
-  #rememberObjects(call: Call, out: Readonly<Record<string, unknown>>, as: string): void {
+  /** Objects and files; other outputs name nothing. */
+  #rememberOutputs(call: Call, out: Readonly<Record<string, unknown>>, as: string): void {
     const fd = this.#contextOf(call);
-    let output = "";
-    for (const name in shapeOf(call.call).out) {
-      this.#objects.set(keyOf(fd, out[name] as number), new Handle(as, output && name));
+    const outputs = shapeOf(call.call).out;
+    const first = firstOutput(call.call);
+    for (const name in outputs) {
       // Only the first output goes without its name.
-      output = "named";
+      const handle = new Handle(as, name === first ? "" : name);
+      if (outputs[name] === "id") this.#objects.set(keyOf(fd, out[name] as number), handle);
+      if (outputs[name] === "fd") inner(this.#files, name).set(out[name] as number, handle);
     }
   }
 
@@ -140,11 +149,34 @@ export class Composer {
   }
 
   iommufd(fd: number): Arg<number> {
-    return this.#iommufds.get(fd) ?? fd;
+    return this.#file("fd", fd);
   }
 
   cdev(devfd: number): Arg<number> {
-    return this.#cdevs.get(devfd) ?? devfd;
+    return this.#file("devfd", devfd);
+  }
+
+  accessFile(file: number): Arg<number> {
+    return this.#file("out_access_fd", file);
+  }
+
+  faultFile(file: number): Arg<number> {
+    return this.#file("out_fault_fd", file);
+  }
+
+  #file(output: string, file: number): Arg<number> {
+    return this.#files.get(output)?.get(file) ?? file;
+  }
+
+  /** How the trace names what an in-kernel user has pinned. */
+  pinned(file: number, item: number): Arg<number> {
+    return this.#items.get(file)?.get(item) ?? item;
+  }
+
+  /** How the trace names a fault that was read. */
+  cookie(file: number, cookie: number): number {
+    // A trace may have handles there, which the type of the field does not say.
+    return (this.#cookies.get(file)?.get(cookie) ?? cookie) as number;
   }
 
   /** How the trace names an address inside an area that starts at `start`. */
@@ -155,18 +187,29 @@ export class Composer {
   }
 }
 
+/** The map within a map, made when first asked for. */
+const inner = <K, J, V>(maps: Map<K, Map<J, V>>, key: K): Map<J, V> => {
+  let found = maps.get(key);
+  if (found === undefined) {
+    found = new Map();
+    maps.set(key, found);
+  }
+  return found;
+};
+
 /** Predicted ids and files are small numbers. */
 const keyOf = (fd: number, id: number): number => id * 64 + fd;
 
 /** The generator counts nothing: what a trace exercises, the judge says. */
 const UNCOUNTED = new Coverage();
 
-/** The calls for which IUT and platform have what is needed. */
+/** The calls that can be judged and for which IUT and platform have what is needed. */
 export const availableCalls = (
   platform: Platform,
   capabilities: readonly Need[],
 ): ReadonlySet<CallName> => {
   const offers = offersOf(platform);
   const has = new Set(capabilities.filter((need) => offers.has(need)));
-  return new Set(CALL_NAMES.filter((call) => shapeOf(call).needs.every((need) => has.has(need))));
+  const able = (call: CallName): boolean => shapeOf(call).needs.every((need) => has.has(need));
+  return new Set(CALL_NAMES.filter((call) => hasJudge(call) && able(call)));
 };

@@ -1,28 +1,56 @@
 /** The predicted state of the model, as the generator looks at it (view.ts). */
 import type { Model } from "../../model/model";
-import type { CdevView, IoasView, MockView, SceneView } from "./view";
+import type { MachineState } from "../../model/state/machine";
+import type { AnyHwpt, Ioas } from "../../model/state/objects";
+import type {
+  AccessView,
+  CdevView,
+  DeviceView,
+  HwptView,
+  IoasView,
+  MockView,
+  QueueView,
+  SceneView,
+} from "./view";
 
-export const sceneOf = (model: Model): SceneView => {
-  const { state } = model;
+export const sceneOf = ({ state }: Model): SceneView => {
   const fds: number[] = [];
   const ioases: IoasView[] = [];
   const mocks: MockView[] = [];
+  const devices: DeviceView[] = [];
+  const hwpts: HwptView[] = [];
+  const queues: QueueView[] = [];
   const fdOf = new Map<unknown, number>();
   for (const [fd, context] of state.fds) {
     if (!context.open) continue;
     fds.push(fd);
     fdOf.set(context, fd);
     for (const object of context.objects.values()) {
-      if (object.type === "ioas") {
-        const { id, areas, alignment, hugePages, usable, allowed } = object;
-        const hwpts = object.hwpts.map((hwpt) => hwpt.id);
-        ioases.push({ fd, id, areas, alignment, hugePages, ranges: usable, allowed, hwpts });
-      }
-      if (object.type === "stdev") {
-        const { hwpt } = object.device.group;
-        if (hwpt === undefined) continue;
-        const idev = object.device.id;
-        mocks.push({ fd, stdev: object.id, idev, hwpt: hwpt.id, ioas: hwpt.ioas.id });
+      switch (object.type) {
+        case "ioas":
+          ioases.push(ioasView(fd, object, object === context.compat));
+          break;
+        case "hwpt":
+        case "nested":
+          hwpts.push(hwptView(state, fd, object));
+          break;
+        case "device":
+          devices.push({ fd, id: object.id, tracksDirty: object.tracksDirty });
+          break;
+        case "fault": {
+          const [file] = [...state.faultFiles].find(([, queue]) => queue === object) ?? [];
+          const { id, waiting, unanswered, goneCookies } = object;
+          const read = { unanswered: [...unanswered.keys()], gone: [...goneCookies] };
+          queues.push({ fd, id, file, waiting: waiting.length, ...read });
+          break;
+        }
+        case "stdev": {
+          const { hwpt } = object.device.group;
+          if (hwpt === undefined) break;
+          const idev = object.device.id;
+          mocks.push({ fd, stdev: object.id, idev, hwpt: hwpt.id, ioas: hwpt.ioas.id });
+          break;
+        }
       }
     }
   }
@@ -37,5 +65,34 @@ export const sceneOf = (model: Model): SceneView => {
       ioas: hwpt?.ioas.id,
     };
   });
-  return { fds, ioases, mocks, cdevs };
+  const accesses = [...state.accesses].flatMap(([file, access]): readonly AccessView[] => {
+    const fd = fdOf.get(access.context);
+    if (fd === undefined) return [];
+    const { ioas, pinsPages, ranges, revoked } = access;
+    const pinned = [...ranges.keys()];
+    return [{ file, fd, ioas: ioas.id, pinsPages, pinned, revoked: [...revoked] }];
+  });
+  return { fds, ioases, mocks, cdevs, devices, hwpts, accesses, queues };
+};
+
+const ioasView = (fd: number, ioas: Ioas, isCompat: boolean): IoasView => {
+  const { id, areas, alignment, hugePages, usable, allowed } = ioas;
+  const hwpts = ioas.hwpts.map((hwpt) => hwpt.id);
+  return { fd, id, areas, alignment, hugePages, ranges: usable, allowed, hwpts, isCompat };
+};
+
+const hwptView = (state: MachineState, fd: number, hwpt: AnyHwpt): HwptView => {
+  const { id, ioas } = hwpt;
+  const nested = hwpt.type === "nested";
+  return {
+    fd,
+    id,
+    ioas: ioas.id,
+    auto: !nested && hwpt.auto,
+    nestParent: !nested && hwpt.nestParent,
+    tracking: nested ? undefined : hwpt.dirty?.tracking,
+    ioPageSize: state.iommus[hwpt.iommu]?.ioPageSize ?? state.page,
+    iotlb: nested ? hwpt.iotlb : undefined,
+    faults: nested && hwpt.queue !== undefined,
+  };
 };

@@ -13,7 +13,7 @@ import type { Need } from "../../spec/needs";
 import type { Platform } from "../../spec/platform";
 import type { Trace } from "../../spec/trace";
 import { relate } from "../algebra/relate";
-import type { Aim } from "./aim";
+import type { Aim, Family } from "./aim";
 import { AIMS } from "./aims/all";
 import { availableCalls, Composer } from "./composer";
 import { Draw } from "./draw";
@@ -77,7 +77,13 @@ const RELATED = 22;
 const drawTrace = (ground: Ground, length: TraceSpace["length"], draw: Draw): Trace => {
   const { platform, available, aims } = ground;
   const c = new Composer(platform, available, draw);
-  const weights = aims.map((aim) => aim.weight * swarmOf(aim, draw));
+  const families = familiesOf(aims, draw);
+  const dwell = families.size === 1 ? DWELL : 1;
+  const weights = aims.map((aim) => {
+    const share = aim.weight * swarmOf(aim, draw);
+    if (aim.family === undefined) return share;
+    return families.has(aim.family) ? share * dwell : 0;
+  });
   const [min, max] = length;
   const wanted = draw.int(min, max);
   open(c);
@@ -91,6 +97,20 @@ const drawTrace = (ground: Ground, length: TraceSpace["length"], draw: Draw): Tr
   fullScan(c);
   tearDown(c);
   return { platform, steps: c.steps, ...(twins.length > 0 && { twins }) };
+};
+
+/** Share of sequences that stay with the plain calls, and of those that mix all families. */
+const PLAIN = 35;
+const MIXED = 15;
+/** How much more a sequence that has one family only wants it. */
+const DWELL = 3;
+
+const familiesOf = (aims: readonly Aim[], draw: Draw): ReadonlySet<Family> => {
+  const all = new Set(aims.flatMap(({ family }) => family ?? []));
+  const kind = draw.int(0, 99);
+  if (all.size === 0 || kind < PLAIN) return new Set();
+  const one = draw.pick([...all]);
+  return kind < PLAIN + MIXED || one === undefined ? all : new Set([one]);
 };
 
 /** Without address spaces and mappings nothing else means much: these are never switched off. */
@@ -109,13 +129,23 @@ const open = (c: Composer): void => {
 /** Closing everything, in any order, must give everything back (OBJ-07, I-32, I-54). */
 const tearDown = (c: Composer): void => {
   if (c.draw.chance(30)) return;
-  const { fds, cdevs } = c.scene;
+  const { fds, cdevs, accesses, queues } = c.scene;
   const closing = [
     ...fds.map((fd) => () => c.make({ call: "CLOSE", fd: c.iommufd(fd), in: {} })),
     ...cdevs.map(
       ({ devfd }) =>
         () =>
           c.make({ call: "DEVICE_CLOSE", in: { devfd: c.cdev(devfd) } }),
+    ),
+    ...accesses.map(
+      ({ file }) =>
+        () =>
+          c.make({ call: "CLOSE_ACCESS", in: { access_fd: c.accessFile(file) } }),
+    ),
+    ...queues.flatMap(({ file }) =>
+      file === undefined
+        ? []
+        : () => c.make({ call: "CLOSE_FAULT", in: { fault_fd: c.faultFile(file) } }),
     ),
   ];
   while (closing.length > 0) {

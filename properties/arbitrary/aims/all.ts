@@ -1,6 +1,17 @@
 import type { Aim } from "../aim";
 import { MOTIFS } from "../motifs/all";
+import {
+  accessPagesAim,
+  accessRwAim,
+  closeAccessAim,
+  createAccessAim,
+  letGoAim,
+  replaceIoasAim,
+} from "./access";
+import { iommuInfoAim, mapDmaAim, setIommuAim, unmapDmaAim, versionAim } from "./compat";
 import { copyAim } from "./copy";
+import { dirtyAim, dirtyBitmapAim, setTrackingAim } from "./dirty";
+import { hwInfoAim, hwptAllocAim } from "./hwpt";
 import {
   allocAim,
   allowAim,
@@ -15,6 +26,15 @@ import {
 import { mapAim } from "./map";
 import { memReadAim, memWriteAim, mmapAim, mprotectAim, munmapAim } from "./memory";
 import { checkMapAim, checkRefsAim, mockDomainAim, mockReplaceAim, reservedAim } from "./mock";
+import {
+  answerFaultsAim,
+  closeFaultAim,
+  faultQueueAim,
+  invalidateAim,
+  pageFaultAim,
+  readFaultsAim,
+} from "./nested";
+import { byProcessAim, memlockAim, setuidAim } from "./process";
 import { unmapAim } from "./unmap";
 import { attachAim, bindAim, detachAim, deviceCloseAim, deviceOpenAim, dmaAim } from "./vfio";
 
@@ -47,5 +67,30 @@ export const AIMS: readonly Aim[] = [
   mprotectAim,
   memWriteAim,
   memReadAim,
+  hwptAllocAim,
+  hwInfoAim,
+  setTrackingAim,
+  dirtyAim,
+  dirtyBitmapAim,
+  invalidateAim,
+  faultQueueAim,
+  pageFaultAim,
+  readFaultsAim,
+  answerFaultsAim,
+  closeFaultAim,
+  createAccessAim,
+  closeAccessAim,
+  replaceIoasAim,
+  accessPagesAim,
+  letGoAim,
+  accessRwAim,
+  memlockAim,
+  setuidAim,
+  byProcessAim,
+  versionAim,
+  setIommuAim,
+  iommuInfoAim,
+  mapDmaAim,
+  unmapDmaAim,
   ...MOTIFS,
 ];

@@ -309,6 +309,9 @@ const victim = (c: Composer, scene: SceneView, fd: number): Arg<number> => {
   const idle = ioases.filter((ioas) => ioas.hwpts.length === 0);
   const mocks = scene.mocks.filter((mock) => mock.fd === fd);
   const cdevs = scene.cdevs.filter((cdev) => cdev.fd === fd);
+  const made = [...scene.hwpts.filter(({ auto }) => !auto), ...scene.queues];
+  const own = draw.chance(40) ? draw.pick(made.filter((object) => object.fd === fd)) : undefined;
+  if (own !== undefined) return c.object(fd, own.id);
   const kind = draw.int(0, 9);
   const mock = draw.pick(mocks);
   if (kind < 3 && idle.length > 0 && (ioases.length > 1 || draw.chance(20))) {

@@ -18,8 +18,8 @@ const target = (c: Composer, scene: SceneView, fd: number): Arg<number> => {
   if (kind < 16) return otherIds(c, fd);
   const ioas = draw.pick(ioases);
   if (ioas === undefined) return 0;
-  const hwpt = kind < 35 ? draw.pick(ioas.hwpts) : undefined;
-  return c.object(fd, hwpt ?? ioas.id);
+  const hwpt = kind < 35 ? draw.pick(scene.hwpts.filter((one) => one.fd === fd)) : undefined;
+  return c.object(fd, (hwpt ?? ioas).id);
 };
 
 const afterwards = (c: Composer, fd: number): void => {

@@ -106,12 +106,13 @@ const attach = (c: Composer, scene: SceneView, cdev: CdevView): void => {
   const { draw } = c;
   const mine = scene.ioases.filter((ioas) => ioas.fd === cdev.fd);
   const ioas = draw.pick(mine);
-  const hwpt = draw.chance(20) ? draw.pick(ioas?.hwpts ?? []) : undefined;
+  const hwpts = scene.hwpts.filter(({ fd }) => fd === cdev.fd);
+  const hwpt = draw.chance(20) ? draw.pick(hwpts) : undefined;
   const fd = cdev.fd ?? ioas?.fd ?? -1;
   const args = {
     devfd: c.cdev(cdev.devfd),
     argsz: VFIO_ATTACH_ARGSZ + draw.of(0, 0, 0, 4),
-    pt_id: c.object(fd, hwpt ?? ioas?.id ?? 0),
+    pt_id: c.object(fd, (hwpt ?? ioas)?.id ?? 0),
   };
   makeTwisted(c, { call: "VFIO_ATTACH" as const, in: args }, cdev, ATTACH_TWISTS);
   reachBack(c, scene, cdev);

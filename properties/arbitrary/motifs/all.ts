@@ -10,5 +10,13 @@ import { IN_THE_WAY } from "./in-the-way";
 import { IOASES } from "./ioases";
 import { MEMORY } from "./memory";
 import { PLACING } from "./placing";
+import { TABLES } from "./tables";
 
-export const MOTIFS: readonly Aim[] = [...PLACING, ...IN_THE_WAY, ...DEVICES, ...MEMORY, ...IOASES];
+export const MOTIFS: readonly Aim[] = [
+  ...PLACING,
+  ...IN_THE_WAY,
+  ...DEVICES,
+  ...MEMORY,
+  ...IOASES,
+  ...TABLES,
+];

@@ -1,0 +1,204 @@
+/** HW page tables by hand, in the states that random calls reach too rarely. */
+import { Handle } from "../../../spec/handle";
+import { SCRATCH } from "../../../spec/platform";
+import {
+  DIRTY_NO_CLEAR,
+  DIRTY_TRACKING_ENABLE,
+  HWPT_DATA_MOCK,
+  HWPT_DIRTY_TRACKING,
+  HWPT_FAULT_ID_VALID,
+  HWPT_NEST_PARENT,
+} from "../../../spec/uapi/flags";
+import type { Bytes, Iova } from "../../../spec/units";
+import type { Aim } from "../aim";
+import type { Composer } from "../composer";
+import { PAGE } from "../values";
+import type { IoasView, MockView } from "../view";
+import { destroy, freshMotif, look, map, PLACE, start, unmap } from "./steps";
+
+const UNIT = 2048n;
+
+const mockDevice = (c: Composer, fd: number, pt: number): MockView | undefined => {
+  c.make({ call: "MOCK_DOMAIN", fd: c.iommufd(fd), in: { pt_id: c.object(fd, pt) } });
+  return c.scene.mocks.at(-1);
+};
+
+const replace = (c: Composer, { fd, stdev }: MockView, pt: number): void => {
+  const args = { stdev_id: c.object(fd, stdev), pt_id: c.object(fd, pt) };
+  c.make({ call: "MOCK_DOMAIN_REPLACE", fd: c.iommufd(fd), in: args });
+};
+
+const paging = (c: Composer, { fd, id }: IoasView, idev: number, flags: number): number => {
+  const args = { flags, dev_id: c.object(fd, idev), pt_id: c.object(fd, id) };
+  const { outcome } = c.make({ call: "HWPT_ALLOC", fd: c.iommufd(fd), in: args });
+  return (outcome.out as { out_hwpt_id: number } | undefined)?.out_hwpt_id ?? 0;
+};
+
+const nested = (c: Composer, fd: number, idev: number, parent: number, queue?: number): number => {
+  const { outcome } = c.make({
+    call: "HWPT_ALLOC",
+    fd: c.iommufd(fd),
+    in: {
+      dev_id: c.object(fd, idev),
+      pt_id: c.object(fd, parent),
+      data_type: HWPT_DATA_MOCK,
+      data_len: 4,
+      data_uptr: SCRATCH.va,
+      data: "efbe0000",
+      ...(queue !== undefined && {
+        flags: HWPT_FAULT_ID_VALID,
+        fault_id: c.object(fd, queue),
+      }),
+    },
+  });
+  return (outcome.out as { out_hwpt_id: number } | undefined)?.out_hwpt_id ?? 0;
+};
+
+const track = (c: Composer, fd: number, hwpt: number, flags: number): void => {
+  const args = { flags, hwpt_id: c.object(fd, hwpt) };
+  c.make({ call: "HWPT_SET_DIRTY_TRACKING", fd: c.iommufd(fd), in: args });
+};
+
+const write = (c: Composer, fd: number, hwpt: number, bitmap: string): void => {
+  const range = { iova: PLACE as Iova, length: (4n * PAGE) as Bytes, page_size: UNIT as Bytes };
+  const args = { hwpt_id: c.object(fd, hwpt), ...range, uptr: SCRATCH.va, bitmap };
+  c.make({ call: "DIRTY", fd: c.iommufd(fd), in: args });
+};
+
+interface Reading {
+  readonly flags?: number;
+  readonly from?: bigint;
+  readonly bytes?: bigint;
+  readonly page?: bigint;
+  readonly prefill?: string;
+}
+
+const read = (c: Composer, fd: number, hwpt: number, how: Reading = {}): void => {
+  const { flags = 0, from = 0n, bytes = 4n * PAGE, page = UNIT, prefill = "00" } = how;
+  c.make({
+    call: "HWPT_GET_DIRTY_BITMAP",
+    fd: c.iommufd(fd),
+    in: {
+      hwpt_id: c.object(fd, hwpt),
+      flags,
+      iova: (PLACE + from) as Iova,
+      length: bytes as Bytes,
+      page_size: page as Bytes,
+      data: SCRATCH.va,
+      prefill,
+    },
+  });
+};
+
+const openQueue = (c: Composer, fd: number): { id: number; file: number } => {
+  const { outcome } = c.make({ call: "FAULT_QUEUE_ALLOC", fd: c.iommufd(fd), in: {} });
+  const out = outcome.out as { out_fault_id: number; out_fault_fd: number } | undefined;
+  return { id: out?.out_fault_id ?? 0, file: out?.out_fault_fd ?? -1 };
+};
+
+export const TABLES: readonly Aim[] = [
+  // DTY-04, DTY-18 … DTY-25, I-110 … I-115: two domains of one IOAS, each with dirty bits of its own.
+  freshMotif("dirty-pages", 5, ["DIRTY", "HWPT_ALLOC", "HWPT_GET_DIRTY_BITMAP"], (c, ioas) => {
+    const { draw } = c;
+    const { fd } = ioas;
+    const mock = mockDevice(c, fd, ioas.id);
+    if (mock === undefined) return;
+    map(c, ioas, { va: start("buf0"), bytes: 2n * PAGE, at: PLACE });
+    map(c, ioas, { va: start("buf4"), bytes: 2n * PAGE, at: PLACE + 2n * PAGE });
+    const one = paging(c, ioas, mock.idev, HWPT_DIRTY_TRACKING);
+    const two = paging(c, ioas, mock.idev, HWPT_DIRTY_TRACKING);
+    for (const hwpt of [one, two]) track(c, fd, hwpt, DIRTY_TRACKING_ENABLE);
+    write(c, fd, one, draw.of("ff", "81", "5a"));
+    read(c, fd, two);
+    read(c, fd, one, { flags: DIRTY_NO_CLEAR, page: draw.of(UNIT, PAGE, UNIT / 2n) });
+    // In two parts, and whole (I-113).
+    const cut = draw.of(PAGE, 2n * PAGE, 3n * PAGE);
+    if (draw.chance(50)) {
+      read(c, fd, one, { bytes: cut });
+      read(c, fd, one, { from: cut, bytes: 4n * PAGE - cut, prefill: draw.of("00", "a5") });
+    }
+    switch (draw.int(0, 3)) {
+      case 0:
+        track(c, fd, one, 0);
+        if (draw.chance(50)) read(c, fd, one);
+        track(c, fd, one, DIRTY_TRACKING_ENABLE);
+        break;
+      case 1:
+        unmap(c, ioas, PLACE, 2n * PAGE);
+        map(c, ioas, { va: start("buf0"), bytes: 2n * PAGE, at: PLACE });
+        break;
+      case 2:
+        read(c, fd, one, { prefill: "" });
+        break;
+    }
+    read(c, fd, one, { prefill: draw.of("00", "f0") });
+    read(c, fd, one);
+  }),
+  // HWP-12 … HWP-27, RSV-06, DEV-21, I-53, I-117: a nested table keeps its parent, and its parent
+  // the IOAS; the device on it has what it reserves in the IOAS.
+  freshMotif("nested-tables", 5, ["HWPT_ALLOC", "HWPT_INVALIDATE"], (c, ioas) => {
+    const { draw } = c;
+    const { fd } = ioas;
+    const mock = mockDevice(c, fd, ioas.id);
+    if (mock === undefined) return;
+    const parent = paging(c, ioas, mock.idev, draw.chance(88) ? HWPT_NEST_PARENT : 0);
+    const child = nested(c, fd, mock.idev, parent);
+    if (draw.chance(20)) nested(c, fd, mock.idev, child);
+    replace(c, mock, draw.chance(80) ? child : parent);
+    look(c, ioas);
+    map(c, ioas, { va: start("buf0"), bytes: PAGE, at: PLACE });
+    for (const id of [parent, child, ioas.id]) if (draw.chance(60)) destroy(c, fd, id);
+    if (draw.chance(30)) track(c, fd, child, DIRTY_TRACKING_ENABLE);
+    replace(c, mock, draw.chance(50) ? ioas.id : parent);
+    for (const id of [ioas.id, parent, child, parent, ioas.id]) {
+      if (draw.chance(60)) destroy(c, fd, id);
+    }
+    look(c, ioas);
+  }),
+  // FLT-03 … FLT-07, I-58: faults are read and answered, or their device leaves before that.
+  freshMotif("page-faults", 5, ["FAULT_QUEUE_ALLOC", "TRIGGER_IOPF", "HWPT_ALLOC"], (c, ioas) => {
+    const { draw } = c;
+    const { fd } = ioas;
+    const mock = mockDevice(c, fd, ioas.id);
+    if (mock === undefined) return;
+    const parent = paging(c, ioas, mock.idev, HWPT_NEST_PARENT);
+    const queue = openQueue(c, fd);
+    const child = nested(c, fd, mock.idev, parent, queue.id);
+    replace(c, mock, child);
+    const fault = (grpid: number): void => {
+      const args = { dev_id: c.object(fd, mock.idev), grpid, perm: 1, addr: 0x5000n };
+      c.make({ call: "TRIGGER_IOPF", fd: c.iommufd(fd), in: args });
+    };
+    const fault_fd = c.faultFile(queue.file);
+    for (let n = draw.int(1, 3); n > 0; n--) fault(n);
+    c.make({ call: "FAULT_POLL", in: { fault_fd, events: 5 } });
+    c.make({ call: "FAULT_READ", in: { fault_fd, count: 40 * draw.of(1, 2, 4) } });
+    const read = c.scene.queues.find(({ file }) => file === queue.file)?.unanswered ?? [];
+    if (draw.chance(50)) replace(c, mock, ioas.id);
+    const answer = (cookie: number): void => {
+      const responses = [{ cookie: c.cookie(queue.file, cookie), code: 0 }];
+      c.make({ call: "FAULT_WRITE", in: { fault_fd, count: 8, responses } });
+    };
+    for (const cookie of read) answer(cookie);
+    if (draw.chance(50)) answer(draw.pick(read) ?? 9);
+    destroy(c, fd, queue.id);
+    if (draw.chance(50)) c.make({ call: "CLOSE_FAULT", in: { fault_fd } });
+    destroy(c, fd, queue.id);
+    destroy(c, fd, child);
+    destroy(c, fd, queue.id);
+  }),
+  // HWI-10: what an IOMMU can do does not change with what is attached to it.
+  freshMotif("hw-info-again", 2, ["GET_HW_INFO"], (c, ioas) => {
+    const info = (): void => {
+      const device = c.scene.devices.find(({ fd }) => fd === ioas.fd);
+      if (device === undefined) return;
+      const room = { data_len: 24, data_uptr: SCRATCH.va, writable_bytes: 24 };
+      const args = { dev_id: c.object(device.fd, device.id), ...room };
+      c.make({ call: "GET_HW_INFO", fd: c.iommufd(ioas.fd), in: args });
+    };
+    info();
+    if (c.can("MOCK_DOMAIN")) mockDevice(c, ioas.fd, ioas.id);
+    map(c, ioas, { va: new Handle("buf0"), bytes: PAGE });
+    info();
+  }),
+].map((aim): Aim => ({ ...aim, family: "hwpt" }));
