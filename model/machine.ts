@@ -8,7 +8,7 @@ import { Model } from "./model";
 /** What a model cannot do, and what it does not do yet. */
 const LACKING: ReadonlySet<Need> = new Set([
   ...(["self-report", "fault-injection", "concurrency", "newer-uapi"] as const),
-  ...(["raw-bytes", "second-process"] as const),
+  "second-process",
 ]);
 
 export const MODEL_CAPABILITIES: readonly Need[] = (Object.keys(NEEDS) as Need[]).filter(

@@ -139,6 +139,16 @@ describe("answers that are none", () => {
     expect(malformed(call(name), outcome as unknown as Outcome)?.actual).toBe(actual);
   });
 
+  test("a page fault has more fields, and a capability more ranges, than anything else", () => {
+    const zeros = { flags: 0, dev_id: 1, pasid: 0, grpid: 0, perm: 1, reserved: 0, length: 0 };
+    const records = [{ ...zeros, addr: 0n, cookie: 1 }];
+    const read = { errno: 0, out: { records } };
+    expect(plainOutcome(read)).toEqual(read);
+    const ranges = Array.from({ length: 16 }, (_, i) => [BigInt(i), BigInt(i)]);
+    const info = { errno: 0, out: { caps: [{ id: 1, version: 1, at: 24, next: 0, ranges }] } };
+    expect(plainOutcome(info)).toEqual(info);
+  });
+
   test("terminal escapes and endless strings from an IUT come out inert", () => {
     const errno = `\u001b[31m${"x".repeat(10_000)}`;
     const shown = malformed(call("CLOSE"), { errno } as unknown as Outcome)?.actual ?? "";

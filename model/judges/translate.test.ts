@@ -46,6 +46,17 @@ describe("TRANSLATE", () => {
     expect(look(bench(), runs(...joined))).toBeUndefined();
   });
 
+  test("may show a mapping without rights, or leave it out", () => {
+    const b = bench();
+    b.done("VFIO_IOAS", { ioas_id: 1, op: 1 });
+    const args = { argsz: 32, vaddr: buf(0), iova: AT + 0x6000n, size: 0x1000n };
+    b.done("VFIO_MAP_DMA", args);
+    expect(look(b, runs(...RIGHT))).toBeUndefined();
+    expect(look(b, runs(...RIGHT, [AT + 0x6000n, 0x1000n, 0, 0x7000n]))).toBeUndefined();
+    const beside = look(b, runs(...RIGHT, [AT + 0x8000n, 0x1000n, 0, 0x7000n]));
+    expect(beside?.clauses[0]).toBe("DOM-01");
+  });
+
   test.each<[string, Run[], string]>([
     ["a missing page", RIGHT.slice(1), "DOM-01"],
     ["a byte beside", [...RIGHT, [AT + 0x8000n, 1n, 3, 0n]], "DOM-01"],

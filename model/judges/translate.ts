@@ -50,12 +50,15 @@ const eachArea = (v: View, visit: (area: Area, first: bigint, last: bigint) => v
 };
 
 /** True if the runs cover, in order, exactly the mapped bytes of the window. */
-const coversExactly = (v: View, runs: readonly Translation[]): boolean => {
+const coversExactly = (v: View, answered: readonly Translation[]): boolean => {
+  // Nothing can be done through a mapping without rights, so it may be left out.
+  const runs = answered.filter(
+    ({ perm, iova }) => perm !== 0 || !(v.hwpt && areaAt(v.hwpt.ioas, iova)),
+  );
   let i = 0;
   let next = runs[0]?.iova ?? 0n;
   let fine = true;
   eachArea(v, (area, first, last) => {
-    // Nothing can be done through a mapping without rights, so it may be left out.
     if (permOf(area) === 0) return;
     for (let at: bigint = first; fine && at <= last; ) {
       const run = runs[i];

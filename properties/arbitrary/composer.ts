@@ -211,5 +211,5 @@ export const availableCalls = (
   const offers = offersOf(platform);
   const has = new Set(capabilities.filter((need) => offers.has(need)));
   const able = (call: CallName): boolean => shapeOf(call).needs.every((need) => has.has(need));
-  return new Set(CALL_NAMES.filter((call) => hasJudge(call) && able(call)));
+  return new Set(CALL_NAMES.filter((call) => hasJudge({ call } as Call) && able(call)));
 };
