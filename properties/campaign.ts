@@ -7,9 +7,12 @@
  */
 import fc from "fast-check";
 import { Coverage } from "../spec/coverage";
+import type { Need } from "../spec/needs";
+import { callMade } from "../spec/raw";
 import type { Failure, Results } from "../spec/results";
 import type { History, Trace } from "../spec/trace";
 import { type Signature, signatureOf } from "../spec/verdict";
+import { availableCalls } from "./arbitrary/composer";
 import { traceArbitrary } from "./arbitrary/trace-arbitrary";
 import { concludeRun, statementOf } from "./conclude";
 import { covers, type Expectation } from "./expectation";
@@ -78,8 +81,7 @@ class Campaign {
     for (const { name, capsule } of corpus) {
       if (this.#mustStop()) return;
       const { trace } = capsule.history;
-      // A capsule of another IUT may need what this one lacks.
-      if (!iut.info.capabilities.includes(trace.platform.frontEnd)) continue;
+      if (!canRun(iut.info.capabilities, trace)) continue;
       const { history, finding } = await replayTrace(iut, trace, profile);
       replayed++;
       if (finding === undefined) continue;
@@ -245,6 +247,13 @@ class Campaign {
     });
   }
 }
+
+/** A capsule of another IUT may need what this one lacks. */
+const canRun = (capabilities: readonly Need[], { platform, steps }: Trace): boolean => {
+  if (!capabilities.includes(platform.frontEnd)) return false;
+  const available = availableCalls(platform, capabilities);
+  return steps.every((step) => available.has(callMade(step)));
+};
 
 /** Thrown by the property to make fast-check stop; never seen outside this file. */
 const STOP = new Error("stop");

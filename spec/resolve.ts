@@ -136,7 +136,8 @@ export class Resolver {
   }
 }
 
-const outputsOf = (step: Step, outcome: Outcome): Outputs["all"] | undefined => {
+/** What the outputs of a step are for its handle, a raw one's as well; undefined: it has none. */
+export const outputsOf = (step: Step, outcome: Outcome): Outputs["all"] | undefined => {
   // `null` comes from an IUT that keeps to no form; see malformed.
   if (outcome.errno !== 0 || outcome.out == null) return undefined;
   const out = outcome.out as Outputs["all"];

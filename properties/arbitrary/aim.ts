@@ -5,9 +5,10 @@ import type { SceneView } from "./view";
 
 /**
  * A part of the uAPI that most sequences leave alone, so that those that do not can dwell on it:
- * HW page tables by hand, in-kernel users, processes and their limits, the VFIO container.
+ * HW page tables by hand, in-kernel users, processes and their limits, the VFIO container, and
+ * calls as bytes (which has no aims: any call can be made so).
  */
-export type Family = "hwpt" | "access" | "process" | "compat";
+export type Family = "hwpt" | "access" | "process" | "compat" | "framing";
 
 /** One kind of call the generator can make, or a short sequence that has a purpose together. */
 export interface Aim {

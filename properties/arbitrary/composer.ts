@@ -6,14 +6,15 @@ import { hasJudge } from "../../model/judges";
 import { Model } from "../../model/model";
 import { CALL_NAMES, type Call, type CallName, type Outcome, shapeOf } from "../../spec/calls";
 import { Coverage } from "../../spec/coverage";
-import type { PageFault } from "../../spec/fields";
 import { type Arg, Handle } from "../../spec/handle";
 import type { Need } from "../../spec/needs";
 import { offersOf, type Platform } from "../../spec/platform";
-import { firstOutput, Resolver } from "../../spec/resolve";
+import { callMade } from "../../spec/raw";
+import { firstOutput, outputsOf, Resolver } from "../../spec/resolve";
 import type { Step, StepOf } from "../../spec/trace";
 import { isUnfathomable } from "./avoid";
 import type { Draw } from "./draw";
+import { frameFor } from "./framing";
 import { sceneOf } from "./scene";
 import type { SceneView } from "./view";
 
@@ -30,6 +31,8 @@ export class Composer {
   readonly steps: Step[] = [];
   /** Calls so far, probes not counted. */
   calls = 0;
+  /** Share of ioctls that are made of bytes, in percent (framing.ts). */
+  framed = 0;
   readonly #resolver: Resolver;
   readonly #available: ReadonlySet<CallName>;
   /** Objects by keyOf(iommufd, id). */
@@ -69,6 +72,13 @@ export class Composer {
       named = { ...named, in: { ...named.in, length: 0n } } as Step;
       call = this.#resolver.resolve(named);
     }
+    const typed = call;
+    const isFramed = this.framed > 0 && this.draw.chance(this.framed);
+    const raw = isFramed ? frameFor(this.draw, step.call) : undefined;
+    if (raw !== undefined && this.can(callMade({ call: step.call, raw }))) {
+      named = { ...named, raw };
+      call = this.#resolver.resolve(named);
+    }
     const outcome = this.model.predict(call);
     this.#resolver.note(named, outcome);
     this.steps.push(named);
@@ -76,7 +86,9 @@ export class Composer {
       this.calls++;
       this.#scene = undefined;
     }
-    if (outcome.errno === 0 && named.as !== undefined) this.#remember(call, outcome, named.as);
+    if (outcome.errno === 0 && named.as !== undefined) {
+      this.#remember(typed, outputsOf(named, outcome) ?? {}, named.as);
+    }
     return { call, outcome };
   }
 
@@ -92,8 +104,7 @@ export class Composer {
     return `${prefix}${n}`;
   }
 
-  #remember(call: Call, outcome: Outcome, as: string): void {
-    const out = (outcome.out ?? {}) as Readonly<Record<string, unknown>>;
+  #remember(call: Call, out: Readonly<Record<string, unknown>>, as: string): void {
     switch (call.call) {
       case "IOAS_MAP":
         this.#rememberArea(call.fd, call.in.ioas_id, out["iova"] as bigint, as);
@@ -108,9 +119,7 @@ export class Composer {
       }
       case "FAULT_READ": {
         const cookies = inner(this.#cookies, call.in.fault_fd);
-        for (const [i, { cookie }] of (out["records"] as readonly PageFault[]).entries()) {
-          cookies.set(cookie, new Handle(as, `cookie${i}`));
-        }
+        for (const name in out) cookies.set(out[name] as number, new Handle(as, name));
         return;
       }
       default:

@@ -77,7 +77,7 @@ const RELATED = 22;
 const drawTrace = (ground: Ground, length: TraceSpace["length"], draw: Draw): Trace => {
   const { platform, available, aims } = ground;
   const c = new Composer(platform, available, draw);
-  const families = familiesOf(aims, draw);
+  const families = familiesOf(ground, draw);
   const dwell = families.size === 1 ? DWELL : 1;
   const weights = aims.map((aim) => {
     const share = aim.weight * swarmOf(aim, draw);
@@ -87,12 +87,14 @@ const drawTrace = (ground: Ground, length: TraceSpace["length"], draw: Draw): Tr
   const [min, max] = length;
   const wanted = draw.int(min, max);
   open(c);
+  if (families.has("framing")) c.framed = families.size === 1 ? FRAMED : SOME_FRAMED;
   let failures = 0;
   while (c.calls < wanted && failures < 200) {
     const scene = c.scene;
     if (scene.fds.length === 0) open(c);
     else if (aims[draw.weighted(weights)]?.make(c, scene) !== true) failures++;
   }
+  c.framed = 0;
   const twins = draw.chance(RELATED) ? relate(c) : [];
   fullScan(c);
   tearDown(c);
@@ -105,8 +107,13 @@ const MIXED = 15;
 /** How much more a sequence that has one family only wants it. */
 const DWELL = 3;
 
-const familiesOf = (aims: readonly Aim[], draw: Draw): ReadonlySet<Family> => {
+/** Share of ioctls that are made of bytes where that is the only family, or one of all. */
+const FRAMED = 35;
+const SOME_FRAMED = 8;
+
+const familiesOf = ({ aims, available }: Ground, draw: Draw): ReadonlySet<Family> => {
   const all = new Set(aims.flatMap(({ family }) => family ?? []));
+  if (available.has("RAW")) all.add("framing");
   const kind = draw.int(0, 99);
   if (all.size === 0 || kind < PLAIN) return new Set();
   const one = draw.pick([...all]);
