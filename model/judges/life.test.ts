@@ -89,10 +89,16 @@ describe("EXIT", () => {
     expect(as(b, CHILD, "EXIT", {}, 0)).toBeUndefined();
     expect(blamed(b.ok("MOCK_DOMAIN", { pt_id: 1 }))).toBe("DOM-04");
     expect(b.fails("MOCK_DOMAIN", { pt_id: 1 }, "EFAULT")).toBeUndefined();
+    expect(b.counts("MAP-33")[1]).toBe(1);
     const c = bench();
     c.done("MOCK_DOMAIN", { pt_id: 1 });
-    expect(as(c, CHILD, "IOAS_MAP", map as never, 0, { iova: IOVA })).toBeUndefined();
+    const shared = { ...map, user_va: buf(0) };
+    expect(as(c, CHILD, "IOAS_MAP", shared as never, 0, { iova: IOVA })).toBeUndefined();
     expect(as(c, CHILD, "EXIT", {}, 0)).toBeUndefined();
+    const refs = { uptr: buf(0), length: PAGE };
+    expect(blamed(c.ok("PAGE_REFS", refs, { refs: [[0, 1]] }))).toBe("PIN-01");
+    expect(c.ok("PAGE_REFS", refs, { refs: [[1, 1]] })).toBeUndefined();
+    expect(c.counts("MAP-33")[0]).toBe(1);
     const unmap = { ioas_id: 1, iova: IOVA, length: PAGE };
     expect(c.ok("IOAS_UNMAP", unmap, { length: PAGE })).toBeUndefined();
   });

@@ -1,9 +1,11 @@
 /** FORK and EXIT: a process begins with what its parent has, and ends with all it has itself. */
 import type { Call } from "../../spec/calls";
 import { type Judge, judge, never, rule } from "../judge";
+import { hasDomain, vaOf } from "../pinning";
 import { judgeInstead } from "../processes";
 import type { MachineState } from "../state/machine";
 import { copyOf } from "../state/memory";
+import { expectLater } from "../state/seen";
 import { CLOSE_ACCESS } from "./access";
 import { CLOSE_FAULT } from "./fault-queue";
 import { CLOSE } from "./open-close";
@@ -59,6 +61,19 @@ const closeAll = (machine: MachineState, proc: number): void => {
   }
 };
 
+/** What it mapped and had pinned stays good (MAP-33). */
+const expectPinsToStay = (machine: MachineState, proc: number): void => {
+  for (const { objects } of machine.fds.values()) {
+    for (const object of objects.values()) {
+      if (object.type !== "ioas" || !hasDomain(object)) continue;
+      const area = object.areas.find(({ pages }) => pages.proc === proc);
+      if (area === undefined) continue;
+      expectLater(object.seen.translate, "MAP-33", area.first);
+      expectLater(machine.seenRefs, "MAP-33", vaOf(area));
+    }
+  }
+};
+
 export const EXIT = judge<"EXIT", ExitView>("EXIT", {
   promise: "GEN-22",
   view: (machine, call) => ({ machine, proc: call.proc }),
@@ -66,6 +81,7 @@ export const EXIT = judge<"EXIT", ExitView>("EXIT", {
   facts: [],
   effect: ({ machine, proc }) => {
     closeAll(machine, proc);
+    expectPinsToStay(machine, proc);
     machine.processes[proc] = undefined;
     machine.ended.add(proc);
   },

@@ -212,6 +212,7 @@ export const IOAS_MAP = judge<"IOAS_MAP", View>("IOAS_MAP", {
   shown: (v, out, coverage) => mappingShows(v, out.iova ?? v.iova, coverage),
   effect: (v, out) => {
     if (v.length === 0n) return;
+    if (isCharged(v)) expectLater(v.machine.seenStatus, "ACT-01");
     addArea(v, v.request, out.iova ?? v.iova, seenOfMap(isPinned(v)));
   },
   failure: (v, broken, coverage) => {
