@@ -147,6 +147,9 @@ export const readOutputs = (frame: Frame, after: Buffer): Readonly<Record<string
   return Object.fromEntries(outputsOf(frame).map(({ name }) => [name, values[name]]));
 };
 
+/** VFIO_IOMMU_GET_INFO answers behind its struct as well, as far as argsz says there is room. */
+export const answersBehind = ({ name }: Frame): boolean => name === "VFIO_IOMMU_GET_INFO";
+
 /** Where the bytes differ from what was sent, other than in outputs: the first such place. */
 export const strayWrite = (frame: Frame, after: Buffer): number | undefined => {
   const { bytes } = frame;
@@ -155,6 +158,7 @@ export const strayWrite = (frame: Frame, after: Buffer): number | undefined => {
   for (const { offset, type } of outputsOf(frame)) {
     for (let i = offset; i < offset + WIDTH[type] && i < sharedSize(frame); i++) mayChange.add(i);
   }
+  if (answersBehind(frame)) for (let i = 0; i < (frame.size ?? 0); i++) mayChange.add(i);
   const at = after.findIndex((byte, i) => byte !== bytes[i] && !mayChange.has(i));
   return at < 0 ? undefined : at;
 };

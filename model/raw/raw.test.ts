@@ -167,6 +167,37 @@ describe("VFIO's commands", () => {
   });
 });
 
+describe("an answer of a device that cannot be stored", () => {
+  test("leaves it unbound, or detached", () => {
+    const b = copyOf();
+    const bind = { devfd: 0, argsz: 16, iommufd: 0 };
+    expect(judge(b, raw("VFIO_BIND", bind, { memory: "r" }), "EFAULT")).toBeUndefined();
+    expect(b.counts("VFD-09")[1]).toBe(1);
+    expect(b.ok("VFIO_BIND", bind, { out_devid: 1 })).toBeUndefined();
+    b.done("IOAS_ALLOC", {});
+    const attach = { devfd: 0, argsz: 12, pt_id: 2 };
+    b.done("VFIO_ATTACH", attach);
+    expect(judge(b, raw("VFIO_ATTACH", attach, { memory: "r" }), "EFAULT")).toBeUndefined();
+    expect(b.counts("VFD-12")[1]).toBe(1);
+    expect(b.ok("DESTROY", { id: 2 })).toBeUndefined();
+  });
+});
+
+describe("VFIO_IOMMU_GET_INFO", () => {
+  test("may answer behind its struct, as far as argsz goes", () => {
+    const b = bench();
+    b.done("VFIO_IOAS", { ioas_id: 1, op: 1 });
+    const call = raw("VFIO_IOMMU_GET_INFO", { argsz: 72 }, { tail: "00".repeat(56) });
+    const { bytes } = call.in as { bytes: string };
+    const answer = `48000000${bytes.slice(8, 140)}ffff${bytes.slice(144)}`;
+    expect(judge(b, call, 0, answer)).toBeUndefined();
+    expect(blamed(judge(b, call, 0, `${answer.slice(0, -2)}ff`))).toBe("GEN-14");
+    const short = raw("VFIO_IOMMU_GET_INFO", { argsz: 72 });
+    expect(judge(b, short, "EFAULT")).toBeUndefined();
+    expect(judge(b, call, "EFAULT")).toBeDefined();
+  });
+});
+
 const copyOf = (): Bench => {
   const b = new Bench(VFIO_PLATFORM);
   b.done("DEVICE_OPEN", { dev: 0 });

@@ -7,15 +7,17 @@
  * on the call what it has done (GEN-16).
  */
 import type { Call, CallName, Outcome, OutcomeOf } from "../../spec/calls";
-import type { ClauseId } from "../../spec/clauses/registry";
-import { clauseIndex } from "../../spec/clauses/registry";
+import { type ClauseId, clauseIndex } from "../../spec/clauses/registry";
 import type { Coverage } from "../../spec/coverage";
+import type { Errno } from "../../spec/errno";
 import { ABSENT } from "../../spec/fields";
 import type { Profile } from "../../spec/verdict";
 import { type Fact, fact, firstBroken, type Judge, type Rule, rule } from "../judge";
+import { detachDevice } from "../lifetime";
 import type { MachineState } from "../state/machine";
 import { countSeen } from "../state/seen";
 import {
+  answersBehind,
   type Frame,
   frameOf,
   hasOutputs,
@@ -65,11 +67,27 @@ const wouldRespond = (inner: Judge, v: View): boolean => {
   return Object.keys(answer).length > 0;
 };
 
+/** The device ends up detached, even if it was to be moved only (VFD-12). */
+const detach = ({ machine, frame }: View): void => {
+  const { call } = frame;
+  const cdev = call.call === "DEVICE_RAW" ? machine.cdevs.get(call.in.devfd) : undefined;
+  if (cdev?.bound !== undefined) detachDevice(machine, cdev.bound);
+};
+
+/** Clauses about an answer that cannot be stored, beside GEN-16. */
+const ALSO: { readonly [K in CallName]?: readonly ClauseId[] } = {
+  HWPT_INVALIDATE: ["INV-06"],
+  VFIO_BIND: ["VFD-09"],
+  VFIO_ATTACH: ["VFD-12"],
+};
+const NOTHING_ELSE: readonly ClauseId[] = [];
+
 /** What the typed call does although its answer cannot be stored. */
 const happenAnyway = (inner: Judge, v: View): void => {
   if (v.inner === undefined || UNDONE.has(v.frame.name ?? "RAW")) return;
   const broken = firstBroken(inner.rules, v.inner);
   if (broken !== undefined) inner.failure?.(v.inner, broken, undefined);
+  else if (v.frame.name === "VFIO_ATTACH") detach(v);
   else inner.effect?.(v.inner, inner.answer?.(v.inner) ?? {});
 };
 
@@ -94,10 +112,11 @@ const liftFact = (each: Judge["facts"][number]): Fact<View, RawOut> => {
   const typed = (v: View): object => v.typed?.out ?? {};
   return {
     ...each,
-    // What a call returns is not in its bytes.
+    // What a call returns is not in its bytes, and a chain behind the struct is not judged here.
     when: (v) =>
       v.inner !== undefined &&
       v.frame.family !== "number" &&
+      !answersBehind(v.frame) &&
       (each.when?.(v.inner, typed(v)) ?? true),
     holds: each.holds && ((v) => v.inner !== undefined && each.holds?.(v.inner, typed(v)) === true),
     right: each.right && ((v) => (v.inner === undefined ? "" : (each.right?.(v.inner) ?? ""))),
@@ -137,6 +156,7 @@ export const framed = (inner: Judge | undefined): Judge => {
           rule<View>("GEN-16", "EFAULT", (v) => cannotStore(v) && wouldRespond(inner, v), {
             hard: true,
             applies: () => false,
+            also: ({ frame }) => ALSO[frame.name ?? "RAW"] ?? NOTHING_ELSE,
           }),
           ...inner.rules.map((each) => lift(each)),
         ]),
@@ -208,7 +228,12 @@ export const framed = (inner: Judge | undefined): Judge => {
       if (inner?.checkFailure !== undefined) return inner.checkFailure(v.inner, errno, out);
       return changed ? { clause: "GEN-15", right: "nothing written" } : undefined;
     },
-    leeway: (v: View, errno: never) => v.inner && inner?.leeway?.(v.inner, errno),
+    leeway: (v: View, errno: Errno) => {
+      // The chain may not fit into memory that argsz promises.
+      const promised = answersBehind(v.frame) && (v.frame.size ?? 0) > v.frame.bytes.length;
+      if (promised && errno === "EFAULT") return "VCC-20";
+      return v.inner && inner?.leeway?.(v.inner, errno);
+    },
     otherwise: (v: View, errno: never) => {
       if (v.inner === undefined || inner === undefined) return [];
       if (!v.strict && errno === "EFAULT" && cannotStore(v)) {
