@@ -2,7 +2,7 @@
 import type { Call, CallName } from "../../spec/calls";
 import type { Judge } from "../judge";
 import type { RawCall } from "../raw/frame";
-import { framed, typedName } from "../raw/raw";
+import { FRAME_ONLY, framed, typedName } from "../raw/raw";
 import { ACCESS_REPLACE_IOAS, CLOSE_ACCESS, CREATE_ACCESS } from "./access";
 import { ACCESS_PAGES, DESTROY_ACCESS_PAGES } from "./access-pages";
 import { ACCESS_RW } from "./access-rw";
@@ -115,7 +115,7 @@ const rawJudgeOf = (call: RawCall): Judge => {
   const name = typedName(call);
   const known = RAW_JUDGES.get(name);
   if (known !== undefined) return known;
-  const judge = framed(name && JUDGES[name]);
+  const judge = framed((name && JUDGES[name]) ?? FRAME_ONLY);
   RAW_JUDGES.set(name, judge);
   return judge;
 };

@@ -8,11 +8,20 @@
  */
 import type { Call, CallName, Outcome, OutcomeOf } from "../../spec/calls";
 import { type ClauseId, clauseIndex } from "../../spec/clauses/registry";
-import type { Coverage } from "../../spec/coverage";
 import type { Errno } from "../../spec/errno";
 import { ABSENT } from "../../spec/fields";
 import type { Profile } from "../../spec/verdict";
-import { type Fact, fact, firstBroken, type Judge, type Rule, rule } from "../judge";
+import {
+  type Fact,
+  type Flaw,
+  fact,
+  firstBroken,
+  type Judge,
+  judge,
+  never,
+  type Rule,
+  rule,
+} from "../judge";
 import { detachDevice } from "../lifetime";
 import type { MachineState } from "../state/machine";
 import { countSeen } from "../state/seen";
@@ -146,108 +155,118 @@ const GEN_09 = clauseIndex("GEN-09");
 const rawBytes = (after: Buffer, frame: Frame): RawOut | undefined =>
   after.equals(frame.bytes) ? undefined : { bytes: after.toString("hex") };
 
-/** The judge of raw calls that come to this typed one; without one, only the frame is judged. */
-export const framed = (inner: Judge | undefined): Judge => {
-  const rules: readonly Rule<View>[] = [
-    ...frameRules,
-    ...(inner === undefined
-      ? []
-      : [
-          rule<View>("GEN-16", "EFAULT", (v) => cannotStore(v) && wouldRespond(inner, v), {
-            hard: true,
-            applies: () => false,
-            also: ({ frame }) => ALSO[frame.name ?? "RAW"] ?? NOTHING_ELSE,
-          }),
-          ...inner.rules.map((each) => lift(each)),
-        ]),
-  ];
-  const view = (
-    machine: MachineState,
-    call: Call,
-    claimed: Outcome | undefined,
-    profile: Profile,
-  ): View => {
-    const frame = frameOf(call as RawCall, machine.platform.frontEnd === "mock");
-    const cdev =
-      frame.call.call === "DEVICE_RAW" ? machine.cdevs.get(frame.call.in.devfd) : undefined;
-    const on: OnFrame = {
-      frame,
-      isOpen: cdev !== undefined || machine.fds.has(frame.call.fd),
-      isBound: cdev?.bound !== undefined,
-    };
-    const typed = firstBroken(frameRules, on) === undefined ? typedCall(frame) : undefined;
-    const hex = (claimed as OutcomeOf<"RAW"> | undefined)?.out?.bytes;
-    const after = hex === undefined ? undefined : Buffer.from(hex, "hex");
-    const outcome = claimed && typedOutcome(frame, claimed, after);
-    return {
-      ...on,
-      machine,
-      strict: profile === "linux-6.12",
-      inner: typed && inner?.view(machine, typed, outcome, profile),
-      typed: outcome,
-      after,
-    };
+const viewOf = (
+  inner: Judge,
+  machine: MachineState,
+  call: RawCall,
+  claimed: Outcome | undefined,
+  profile: Profile,
+): View => {
+  const frame = frameOf(call, machine.platform.frontEnd === "mock");
+  const cdev = call.call === "DEVICE_RAW" ? machine.cdevs.get(call.in.devfd) : undefined;
+  const on: OnFrame = {
+    frame,
+    isOpen: cdev !== undefined || machine.fds.has(call.fd),
+    isBound: cdev?.bound !== undefined,
   };
-  const definition: { readonly [K in keyof Judge]: unknown } = {
-    promise: inner?.promise ?? ("GEN-06" satisfies ClauseId),
-    promises: (v: View) => v.inner && inner?.promises?.(v.inner),
-    view,
-    rules,
-    facts: [...frameFacts, ...(inner?.facts ?? []).map(liftFact)],
-    answer: (v: View): RawOut => ({
-      bytes: withOutputs(v.frame, (v.inner && inner?.answer?.(v.inner)) ?? {}).toString("hex"),
+  const typed = firstBroken(frameRules, on) === undefined ? typedCall(frame) : undefined;
+  const after = bytesAfter(claimed);
+  const outcome = claimed && typedOutcome(frame, claimed, after);
+  return {
+    ...on,
+    machine,
+    strict: profile === "linux-6.12",
+    inner: typed && inner.view(machine, typed, outcome, profile),
+    typed: outcome,
+    after,
+  };
+};
+
+const bytesAfter = (outcome: Outcome | undefined): Buffer | undefined => {
+  const hex = (outcome as OutcomeOf<"RAW"> | undefined)?.out?.bytes;
+  return hex === undefined ? undefined : Buffer.from(hex, "hex");
+};
+
+const NOTHING_WRITTEN: Flaw = { clause: "GEN-15", right: "nothing written" };
+
+/** What is wrong with the bytes of a failing call. */
+const flawOf = (inner: Judge, v: View, errno: Errno): Flaw | undefined => {
+  const stray = firstStray(v);
+  if (stray !== undefined) return { clause: "GEN-15", right: `byte ${stray} as it was sent` };
+  const changed = v.after !== undefined && !v.after.equals(v.frame.bytes);
+  if (v.inner === undefined || cannotStore(v) || inner.checkFailure === undefined) {
+    return changed ? NOTHING_WRITTEN : undefined;
+  }
+  return inner.checkFailure(v.inner, errno, changed ? (v.typed?.out ?? {}) : {});
+};
+
+/** The chain may not fit into the memory that argsz promises. */
+const promisesTooMuch = ({ frame }: View): boolean =>
+  answersBehind(frame) && (frame.size ?? 0) > frame.bytes.length;
+
+/** The judge of raw calls that come to the typed one which `inner` judges. */
+export const framed = (inner: Judge): Judge => ({
+  ...judge<"RAW", View>("RAW", {
+    promise: inner.promise,
+    promises: (v) => v.inner && inner.promises?.(v.inner),
+    view: (machine, call, claimed, profile) => viewOf(inner, machine, call, claimed, profile),
+    rules: [
+      ...frameRules,
+      rule<View>("GEN-16", "EFAULT", (v) => cannotStore(v) && wouldRespond(inner, v), {
+        hard: true,
+        applies: never,
+        also: ({ frame }) => ALSO[frame.name ?? "RAW"] ?? NOTHING_ELSE,
+      }),
+      ...inner.rules.map(lift),
+    ],
+    facts: [...frameFacts, ...inner.facts.map(liftFact)],
+    answer: (v) => ({
+      bytes: withOutputs(v.frame, (v.inner && inner.answer?.(v.inner)) ?? {}).toString("hex"),
     }),
-    shown: (v: View, _out: RawOut, coverage: Coverage) => {
-      if (v.inner !== undefined) inner?.shown?.(v.inner, v.typed?.out ?? {}, coverage);
+    shown: (v, _out, coverage) => {
+      if (v.inner !== undefined) inner.shown?.(v.inner, v.typed?.out ?? {}, coverage);
     },
-    effect: (v: View, out: RawOut) => {
+    effect: (v, out) => {
       if (v.inner === undefined) return;
       const after = Buffer.from(out.bytes ?? "", "hex");
-      inner?.effect?.(v.inner, v.typed?.out ?? readOutputs(v.frame, after));
+      inner.effect?.(v.inner, v.typed?.out ?? readOutputs(v.frame, after));
     },
-    failure: (v: View, broken: Rule<View>, coverage: Coverage | undefined) => {
-      if (v.inner === undefined || inner === undefined) return;
+    failure: (v, broken, coverage) => {
+      if (v.inner === undefined) return;
       if (coverage !== undefined && isLong(v)) countSeen(coverage, GEN_09);
-      if (broken.clause === "GEN-16") {
-        if (v.strict) happenAnyway(inner, v);
-      } else inner.failure?.(v.inner, broken, coverage);
+      if (broken.clause !== "GEN-16") inner.failure?.(v.inner, broken, coverage);
+      else if (v.strict) happenAnyway(inner, v);
     },
-    answerOfFailure: (v: View, errno: never) => {
+    answerOfFailure: (v, errno) => {
       if (v.inner === undefined || cannotStore(v)) return undefined;
-      const out = inner?.answerOfFailure?.(v.inner, errno);
+      const out = inner.answerOfFailure?.(v.inner, errno);
       return out && rawBytes(withOutputs(v.frame, out), v.frame);
     },
-    checkFailure: (v: View, errno: never, _out: RawOut) => {
-      const stray = firstStray(v);
-      if (stray !== undefined) return { clause: "GEN-15", right: `byte ${stray} as it was sent` };
-      const changed = v.after !== undefined && !v.after.equals(v.frame.bytes);
-      if (v.inner === undefined || cannotStore(v)) {
-        return changed ? { clause: "GEN-15", right: "nothing written" } : undefined;
-      }
-      const out = changed ? (v.typed?.out ?? {}) : {};
-      if (inner?.checkFailure !== undefined) return inner.checkFailure(v.inner, errno, out);
-      return changed ? { clause: "GEN-15", right: "nothing written" } : undefined;
+    checkFailure: (v, errno) => flawOf(inner, v, errno),
+    leeway: (v, errno) => {
+      if (errno === "EFAULT" && promisesTooMuch(v)) return "VCC-20";
+      return v.inner && inner.leeway?.(v.inner, errno);
     },
-    leeway: (v: View, errno: Errno) => {
-      // The chain may not fit into memory that argsz promises.
-      const promised = answersBehind(v.frame) && (v.frame.size ?? 0) > v.frame.bytes.length;
-      if (promised && errno === "EFAULT") return "VCC-20";
-      return v.inner && inner?.leeway?.(v.inner, errno);
-    },
-    otherwise: (v: View, errno: never) => {
-      if (v.inner === undefined || inner === undefined) return [];
-      if (!v.strict && errno === "EFAULT" && cannotStore(v)) {
-        return [(at: View) => happenAnyway(inner, at)];
-      }
+    otherwise: (v, errno) => {
+      if (v.inner === undefined) return [];
+      if (!v.strict && errno === "EFAULT" && cannotStore(v))
+        return [(at) => happenAnyway(inner, at)];
       return (inner.otherwise?.(v.inner, errno) ?? []).map((effect) => (at: View) => {
         if (at.inner !== undefined) effect(at.inner);
       });
     },
-    mayRunOut: inner?.mayRunOut ?? false,
-    writesBack: inner?.writesBack ?? false,
-  };
-  return definition as unknown as Judge;
-};
+  }),
+  mayRunOut: inner.mayRunOut,
+  writesBack: inner.writesBack,
+});
+
+/** For bytes that come to no call: the frame is all there is to judge. */
+export const FRAME_ONLY: Judge = judge<"RAW", object>("RAW", {
+  promise: "GEN-06",
+  view: () => ({}),
+  rules: [],
+  facts: [],
+});
 
 /**
  * The typed step that a raw one comes to, for who follows a history without a model. None if the
@@ -263,9 +282,7 @@ export const typedStep = (
   const typed = typedCall(frame);
   if (typed === undefined) return undefined;
   if (outcome.errno === "EFAULT" && call.in.memory === "r") return "unknown";
-  const hex = (outcome as OutcomeOf<"RAW">).out?.bytes;
-  const after = hex === undefined ? undefined : Buffer.from(hex, "hex");
-  return { call: typed, outcome: typedOutcome(frame, outcome, after) };
+  return { call: typed, outcome: typedOutcome(frame, outcome, bytesAfter(outcome)) };
 };
 
 /** The typed call that a raw one comes to, if its command is one. */
