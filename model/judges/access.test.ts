@@ -109,7 +109,11 @@ describe("ACCESS_PAGES", () => {
   test("does not outlive the mapping", () => {
     const b = bench();
     b.done("ACCESS_PAGES", pages());
-    b.done("IOAS_UNMAP", { ioas_id: 1, iova: IOVA, length: 2n * PAGE });
+    const all = { ioas_id: 1, iova: 0n, length: 0xffff_ffff_ffff_ffffn };
+    expect(b.ok("IOAS_UNMAP", all, { length: 2n * PAGE })).toBeUndefined();
+    expect([b.counts("UNM-27")[0], b.counts("UNM-30")[0], b.counts("ACC-30")[0]]).toEqual([
+      1, 1, 1,
+    ]);
     expect(refs(b, [0, 2])).toBeUndefined();
     const gone = { access_fd: 0, access_pages_id: 0 };
     expect(b.fails("DESTROY_ACCESS_PAGES", gone, "ENOENT")).toBeUndefined();

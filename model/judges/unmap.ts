@@ -125,6 +125,7 @@ export const IOAS_UNMAP = judge<"IOAS_UNMAP", View>("IOAS_UNMAP", {
       when: (v) => v.ioas !== undefined && !v.everything && !isUsable(v.ioas, v.iova, v.last),
     }),
     fact("UNM-27", { when: isHeldByUser }),
+    fact("UNM-30", { when: (v) => v.everything && isHeldByUser(v) }),
     fact("ACC-30", { when: isHeldByUser }),
     fact("UNM-29", { when: (v) => !v.everything && v.last === U64_MAX }),
   ],

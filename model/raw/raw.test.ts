@@ -86,6 +86,13 @@ describe("a raw call", () => {
     expect(blamed(judge(bench(), call, 0, bytes))).toBe(clause);
   });
 
+  test("of a command without an answer comes back as it was", () => {
+    const call = raw("DESTROY", { id: 1 });
+    const { bytes } = call.in as { bytes: string };
+    expect(judge(bench(), call, 0, bytes)).toBeUndefined();
+    expect(blamed(judge(bench(), call, 0, `${bytes.slice(0, -2)}01`))).toBe("GEN-14");
+  });
+
   test("of an older caller has zeros for what it leaves out", () => {
     const b = bench();
     b.done("MOCK_DOMAIN", { pt_id: 1 });
@@ -112,6 +119,7 @@ describe("an answer that cannot be stored", () => {
     const call = raw("IOAS_ALLOC", {}, { memory: "r" });
     expect(blamed(judge(b, call, 0, (call.in as { bytes: string }).bytes))).toBe("GEN-16");
     expect(judge(b, call, "EFAULT")).toBeUndefined();
+    expect(b.counts("IAL-03")[1]).toBe(1);
     expect(b.fails("DESTROY", { id: 2 }, "ENOENT")).toBeUndefined();
   });
 

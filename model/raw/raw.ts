@@ -85,6 +85,8 @@ const detach = ({ machine, frame }: View): void => {
 
 /** Clauses about an answer that cannot be stored, beside GEN-16. */
 const ALSO: { readonly [K in CallName]?: readonly ClauseId[] } = {
+  IOAS_ALLOC: ["IAL-03"],
+  HWPT_ALLOC: ["HWP-15"],
   HWPT_INVALIDATE: ["INV-06"],
   VFIO_BIND: ["VFD-09"],
   VFIO_ATTACH: ["VFD-12"],
@@ -132,6 +134,13 @@ const liftFact = (each: Judge["facts"][number]): Fact<View, RawOut> => {
   };
 };
 
+const writesNothing = (clause: ClauseId, name: CallName): Fact<View, RawOut> =>
+  fact(clause, {
+    when: (v) => v.frame.name === name,
+    holds: (v) => v.after?.equals(v.frame.bytes) === true,
+    right: () => "nothing written",
+  });
+
 const frameFacts: readonly Fact<View, RawOut>[] = [
   fact("GEN-13", {
     when: (v) => isLong(v) && hasOutputs(v.frame),
@@ -142,6 +151,9 @@ const frameFacts: readonly Fact<View, RawOut>[] = [
     holds: (v) => firstStray(v) === undefined,
     right: (v) => `byte ${firstStray(v)} as it was sent`,
   }),
+  writesNothing("DES-08", "DESTROY"),
+  writesNothing("ALW-09", "IOAS_ALLOW_IOVAS"),
+  fact("OPT-18", { when: (v) => v.frame.name === "OPTION" }),
   fact("GEN-01", { when: isNativeCommand }),
   fact("GEN-08", { when: isShort }),
   fact("GEN-09", { when: isLong }),

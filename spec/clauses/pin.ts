@@ -154,11 +154,13 @@ export const ACT = [
   },
   {
     id: "ACT-09",
-    statement: "An iommufd opened through the VFIO container's node accounts by process.",
+    statement:
+      "An iommufd opened through the VFIO container's node accounts by process. No trace opens " +
+      "that node.",
     basis: { rule: "D" },
     source: ["uapi iommufd.h", "main.c iommufd_fops_open"],
     needs: ["compat"],
-    sides: ["success"],
+    sides: [],
   },
   {
     id: "ACT-10",
