@@ -5,11 +5,13 @@ import { NEEDS, type Need } from "../spec/needs";
 import type { Platform } from "../spec/platform";
 import { Model } from "./model";
 
-/** What a model cannot do, and what it does not do yet. */
+/** What a model cannot do. */
 const LACKING: ReadonlySet<Need> = new Set([
-  ...(["self-report", "fault-injection", "concurrency", "newer-uapi"] as const),
-  "second-process",
-]);
+  "self-report",
+  "fault-injection",
+  "concurrency",
+  "newer-uapi",
+] as const);
 
 export const MODEL_CAPABILITIES: readonly Need[] = (Object.keys(NEEDS) as Need[]).filter(
   (need) => !LACKING.has(need),

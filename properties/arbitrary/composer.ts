@@ -33,6 +33,8 @@ export class Composer {
   calls = 0;
   /** Share of ioctls that are made of bytes, in percent (framing.ts). */
   framed = 0;
+  /** The process that makes the calls. */
+  proc = 0;
   readonly #resolver: Resolver;
   readonly #available: ReadonlySet<CallName>;
   /** Objects by keyOf(iommufd, id). */
@@ -63,7 +65,8 @@ export class Composer {
   }
 
   /** Appends a step and predicts its outcome. Handles are named here. */
-  make<K extends CallName>(step: StepOf<K>): Made {
+  make<K extends CallName>(given: StepOf<K>): Made {
+    const step = this.proc === 0 ? given : { proc: this.proc, ...given };
     const { handle, probe } = shapeOf(step.call);
     let named = (handle === undefined ? step : { ...step, as: this.#name(handle) }) as Step;
     let call = this.#resolver.resolve(named);
@@ -74,7 +77,9 @@ export class Composer {
     }
     const typed = call;
     const isFramed = this.framed > 0 && this.draw.chance(this.framed);
-    const raw = isFramed ? frameFor(this.draw, step.call) : undefined;
+    // A size of its own makes the bytes of a typed call too few for its fields.
+    const hasSize = shapeOf(step.call).in["size"] === "u32" && Object.hasOwn(step.in, "size");
+    const raw = isFramed && !hasSize ? frameFor(this.draw, step.call) : undefined;
     if (raw !== undefined && this.can(callMade({ call: step.call, raw }))) {
       named = { ...named, raw };
       call = this.#resolver.resolve(named);

@@ -72,7 +72,8 @@ export const sceneOf = ({ state }: Model): SceneView => {
     const pinned = [...ranges.keys()];
     return [{ file, fd, ioas: ioas.id, pinsPages, pinned, revoked: [...revoked] }];
   });
-  return { fds, ioases, mocks, cdevs, devices, hwpts, accesses, queues };
+  const processes = [...state.processes.keys()].filter((i) => state.processes[i] !== undefined);
+  return { processes, fds, ioases, mocks, cdevs, devices, hwpts, accesses, queues };
 };
 
 const ioasView = (fd: number, ioas: Ioas, isCompat: boolean): IoasView => {

@@ -95,7 +95,9 @@ const drawTrace = (ground: Ground, length: TraceSpace["length"], draw: Draw): Tr
     else if (aims[draw.weighted(weights)]?.make(c, scene) !== true) failures++;
   }
   c.framed = 0;
-  const twins = draw.chance(RELATED) ? relate(c) : [];
+  // What a relation compares is the memory of one process.
+  const alone = c.model.state.processes.length === 1;
+  const twins = draw.chance(RELATED) && alone ? relate(c) : [];
   fullScan(c);
   tearDown(c);
   return { platform, steps: c.steps, ...(twins.length > 0 && { twins }) };
@@ -136,7 +138,7 @@ const open = (c: Composer): void => {
 /** Closing everything, in any order, must give everything back (OBJ-07, I-32, I-54). */
 const tearDown = (c: Composer): void => {
   if (c.draw.chance(30)) return;
-  const { fds, cdevs, accesses, queues } = c.scene;
+  const { processes, fds, cdevs, accesses, queues } = c.scene;
   const closing = [
     ...fds.map((fd) => () => c.make({ call: "CLOSE", fd: c.iommufd(fd), in: {} })),
     ...cdevs.map(
@@ -155,6 +157,9 @@ const tearDown = (c: Composer): void => {
         : () => c.make({ call: "CLOSE_FAULT", in: { fault_fd: c.faultFile(file) } }),
     ),
   ];
+  for (const proc of processes) {
+    if (proc !== c.proc) closing.push(() => c.make({ call: "EXIT", proc, in: {} }));
+  }
   while (closing.length > 0) {
     const [close] = closing.splice(c.draw.int(0, closing.length - 1), 1);
     close?.();

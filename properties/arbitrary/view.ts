@@ -101,6 +101,8 @@ export interface QueueView {
 }
 
 export interface SceneView {
+  /** Indexes of the processes that are there. */
+  readonly processes: readonly number[];
   /** Open iommufds, oldest first. */
   readonly fds: readonly number[];
   readonly ioases: readonly IoasView[];

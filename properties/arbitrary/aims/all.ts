@@ -34,7 +34,7 @@ import {
   pageFaultAim,
   readFaultsAim,
 } from "./nested";
-import { byProcessAim, memlockAim, setuidAim } from "./process";
+import { byProcessAim, exitAim, forkAim, memlockAim, setuidAim, switchAim } from "./process";
 import { unmapAim } from "./unmap";
 import { attachAim, bindAim, detachAim, deviceCloseAim, deviceOpenAim, dmaAim } from "./vfio";
 
@@ -87,6 +87,9 @@ export const AIMS: readonly Aim[] = [
   memlockAim,
   setuidAim,
   byProcessAim,
+  forkAim,
+  exitAim,
+  switchAim,
   versionAim,
   setIommuAim,
   iommuInfoAim,

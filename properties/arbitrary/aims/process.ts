@@ -54,3 +54,50 @@ export const byProcessAim: Aim = {
     return true;
   },
 };
+
+const PROCESSES = 3;
+
+/** GEN-22, ACT-08, I-39: another process has the same files, and its own memory. */
+export const forkAim: Aim = {
+  name: "fork",
+  family: "process",
+  weight: 5,
+  calls: ["FORK"],
+  make: (c, { processes }) => {
+    const { draw } = c;
+    if (processes.length >= PROCESSES) return false;
+    c.make({ call: "FORK", in: { child: draw.int(1, PROCESSES) } });
+    c.proc = draw.pick(c.scene.processes) ?? 0;
+    return true;
+  },
+};
+
+/** Whoever made a mapping may be gone before it. */
+export const exitAim: Aim = {
+  name: "exit",
+  family: "process",
+  weight: 2,
+  calls: ["EXIT"],
+  make: (c, { processes }) => {
+    if (processes.length < 2) return false;
+    c.make({ call: "EXIT", in: {} });
+    const gone = c.proc;
+    if (c.draw.chance(20)) c.make({ call: "PROC_STATUS", proc: gone, in: {} });
+    c.proc = c.scene.processes[0] ?? 0;
+    return true;
+  },
+};
+
+/** The next calls are another process's. */
+export const switchAim: Aim = {
+  name: "switch-process",
+  family: "process",
+  weight: 12,
+  calls: ["FORK"],
+  make: (c, { processes }) => {
+    if (processes.length < 2) return false;
+    c.proc = c.draw.pick(processes) ?? 0;
+    probeProcess(c);
+    return true;
+  },
+};
