@@ -5,12 +5,14 @@
  * costs nothing but calls.
  */
 import type { Aim } from "../aim";
+import { CONTAINERS } from "./containers";
 import { DEVICES } from "./devices";
 import { IN_THE_WAY } from "./in-the-way";
 import { IOASES } from "./ioases";
 import { MEMORY } from "./memory";
 import { PLACING } from "./placing";
 import { TABLES } from "./tables";
+import { USERS } from "./users";
 
 export const MOTIFS: readonly Aim[] = [
   ...PLACING,
@@ -19,4 +21,6 @@ export const MOTIFS: readonly Aim[] = [
   ...MEMORY,
   ...IOASES,
   ...TABLES,
+  ...USERS,
+  ...CONTAINERS,
 ];

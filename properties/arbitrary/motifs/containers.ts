@@ -1,0 +1,53 @@
+/** The VFIO container's own way to unmap. */
+import { DMA_UNMAP_ALL, VFIO_IOAS_SET, VFIO_TYPE1_IOMMU } from "../../../spec/uapi/flags";
+import { LAYOUTS } from "../../../spec/uapi/layouts";
+import type { Bytes, Iova } from "../../../spec/units";
+import type { Aim } from "../aim";
+import type { Composer } from "../composer";
+import { PAGE } from "../values";
+import type { IoasView } from "../view";
+import { attach, freshMotif, look, map, PLACE, start } from "./steps";
+
+const unmapDma = (c: Composer, { fd }: IoasView, iova: bigint, size: bigint, flags = 0): void => {
+  const args = {
+    argsz: LAYOUTS.VFIO_UNMAP_DMA.size,
+    flags,
+    iova: iova as Iova,
+    size: size as Bytes,
+  };
+  c.make({ call: "VFIO_UNMAP_DMA", fd: c.iommufd(fd), in: args });
+};
+
+export const CONTAINERS: readonly Aim[] = [
+  // VCC-15 … VCC-18, I-91: with TYPE1 an unmap cuts mappings at its ends; the cuts stay if it fails.
+  freshMotif("cut-mappings", 5, ["VFIO_SET_IOMMU", "VFIO_UNMAP_DMA"], (c, ioas) => {
+    const { draw } = c;
+    const fd = c.iommufd(ioas.fd);
+    const compat = { op: VFIO_IOAS_SET, ioas_id: c.object(ioas.fd, ioas.id) };
+    c.make({ call: "VFIO_IOAS", fd, in: compat });
+    if (draw.chance(85)) {
+      c.make({ call: "VFIO_SET_IOMMU", fd, in: { arg: BigInt(VFIO_TYPE1_IOMMU) } });
+    }
+    map(c, ioas, { va: start("buf0"), bytes: 4n * PAGE, at: PLACE });
+    map(c, ioas, { va: start("buf4"), bytes: 4n * PAGE, at: PLACE + 4n * PAGE });
+    if (draw.chance(50)) attach(c, ioas);
+    switch (draw.int(0, 3)) {
+      case 0:
+        unmapDma(c, ioas, PLACE + PAGE, 2n * PAGE);
+        break;
+      case 1:
+        // Not behind the first byte.
+        unmapDma(c, ioas, PLACE + 1n, 2n * PAGE - 1n);
+        break;
+      case 2:
+        unmapDma(c, ioas, PLACE + 2n * PAGE, 4n * PAGE);
+        break;
+      default:
+        unmapDma(c, ioas, PLACE + PAGE, 3n * PAGE - 1n);
+    }
+    look(c, ioas);
+    unmapDma(c, ioas, PLACE, 2n * PAGE);
+    if (draw.chance(50)) unmapDma(c, ioas, 0n, 0n, DMA_UNMAP_ALL);
+    look(c, ioas);
+  }),
+].map((aim): Aim => ({ ...aim, family: "compat" }));

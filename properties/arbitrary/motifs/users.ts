@@ -1,0 +1,142 @@
+/** In-kernel users, and other processes, whose mappings go while they have them. */
+import { Handle } from "../../../spec/handle";
+import {
+  ACCESS_NEEDS_PIN_PAGES,
+  ACCESS_PAGES_WRITE,
+  HWPT_DIRTY_TRACKING,
+  MOCK_NO_DIRTY,
+} from "../../../spec/uapi/flags";
+import { type Bytes, type Iova, U64_MAX, type UserVa } from "../../../spec/units";
+import type { Aim } from "../aim";
+import type { Composer } from "../composer";
+import { probeProcess, probeRefs } from "../probes";
+import { PAGE } from "../values";
+import type { AccessView, IoasView } from "../view";
+import { attach, destroy, fresh, freshMotif, look, map, motif, PLACE, start, unmap } from "./steps";
+
+const newAccess = (c: Composer, { fd, id }: IoasView): AccessView | undefined => {
+  const args = { ioas_id: c.object(fd, id), flags: ACCESS_NEEDS_PIN_PAGES };
+  c.make({ call: "CREATE_ACCESS", fd: c.iommufd(fd), in: args });
+  return c.scene.accesses.at(-1);
+};
+
+const pin = (c: Composer, { fd, file }: AccessView, at: bigint, bytes: bigint): number => {
+  const range = { iova: at as Iova, length: bytes as Bytes, flags: ACCESS_PAGES_WRITE };
+  const args = { access_fd: c.accessFile(file), ...range };
+  const { outcome } = c.make({ call: "ACCESS_PAGES", fd: c.iommufd(fd), in: args });
+  return (outcome.out as { out_access_pages_id?: number } | undefined)?.out_access_pages_id ?? 99;
+};
+
+const letGo = (c: Composer, { fd, file }: AccessView, item: number): void => {
+  const args = { access_fd: c.accessFile(file), access_pages_id: c.pinned(file, item) };
+  c.make({ call: "DESTROY_ACCESS_PAGES", fd: c.iommufd(fd), in: args });
+};
+
+const USER = 1000;
+
+const HELD: readonly Aim[] = [
+  // ACC-30, UNM-27, UNM-30: who has a mapping pinned is asked to let go, whoever else holds it.
+  freshMotif("held-mapping", 5, ["ACCESS_PAGES"], (c, ioas) => {
+    const { draw } = c;
+    map(c, ioas, { va: start("buf0"), bytes: 2n * PAGE, at: PLACE });
+    const users = [newAccess(c, ioas), draw.chance(40) ? newAccess(c, ioas) : undefined];
+    if (draw.chance(40)) attach(c, ioas);
+    const pinned = users.flatMap((user) =>
+      user === undefined ? [] : [{ user, item: pin(c, user, PLACE, PAGE * draw.of(1n, 2n)) }],
+    );
+    probeRefs(c, ioas.fd, start("buf0"), (2n * PAGE) as Bytes);
+    if (draw.chance(30)) unmap(c, ioas, PLACE, PAGE);
+    unmap(c, ioas, draw.chance(30) ? 0n : PLACE, draw.chance(30) ? U64_MAX : 2n * PAGE);
+    for (const { user, item } of pinned) if (draw.chance(80)) letGo(c, user, item);
+    probeRefs(c, ioas.fd, start("buf0"), (2n * PAGE) as Bytes);
+    look(c, ioas);
+  }),
+  // ACC-04, PIN-05, I-34: pages go from hand to hand and are never pinned twice.
+  freshMotif("handed-over", 4, ["ACCESS_PAGES", "ACCESS_REPLACE_IOAS"], (c, ioas) => {
+    const { draw } = c;
+    map(c, ioas, { va: start("buf0"), bytes: 2n * PAGE, at: PLACE });
+    const user = newAccess(c, ioas);
+    if (user === undefined) return;
+    const early = draw.chance(50);
+    if (early) attach(c, ioas);
+    const item = pin(c, user, PLACE, 2n * PAGE);
+    if (!early) attach(c, ioas);
+    const check = (): void => probeRefs(c, ioas.fd, start("buf0"), (2n * PAGE) as Bytes);
+    check();
+    const other = draw.chance(50) ? fresh(c, ioas.fd) : undefined;
+    if (other === undefined) letGo(c, user, item);
+    else {
+      const args = { access_fd: c.accessFile(user.file), ioas_id: c.object(other.fd, other.id) };
+      c.make({ call: "ACCESS_REPLACE_IOAS", fd: c.iommufd(ioas.fd), in: args });
+      destroy(c, ioas.fd, other.id);
+    }
+    check();
+    if (draw.chance(50))
+      c.make({ call: "CLOSE_ACCESS", in: { access_fd: c.accessFile(user.file) } });
+    check();
+  }),
+];
+
+const LIMITS: readonly Aim[] = [
+  // ACT-03, ACT-05, I-36: up to the limit, and one page further.
+  freshMotif("up-to-the-limit", 4, ["SETRLIMIT_MEMLOCK", "SETUID"], (c, ioas) => {
+    const { draw } = c;
+    c.make({ call: "SETUID", in: { uid: USER } });
+    const pages = BigInt(draw.int(1, 4));
+    const limit = (pages * PAGE) as Bytes;
+    c.make({ call: "SETRLIMIT_MEMLOCK", in: { cur: limit, max: limit } });
+    attach(c, ioas);
+    for (let i = 0n; i <= pages; i++) {
+      const odd = draw.chance(15) ? 0x800n : 0n;
+      map(c, ioas, {
+        va: new Handle("buf0", "", PAGE * i),
+        bytes: PAGE - odd,
+        at: PLACE + PAGE * i,
+      });
+    }
+    probeProcess(c);
+    unmap(c, ioas, PLACE, PAGE);
+    map(c, ioas, { va: start("buf4"), bytes: PAGE, at: PLACE });
+    probeProcess(c);
+  }),
+  // MAP-33, I-39: a mapping of a process that is gone.
+  freshMotif("orphan", 4, ["FORK", "EXIT"], (c, ioas) => {
+    const { draw } = c;
+    const { processes } = c.scene;
+    const parent = c.proc;
+    const child = [1, 2, 3].find((i) => c.model.state.processes[i] === undefined);
+    if (child === undefined || processes.length > 2) return;
+    c.make({ call: "FORK", in: { child } });
+    if (draw.chance(40)) attach(c, ioas);
+    c.proc = child;
+    map(c, ioas, { va: start(draw.of("buf0", "buf1")), bytes: PAGE, at: PLACE });
+    c.make({ call: "MEM_WRITE", in: { va: start("buf0"), bytes: "0badcafe" } });
+    if (draw.chance(30)) attach(c, ioas);
+    if (draw.chance(80)) c.make({ call: "EXIT", in: {} });
+    c.proc = parent;
+    attach(c, ioas);
+    look(c, ioas);
+    probeRefs(c, ioas.fd, start("buf0") as unknown as UserVa, PAGE as Bytes);
+  }),
+];
+
+const TRACKERS: readonly Aim[] = [
+  // HWP-24: a domain that tracks takes no device that cannot be tracked.
+  motif("untracked-device", 2, ["MOCK_DOMAIN_FLAGS", "HWPT_ALLOC"], (c, ioas, scene) => {
+    const { fd, id } = ioas;
+    const device = scene.devices.find((one) => one.fd === fd && one.tracksDirty);
+    if (device === undefined) return;
+    const alloc = { flags: HWPT_DIRTY_TRACKING, dev_id: c.object(fd, device.id) };
+    const args = { ...alloc, pt_id: c.object(fd, id) };
+    const { outcome } = c.make({ call: "HWPT_ALLOC", fd: c.iommufd(fd), in: args });
+    const hwpt = (outcome.out as { out_hwpt_id?: number } | undefined)?.out_hwpt_id ?? 0;
+    const untracked = { pt_id: c.object(fd, hwpt), dev_flags: MOCK_NO_DIRTY };
+    c.make({ call: "MOCK_DOMAIN_FLAGS", fd: c.iommufd(fd), in: untracked });
+  }),
+];
+
+export const USERS: readonly Aim[] = [
+  ...HELD.map((aim): Aim => ({ ...aim, family: "access" })),
+  ...LIMITS.map((aim): Aim => ({ ...aim, family: "process" })),
+  ...TRACKERS.map((aim): Aim => ({ ...aim, family: "hwpt" })),
+];
