@@ -132,6 +132,14 @@ describe("help, version and lists", () => {
     }
   });
 
+  test("lists say what their letters and names stand for", async () => {
+    const [clauses, help] = [fakeIo(cwd), fakeIo(cwd)];
+    await main(["list", "clauses"], clauses);
+    expect(clauses.out()).toMatch(/basis: D documented, .* I binds in profile linux-6.12 only/);
+    await main(["list", "--help"], help);
+    expect(help.out()).toMatch(/iuts +what --iut takes/);
+  });
+
   test.each(["clauses", "calls", "iuts", "mutants", "campaigns", "invariants"])(
     "list %s, for people and as JSON",
     async (what) => {
