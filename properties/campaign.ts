@@ -87,7 +87,7 @@ class Campaign {
       const { seed, path } = capsule.found;
       const same = keyOf(signatureOf(finding.deviation)) === keyOf(signatureOf(capsule.deviation));
       if (same) this.#keep(history, finding, `${seed}:${path}`, () => name);
-      else await this.#fail(history, finding, seed, path);
+      else await this.#fail(history, finding, seed, path, 0);
     }
     onReplayed(replayed, failing);
   }
@@ -162,14 +162,23 @@ class Campaign {
     onProgress(this.#done, sequences, this.#found.size);
   }
 
-  /** Shrinks a failure and saves it at once, unless one like it is there already. */
-  async #fail(history: History, finding: Finding, seed: number, path: string): Promise<void> {
+  /**
+   * Shrinks a failure and saves it at once, unless one like it is there already.
+   * @param drawn 1 for a sequence of this run, 0 for a replayed one, which no count includes
+   */
+  async #fail(
+    history: History,
+    finding: Finding,
+    seed: number,
+    path: string,
+    drawn: 0 | 1 = 1,
+  ): Promise<void> {
     const { iut, iutSpec, profile, version, clauses, saveCapsule } = this.#options;
     if (!finding.deviation.clauses.some((id) => clauses.has(id))) return;
     const signature = signatureOf(finding.deviation);
     const known = this.#found.get(keyOf(signature));
     if (known !== undefined) {
-      known.occurrences++;
+      known.occurrences += drawn;
       return;
     }
     if (this.#found.size >= MAX_FAILURES) {
@@ -197,7 +206,7 @@ class Campaign {
     const kept = this.#keep(best, at, `${seed}:${path}`, () =>
       saveCapsule({ iut: iutSpec, profile, deviation, step, history: best, found }),
     );
-    kept.occurrences++;
+    kept.occurrences += drawn;
   }
 
   #keep(history: History, at: Finding, seedPath: string, save: () => string): Found {
