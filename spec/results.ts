@@ -113,6 +113,8 @@ export interface Results {
     readonly quotas: readonly Quota[];
   };
   readonly failures: readonly Failure[];
+  /** Sequences that could not be run to their end through no fault of the IUT; absent: none. */
+  readonly cutShort?: readonly { readonly reason: string; readonly sequences: number }[];
   /** Expectations that no longer hold. */
   readonly staleExpectations: readonly string[];
   /** sha-256 over all histories of the run, in order. */
