@@ -72,7 +72,7 @@ export const traceArbitrary = (space: TraceSpace): fc.Arbitrary<Trace> => new Tr
 const SWARM = [0, 30, 100, 100, 100, 250] as const;
 
 /** Share of sequences that end with a relation between two runs (algebra/), in percent. */
-const RELATED = 22;
+const RELATED = 25;
 
 const drawTrace = (ground: Ground, length: TraceSpace["length"], draw: Draw): Trace => {
   const { platform, available, aims } = ground;
