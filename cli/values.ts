@@ -120,7 +120,7 @@ export const parseGlob = (text: string, before: readonly string[] = []): string[
 
 /** What `list` can list. */
 export const LISTINGS = {
-  clauses: "every testable statement of the uAPI, with its basis and what it needs",
+  clauses: "the statements of the uAPI that are tested: id, basis, needs",
   calls: "the calls of a trace: arguments, outputs, and what each needs of an IUT",
   iuts: "what --iut takes",
   mutants: "bugs planted in radix, for --iut mutant:NAME",

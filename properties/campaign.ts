@@ -1,8 +1,8 @@
 /**
  * The random campaign: fast-check draws traces, the IUT runs them, the oracle judges them.
  *
- * The property records verdicts and never throws, so that one `fc.check` covers the whole
- * budget and finds many bugs in one run. A failure is shrunk and saved at once; later failures
+ * The property records verdicts and never throws: a single `fc.check` then goes through the
+ * whole budget, however many bugs there are on the way. A failure is shrunk and saved at once; later failures
  * with the same signature are only counted.
  */
 import fc from "fast-check";

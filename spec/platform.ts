@@ -4,8 +4,8 @@ import type { Need } from "./needs";
 import type { Bytes, Iova, IovaRange, UserVa } from "./units";
 
 /**
- * The machine a trace runs on. Plain data: an IUT builds the machine from it, the model judges
- * by it, the generator makes calls that fit it.
+ * A machine as data: an IUT builds one like it, the model judges by it, the generator makes
+ * calls that fit it.
  */
 export interface Platform {
   /** Short name for people: "mock", "vfio". */

@@ -1,5 +1,5 @@
 /**
- * The resolver: a trace and the outcomes so far become numbers.
+ * The resolver: turns the handles of a step into numbers, by what has been answered before it.
  *
  * This is the only place that knows what a handle means, for every IUT, the model and the
  * recordings alike. A handle whose call failed, was dropped, or has not been made yet resolves

@@ -56,7 +56,7 @@ export const TEMPLATE = `<!doctype html>
 
 <section>
 <h2 id="clauses">Clauses</h2>
-<p class="soft">Exercised by success: a call kept the clause. By violation: it was the only clause broken, or the one that decided the errno. A dash: it cannot be exercised from that side. Basis, where the clause comes from: documented (the uAPI header and the kernel's documentation), seed (the papers this project began with) and selftest (the kernel's own tests) bind every implementation; implementation binds in profile linux-6.12 only; unspecified is open.</p>
+<p class="soft">Exercised by success: a call kept the clause. By violation: a call broke it, and the errno shows that it was this clause. A dash: it cannot be exercised from that side. Basis, where the clause comes from: documented (the uAPI header and the kernel's documentation), seed (the papers this project began with) and selftest (the kernel's own tests) bind every implementation; implementation binds in profile linux-6.12 only; unspecified is open.</p>
 <nav aria-label="Clause families"><% for (const group of it.families) { %><a href="#family-<%= group.family %>"><%= group.family %></a>
 <% } %></nav>
 <% for (const group of it.families) { %><h3 id="family-<%= group.family %>"><%= group.family %><% if (group.title !== "") { %> <span class="soft"><%= group.title %></span><% } %></h3>
