@@ -72,6 +72,8 @@ class Machines {
   /** Why machines of a kind cannot be had at all. */
   readonly #unavailable = new Map<MachineKind, string>();
   #booted = false;
+  /** A machine has been found that was out of order before its trace. */
+  #damaged = false;
   #nextId = 1;
 
   constructor(image: LinuxImage) {
@@ -96,10 +98,22 @@ class Machines {
       const reply = await this.#ask(trace, kind);
       if (typeof reply === "string") return this.#noMachine(reply);
       if (reply.kind === "gone") return this.#investigate(trace, kind, reply.why);
-      if (reply.done.status === STATUS.exhausted) await this.#retire(kind);
+      const { status } = reply.done;
+      if (status === STATUS.exhausted) await this.#retire(kind);
+      else if (status === STATUS.hung && reply.earlier > 0) return this.#afresh(trace, kind);
       else return this.#conclude(trace, kind, reply.done);
     }
     return inconclusive("more DMA than a fresh machine has room for");
+  }
+
+  /** A call hangs, but it may be an earlier trace that did it. On a fresh machine it shows. */
+  async #afresh(trace: Trace, kind: MachineKind): Promise<Run> {
+    await this.#retire(kind);
+    const run = await this.run(trace);
+    if (run.ending?.kind === "crash" || this.#damaged) return run;
+    // Nobody knows which trace it was. So this is said once, and no run with it passes.
+    this.#damaged = true;
+    return inconclusive("a call hangs after earlier traces, and does not on a fresh machine");
   }
 
   async layout(platform: Platform): Promise<Layout | string> {
