@@ -139,7 +139,8 @@ const clauseResult = (
     sides,
     ...judged,
     ...(judged.verdict === "inconclusive" && { reason: `never by ${missing.join(", by ")}` }),
-    ...counts,
+    // What is out of reach has not been judged, whatever the counters say (LIV-03).
+    ...(judged.verdict === "unsupported" ? { success: 0, violation: 0 } : counts),
   };
 };
 

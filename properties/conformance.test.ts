@@ -45,6 +45,13 @@ describe("a run", () => {
     expect(results).toMatchObject({ verdict: "pass", exitCode: 0, reason: "" });
   }, 60_000);
 
+  test("counts nothing for a clause that is out of reach", async () => {
+    const { clauses } = await runCampaign(options(radix, { sequences: 20 }));
+    const unsupported = clauses.filter(({ verdict }) => verdict === "unsupported");
+    expect(unsupported.map(({ id }) => id)).toContain("LIV-03");
+    for (const { success, violation } of unsupported) expect([success, violation]).toEqual([0, 0]);
+  });
+
   test("gives the same bytes for the same seed, and others for another", async () => {
     const once = await runCampaign(options(radix, { sequences: 40 }));
     expect(await runCampaign(options(radix, { sequences: 40 }))).toEqual(once);
