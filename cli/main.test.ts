@@ -66,6 +66,7 @@ const REFUSALS: readonly (readonly [argv: string, exit: number, says: RegExp])[]
   ["kernel", 64, /kernel: say what, one of build, status, smoke;/],
   ["kernel bild", 64, /unknown subcommand of kernel bild: .*Did you mean build\?/],
   ["run --db=", 64, /--db "": expected a folder/],
+  ["run --known-failing=", 64, /--known-failing "": expected a file/],
   ["replay 1:99999999999999", 64, /replay 1:99999999999999: no run is that long/],
   ["replay 9999999999:1", 64, /--seed "9999999999"/],
   ["list cluses", 64, /unknown listing cluses: .*Did you mean clauses\?/],

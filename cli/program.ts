@@ -14,11 +14,11 @@ import {
   LISTINGS,
   type Listing,
   parseCampaign,
-  parseFolder,
   parseFormat,
   parseGlob,
   parseJobs,
   parseLength,
+  parsePath,
   parseProfile,
   parseSeed,
   parseSequences,
@@ -101,10 +101,14 @@ export const buildProgram = (
     .option(
       "--db <dir>",
       "folder for capsules; those in it are replayed first",
-      parseFolder,
+      parsePath("--db", "a folder"),
       DEFAULT_DB,
     )
-    .option("--known-failing <file>", "failures to expect: a list of {clause, kind, reason}")
+    .option(
+      "--known-failing <file>",
+      "failures to expect: a list of {clause, kind, reason}",
+      parsePath("--known-failing", "a file"),
+    )
     .option(
       "--format <F=FILE>",
       "write a report, json or html (repeatable; default: both into reports/out)",

@@ -26,11 +26,13 @@ export const parseSeed = (text: string): number | "random" => {
   return seed;
 };
 
-/** --db: a folder. */
-export const parseFolder = (text: string): string => {
-  if (text.trim() === "") throw bad("--db", text, "a folder");
-  return text;
-};
+/** A path. The empty one, as of an unset variable of a script, would mean the present folder. */
+export const parsePath =
+  (flag: string, expected: string) =>
+  (text: string): string => {
+    if (text.trim() === "") throw bad(flag, text, expected);
+    return text;
+  };
 
 export const parseSequences = (text: string): number => {
   const sequences = integer(text, 1, 1e9);
