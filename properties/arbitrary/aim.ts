@@ -6,7 +6,7 @@ import type { SceneView } from "./view";
 /** One kind of call the generator can make, or a short sequence that has a purpose together. */
 export interface Aim {
   readonly name: string;
-  /** How often it is wanted, relative to the others. */
+  /** How often it is wanted, relative to the others; in tenths. */
   readonly weight: number;
   /** Calls it needs; an aim whose calls the IUT or the platform lacks is left out. */
   readonly calls: readonly [CallName, ...CallName[]];

@@ -77,7 +77,8 @@ const RELATED = 25;
 const drawTrace = (ground: Ground, length: TraceSpace["length"], draw: Draw): Trace => {
   const { platform, available, aims } = ground;
   const c = new Composer(platform, available, draw);
-  const weights = aims.map((aim) => aim.weight * swarmOf(aim, draw));
+  const weights = aims.map((aim) => Math.round(aim.weight * swarmOf(aim, draw)));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
   const [min, max] = length;
   const wanted = draw.int(min, max);
   open(c);
@@ -85,7 +86,7 @@ const drawTrace = (ground: Ground, length: TraceSpace["length"], draw: Draw): Tr
   while (c.calls < wanted && failures < 200) {
     const scene = c.scene;
     if (scene.fds.length === 0) open(c);
-    else if (aims[draw.weighted(weights)]?.make(c, scene) !== true) failures++;
+    else if (aims[draw.weighted(weights, total)]?.make(c, scene) !== true) failures++;
   }
   const twins = draw.chance(RELATED) ? relate(c) : [];
   fullScan(c);
@@ -95,7 +96,7 @@ const drawTrace = (ground: Ground, length: TraceSpace["length"], draw: Draw): Tr
 
 /** Without address spaces and mappings nothing else means much: these are never switched off. */
 const swarmOf = (aim: Aim, draw: Draw): number => {
-  const share = draw.of(...SWARM);
+  const share = draw.pick(SWARM) ?? 100;
   return aim.name === "map" || aim.name === "alloc" ? Math.max(share, 100) : share;
 };
 
