@@ -36,8 +36,11 @@ export type Reply =
   | { readonly kind: "gone"; readonly why: Gone; readonly answers: readonly RawAnswer[] };
 
 export interface Gone {
-  /** `log`: the kernel said so itself; `silence`: no answer in time; `outside`: QEMU ended. */
-  readonly by: "log" | "silence" | "outside";
+  /**
+   * `log`: the kernel said so itself; `silence`: no answer in time; `outside`: QEMU ended;
+   * `killed`: somebody ended it.
+   */
+  readonly by: "log" | "silence" | "outside" | "killed";
   readonly reason: string;
 }
 
@@ -156,7 +159,7 @@ export class Vm {
         const said = this.#stderr.trim().split("\n").at(-1) ?? "";
         const why = said === "" ? "" : `: ${said}`;
         const how = signal === null ? `ended with code ${code}${why}` : `was ended by ${signal}`;
-        this.#lost("outside", `QEMU ${how}`, resolve);
+        this.#lost(signal === null ? "outside" : "killed", `QEMU ${how}`, resolve);
       });
     });
   }
