@@ -14,9 +14,9 @@
  *
  * Filling an area pins its missing pages into pinned_pfns, writes the IOPTEs of all domains and
  * only then hands the storage over to the first domain. A page that cannot be pinned thus fails
- * the call before any IOPTE exists (MAP-28). Unfilling goes the other way round: the pages that
- * nobody else needs come back into pinned_pfns, all IOPTEs go, and then the pages are unpinned.
- * A page is never reachable by a device without a pin.
+ * the call before any IOPTE exists (MAP-28). Unfilling goes run by run: the pfns of pages that
+ * nobody else needs are read from the storage domain, their IOPTEs go from all domains, and then
+ * they are unpinned. A page is never reachable by a device without a pin.
  *
  * The filled areas of one iopt_pages are few (one per COPY), so finding the ones that cover an
  * index is a linear scan. Everything else is O(pages).
@@ -119,17 +119,41 @@ export class IoptPages {
   unfill(area: IoptArea, domains: readonly IommuDomain[]): void {
     if (area.storageDomain === undefined) return;
     this.#filled.splice(this.#filled.indexOf(area), 1);
+    const { process } = this;
+    const { physical } = process.memory;
     const storage = area.window(area.storageDomain);
+    const windows = domains.map((domain) => area.window(domain));
+    const unmap = (index: number, count: number): void => {
+      for (const window of windows) window.unmap(index, count);
+    };
     this.#forEachSpan(area, (first, last, covering) => {
-      if (covering !== undefined) return;
-      storage.walk(first, last, (...run) => this.#pinnedPfns.store(...run));
+      const count = last - first + 1;
+      if (covering !== undefined) {
+        unmap(first, count);
+        return;
+      }
+      storage.feed(first, last, {
+        run: (index, pages, pfn) => {
+          unmap(index, pages);
+          physical.unpin(pfn, pages);
+        },
+        each: (index, pages, pfns, from) => {
+          unmap(index, pages);
+          physical.unpinEach(pages, pfns, from);
+        },
+      });
+      process.uncharge(this.#accountMode, count);
     });
     area.storageDomain = undefined;
-    for (const domain of domains) area.window(domain).unmap();
-    this.#unpinUncovered(area);
   }
 
-  /** Unpins what no filled area covers; the pfns are in pinned_pfns. */
+  /** Takes a filled area out of one domain while `successor` still maps it (PIN-05, DOM-06). */
+  unfillOne(area: IoptArea, domain: IommuDomain, successor: IommuDomain): void {
+    if (area.storageDomain === domain) area.storageDomain = successor;
+    area.window(domain).unmap(area.firstIndex, area.lastIndex - area.firstIndex + 1);
+  }
+
+  /** Unpins what no filled area covers and pinned_pfns has. */
   #unpinUncovered(area: IoptArea): void {
     const { process } = this;
     this.#forEachSpan(area, (first, last, covering) => {
@@ -138,12 +162,6 @@ export class IoptPages {
       process.memory.unpin(count, this.#pinnedPfns, first);
       process.uncharge(this.#accountMode, count);
     });
-  }
-
-  /** Takes a filled area out of one domain while `successor` still maps it (PIN-05, DOM-06). */
-  unfillOne(area: IoptArea, domain: IommuDomain, successor: IommuDomain): void {
-    if (area.storageDomain === domain) area.storageDomain = successor;
-    area.window(domain).unmap();
   }
 
   /** Pins what an area needs and no filled area covers; the pfns are in pinned_pfns then. */
@@ -175,7 +193,10 @@ export class IoptPages {
     this.#forEachSpan(area, (first, last, covering) => {
       const stored = covering?.storageDomain;
       const source = stored === undefined ? this.#pinnedPfns : covering?.window(stored);
-      source?.walk(first, last, (index, count, pfn) => window.map(index, count, pfn));
+      source?.feed(first, last, {
+        run: (index, count, pfn) => window.map(index, count, pfn),
+        each: (index, count, pfns, from) => window.mapEach(index, count, pfns, from),
+      });
     });
   }
 
