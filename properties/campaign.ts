@@ -148,18 +148,57 @@ class Campaign {
     const { name } = trace.platform;
     this.#perPlatform.set(name, (this.#perPlatform.get(name) ?? 0) + 1);
     this.#done++;
-    if (finding !== undefined || path % REPEAT_EVERY === 0) {
+    if (finding !== undefined && iut.fresh !== undefined)
+      await this.#confirm(history, finding, path);
+    else await this.#repeat(history, finding, path, print);
+    onProgress(this.#done, sequences, this.#found.size);
+  }
+
+  /** Does the IUT answer the same again? What fails must not merely have failed once. */
+  async #repeat(
+    history: History,
+    finding: Finding | undefined,
+    path: number,
+    print: string,
+  ): Promise<void> {
+    const { iut, seed } = this.#options;
+    const { trace } = history;
+    const isAlike = async (): Promise<boolean> => {
       const again = await runTrace(iut, trace);
       // A run that was cut short, as when somebody ends a VM, tells nothing about the IUT.
       const whole = [history, again].every(({ ending }) => ending?.kind !== "inconclusive");
-      if (whole && fingerprint(trace, again) !== print && !behavedAlike(history, again)) {
-        this.#nondeterministic = `${this.#options.seed}:${path}`;
-      }
+      return !whole || fingerprint(trace, again) === print || behavedAlike(history, again);
+    };
+    if ((finding !== undefined || path % REPEAT_EVERY === 0) && !(await isAlike())) {
+      await iut.fresh?.();
+      if (iut.fresh === undefined || !(await isAlike())) this.#nondeterministic = `${seed}:${path}`;
+      else this.#inconclusive.push(`${seed}:${path} gives other answers after other traces`);
     }
-    if (finding !== undefined) {
-      await this.#fail(history, finding, this.#options.seed, String(path));
-    }
-    onProgress(this.#done, sequences, this.#found.size);
+    if (finding !== undefined) await this.#fail(history, finding, seed, String(path));
+  }
+
+  /** The same for an IUT that an earlier trace may have damaged: what fails on a fresh one counts. */
+  async #confirm(history: History, finding: Finding, path: number): Promise<void> {
+    const { iut, seed } = this.#options;
+    if (!this.#isNew(finding)) return this.#fail(history, finding, seed, String(path));
+    await iut.fresh?.();
+    const again = await runTrace(iut, history.trace);
+    const found = this.#judged(again);
+    if (found !== undefined) return this.#fail(again, found, seed, String(path));
+    // Nobody knows which trace it was that did it: no failure of this one, and no run with it passes.
+    this.#inconclusive.push(
+      `${seed}:${path} fails after earlier traces, but not on a fresh machine`,
+    );
+  }
+
+  #judged(history: History): Finding | undefined {
+    const { profile } = this.#options;
+    return judgeHistory(history, profile, new Coverage(), new InvariantTally());
+  }
+
+  /** A failure like this one is going to be shrunk. */
+  #isNew({ deviation }: Finding): boolean {
+    return !this.#found.has(keyOf(signatureOf(deviation))) && this.#found.size < MAX_FAILURES;
   }
 
   /**
@@ -175,29 +214,33 @@ class Campaign {
   ): Promise<void> {
     const { iut, iutSpec, profile, version, clauses, saveCapsule } = this.#options;
     if (!finding.deviation.clauses.some((id) => clauses.has(id))) return;
-    const signature = signatureOf(finding.deviation);
-    const known = this.#found.get(keyOf(signature));
+    const key = keyOf(signatureOf(finding.deviation));
+    const known = this.#found.get(key);
     if (known !== undefined) {
       known.occurrences += drawn;
       return;
     }
-    if (this.#found.size >= MAX_FAILURES) {
+    if (!this.#isNew(finding)) {
       this.#unshrunk++;
       return;
     }
+    await iut.fresh?.();
     const stillFails = async (trace: Trace): Promise<boolean> => {
       await this.#breathe();
       // Interrupted while shrinking: the smallest trace so far is kept.
       if (this.#options.signal.aborted) return false;
-      const again = await runTrace(iut, trace);
-      const found = judgeHistory(again, profile, new Coverage(), new InvariantTally());
-      return found !== undefined && keyOf(signatureOf(found.deviation)) === keyOf(signature);
+      const found = this.#judged(await runTrace(iut, trace));
+      if (found === undefined || keyOf(signatureOf(found.deviation)) !== key) return false;
+      await iut.fresh?.();
+      return true;
     };
     const upToFailure = { ...history.trace, steps: history.trace.steps.slice(0, finding.step + 1) };
     const { capabilities } = iut.info;
     const able = this.#options.platforms.filter(({ frontEnd }) => capabilities.includes(frontEnd));
     const shrunk = await shrink(upToFailure, stillFails, SHRINK_TRIES, able);
+    await iut.fresh?.();
     const minimal = await replayTrace(iut, shrunk.trace, profile);
+    await iut.fresh?.();
     // An IUT that fails only now and then may fail to fail here: then the original is the best.
     const [best, at] =
       minimal.finding === undefined ? [history, finding] : [minimal.history, minimal.finding];

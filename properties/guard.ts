@@ -19,6 +19,7 @@ export const guarded = (iut: Iut): Iut => {
     info: deepFreeze({ name, version, capabilities: [...capabilities] }),
     ...(iut.platforms !== undefined && { platforms: deepFreeze(iut.platforms) }),
     run: isSealed(iut) ? (trace) => runSealed(iut, trace) : (trace) => runOpen(iut, trace),
+    ...(iut.fresh !== undefined && { fresh: () => iut.fresh?.() }),
     close: async () => {
       try {
         await iut.close?.();

@@ -56,6 +56,8 @@ export const makeLinux = (image: LinuxImage): LinuxIut => {
     run: (trace) => machines.run(trace),
     machines: () => machines.pids(),
     layout: (platform) => machines.layout(platform),
+    // A kernel that has misbehaved may go on doing so, and does not recover with a new process.
+    fresh: () => machines.close(),
     close: () => machines.close(),
   };
 };
