@@ -120,10 +120,11 @@ bool arrange_frames(bool scattered)
 	for (unsigned r = 0; !scattered && r < run_count; r++)
 		for (unsigned i = runs[r].length; i-- > 0;)
 			give_back(runs[r].first + i);
-	/* Every second one and then those between: no two that follow are neighbours. */
-	for (unsigned first = 0; scattered && first < 2; first++)
-		for (unsigned i = first; i < pool_pages; i += 2)
-			give_back(i);
+	/* To be handed out upwards, every second one and then those between: no two are neighbours. */
+	for (unsigned odd = 2; scattered && odd-- > 0;)
+		for (unsigned i = pool_pages; i-- > 0;)
+			if (i % 2 == odd)
+				give_back(i);
 	close(pool_file);
 	return true;
 }
