@@ -62,7 +62,7 @@ export class BenchMachine {
   /** Touches pages of the buffer in this order, which is the order of their frames. */
   touch(pages: Iterable<number>): void {
     for (const page of pages) {
-      this.#do({ call: "MEM_WRITE", in: { va: BUFFER + BigInt(page) * PAGE, bytes: "01" } });
+      this.#do({ call: "MEM_READ", in: { va: BUFFER + BigInt(page) * PAGE, length: 1 } });
     }
   }
 
@@ -91,8 +91,8 @@ export class BenchMachine {
     return BigInt(this.#do({ call: "IOAS_MAP", in: input }, "iova") as bigint);
   }
 
-  copy(from: bigint, length: bigint, to: bigint): void {
-    const ids = { src_ioas_id: this.ioas, dst_ioas_id: this.ioas };
+  copy(from: bigint, length: bigint, to: bigint, source = this.ioas, target = this.ioas): void {
+    const ids = { src_ioas_id: source, dst_ioas_id: target };
     const input = { flags: FIXED, ...ids, length, src_iova: from, dst_iova: to };
     this.#do({ call: "IOAS_COPY", in: input });
   }

@@ -4,7 +4,7 @@
  * keeps what is mapped where, and translates. They check less than impl/radix does: no alignment,
  * no reserved regions, no accounts, no copies.
  */
-import IntervalTree from "@flatten-js/interval-tree";
+import { IntervalTree } from "node-interval-tree";
 import BTree from "sorted-btree";
 import { BUFFER, PAGE } from "./machine";
 
@@ -86,7 +86,7 @@ export class BTreeRival implements Rival {
     if (before !== undefined && before[0] + before[1] > first) throw new Error("EEXIST");
     for (let i = 0; i < count; i += 1) {
       const frame = this.#frames(userPage + i);
-      this.#pins.set(frame, this.#pins.get(frame, 0) + 1);
+      this.#pins.set(frame, (this.#pins.get(frame) ?? 0) + 1);
       this.#ioptes.set(first + i, frame * 8 + 3);
     }
     this.#areas.set(first, count);
@@ -97,8 +97,8 @@ export class BTreeRival implements Rival {
     const end = first + Number(length / PAGE);
     for (const [area, count] of this.#areas.getRange(first, end)) {
       for (let page = area; page < area + count; page += 1) {
-        const frame = Math.floor(this.#ioptes.get(page, 0) / 8);
-        const pins = this.#pins.get(frame, 0);
+        const frame = Math.floor((this.#ioptes.get(page) ?? 0) / 8);
+        const pins = this.#pins.get(frame) ?? 0;
         if (pins === 1) this.#pins.delete(frame);
         else this.#pins.set(frame, pins - 1);
       }
@@ -108,12 +108,18 @@ export class BTreeRival implements Rival {
   }
 }
 
+interface Run {
+  readonly low: number;
+  readonly high: number;
+  readonly frame: number;
+}
+
 /** An interval tree from npm for areas and for runs of IOPTEs, typed arrays for pins. */
 export class IntervalRival implements Rival {
-  readonly name = "@flatten-js/interval-tree";
+  readonly name = "node-interval-tree";
   readonly #frames: Frames;
   readonly #pins: Uint32Array;
-  readonly #runs = new IntervalTree<{ first: number; count: number; frame: number }>();
+  readonly #runs = new IntervalTree<Run>();
 
   constructor(frames: Frames, framesEnd: number) {
     this.#frames = frames;
@@ -124,13 +130,13 @@ export class IntervalRival implements Rival {
     const first = Number(iova / PAGE);
     const count = Number(length / PAGE);
     const userPage = Number((va - BUFFER) / PAGE);
-    if (this.#runs.intersect_any([first, first + count - 1])) throw new Error("EEXIST");
+    if (this.#runs.search(first, first + count - 1).length > 0) throw new Error("EEXIST");
     for (let at = 0; at < count; ) {
       const frame = this.#frames(userPage + at);
       let run = 1;
       while (at + run < count && this.#frames(userPage + at + run) === frame + run) run += 1;
-      const entry = { first: first + at, count: run, frame };
-      this.#runs.insert([entry.first, entry.first + run - 1], entry);
+      const entry = { low: first + at, high: first + at + run - 1, frame };
+      this.#runs.insert(entry);
       this.#count(entry, 1);
       at += run;
     }
@@ -138,15 +144,15 @@ export class IntervalRival implements Rival {
 
   unmap(iova: bigint, length: bigint): void {
     const first = Number(iova / PAGE);
-    const end = first + Number(length / PAGE);
-    for (const entry of this.#runs.search([first, end - 1])) {
-      this.#runs.remove([entry.first, entry.first + entry.count - 1], entry);
+    const last = first + Number(length / PAGE) - 1;
+    for (const entry of this.#runs.search(first, last)) {
+      this.#runs.remove(entry);
       this.#count(entry, -1);
     }
   }
 
-  #count(run: { readonly frame: number; readonly count: number }, by: number): void {
-    for (let i = run.frame; i < run.frame + run.count; i += 1) {
+  #count({ low, high, frame }: Run, by: number): void {
+    for (let i = frame; i <= frame + high - low; i += 1) {
       this.#pins[i] = (this.#pins[i] ?? 0) + by;
     }
   }

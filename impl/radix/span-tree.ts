@@ -2,10 +2,10 @@
  * Disjoint spans of IOVAs in ascending order: the areas of an IOAS (I-01), what is reserved in
  * it, and what is allowed. Bounds are bytes and inclusive, as bigint: a span may end at 2^64-1.
  *
- * A B+tree. Beside each entry a node keeps how large a hole there is before it, or inside it if
- * the entry is a node, so that looking for room passes by everything that is packed too tightly.
- * Holes are kept as plain numbers, which round; so whatever might be large enough is looked at
- * exactly. A node that is appended to is left full when it splits, since IOVAs that are chosen
+ * A B+tree. Beside each entry a node keeps where it ends, so that finding looks at few entries
+ * themselves, and how large a hole there is before it, or inside it if the entry is a node, so
+ * that looking for room passes by everything that is packed too tightly. Both are plain numbers,
+ * which round; whatever rounding leaves open is looked at exactly. A node that is appended to is left full when it splits, since IOVAs that are chosen
  * automatically ascend.
  *
  * O(log n) to find, insert and remove, and to find the first hole of at least some size; then
@@ -18,7 +18,7 @@ export interface Span {
   readonly last: bigint;
 }
 
-const ENTRIES_MAX = 42;
+const ENTRIES_MAX = 40;
 /** What rounding can do to the size of a hole, and more. */
 const ROUNDING = 1 - 2 ** -50;
 
@@ -33,33 +33,39 @@ class SpanNode<T extends Span> implements Span {
   hole = 0;
   readonly isLeaf: boolean;
   /** Spans in a leaf, else nodes. */
-  readonly entries: (T | SpanNode<T>)[];
+  entries: (T | SpanNode<T>)[];
+  /** lasts[i]: entries[i].last, rounded. */
+  lasts: number[];
   /** holes[i]: the larger one of what is before entries[i] in this node, and what is inside. */
-  readonly holes: number[];
+  holes: number[];
 
-  constructor(isLeaf: boolean, entries: (T | SpanNode<T>)[], holes: number[]) {
+  constructor(isLeaf: boolean, entries: (T | SpanNode<T>)[], lasts: number[], holes: number[]) {
     this.isLeaf = isLeaf;
     this.entries = entries;
+    this.lasts = lasts;
     this.holes = holes;
   }
 
   /** Position of the first entry that ends at or behind `iova`. */
   lowerBound(iova: bigint): number {
-    const { entries } = this;
+    const { entries, lasts } = this;
+    const rounded = Number(iova);
     let low = 0;
-    let high = entries.length;
+    let high = lasts.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (entries[middle]!.last < iova) low = middle + 1;
+      if (lasts[middle]! < rounded) low = middle + 1;
       else high = middle;
     }
+    while (low < entries.length && entries[low]!.last < iova) low += 1;
     return low;
   }
 
   /** Puts an entry in; returns the new right neighbour if this node had to split. */
   put(position: number, entry: T | SpanNode<T>): SpanNode<T> | undefined {
-    const { entries, holes } = this;
+    const { entries, lasts, holes } = this;
     entries.splice(position, 0, entry);
+    lasts.splice(position, 0, 0);
     holes.splice(position, 0, 0);
     if (entries.length <= ENTRIES_MAX) {
       this.measure(position);
@@ -67,7 +73,16 @@ class SpanNode<T extends Span> implements Span {
     }
     const isAppended = position === ENTRIES_MAX;
     const kept = isAppended ? ENTRIES_MAX : ENTRIES_MAX >>> 1;
-    const right = new SpanNode(this.isLeaf, entries.splice(kept), holes.splice(kept));
+    const right = new SpanNode(
+      this.isLeaf,
+      entries.slice(kept),
+      lasts.slice(kept),
+      holes.slice(kept),
+    );
+    // Copies have no room to grow, which a node that is left full does not need.
+    this.entries = entries.slice(0, kept);
+    this.lasts = lasts.slice(0, kept);
+    this.holes = holes.slice(0, kept);
     right.measure(0);
     if (position > kept) right.measure(position - kept);
     this.measure(Math.min(position, kept - 1));
@@ -76,6 +91,7 @@ class SpanNode<T extends Span> implements Span {
 
   drop(position: number): void {
     this.entries.splice(position, 1);
+    this.lasts.splice(position, 1);
     this.holes.splice(position, 1);
     this.measure(position);
   }
@@ -84,6 +100,7 @@ class SpanNode<T extends Span> implements Span {
   absorb(right: SpanNode<T>): void {
     const joint = this.entries.length;
     this.entries.push(...right.entries);
+    this.lasts.push(...right.lasts);
     this.holes.push(...right.holes);
     this.measure(joint);
   }
@@ -101,9 +118,15 @@ class SpanNode<T extends Span> implements Span {
     this.hole = hole;
   }
 
+  /** Whether the node above has to take note of a change. */
+  differsFrom(iova: bigint, last: bigint, hole: number): boolean {
+    return this.hole !== hole || this.last !== last || this.iova !== iova;
+  }
+
   #measureHole(position: number): void {
     const entry = this.entries[position];
     if (entry === undefined) return;
+    this.lasts[position] = Number(entry.last);
     const before = position === 0 ? 0 : Number(entry.iova - this.entries[position - 1]!.last - 1n);
     const inside = entry instanceof SpanNode ? entry.hole : 0;
     this.holes[position] = Math.max(before, inside);
@@ -144,13 +167,13 @@ export class SpanTree<T extends Span> {
     this.#count += 1;
     const root = this.#root;
     if (root === undefined) {
-      this.#root = new SpanNode<T>(true, [], []);
+      this.#root = new SpanNode<T>(true, [], [], []);
       this.#root.put(0, span);
       return;
     }
     const right = insertInto(root, span);
     if (right === undefined) return;
-    this.#root = new SpanNode<T>(false, [], []);
+    this.#root = new SpanNode<T>(false, [], [], []);
     this.#root.put(0, root);
     this.#root.put(1, right);
   }
@@ -210,8 +233,10 @@ const insertInto = <T extends Span>(node: SpanNode<T>, span: T): SpanNode<T> | u
   const position = node.lowerBound(span.iova);
   if (node.isLeaf) return node.put(position, span);
   const childAt = Math.min(position, node.entries.length - 1);
-  const right = insertInto(node.entries[childAt] as SpanNode<T>, span);
-  node.measure(childAt);
+  const child = node.entries[childAt] as SpanNode<T>;
+  const { iova, last, hole } = child;
+  const right = insertInto(child, span);
+  if (child.differsFrom(iova, last, hole)) node.measure(childAt);
   return right === undefined ? undefined : node.put(childAt + 1, right);
 };
 
@@ -223,12 +248,13 @@ const removeFrom = <T extends Span>(node: SpanNode<T>, span: T): void => {
     node.drop(position);
     return;
   }
+  const { iova, last, hole } = entry;
   removeFrom(entry, span);
   if (entry.entries.length === 0) {
     node.drop(position);
     return;
   }
-  node.measure(position);
+  if (entry.differsFrom(iova, last, hole)) node.measure(position);
   const left = node.entries[position - 1];
   if (!(left instanceof SpanNode) || left.entries.length + entry.entries.length > ENTRIES_MAX / 2) {
     return;
