@@ -20,7 +20,7 @@ import { InvariantTally } from "./invariants/watch";
 import type { CampaignOptions, Stop } from "./options";
 import { type Finding, judgeHistory } from "./oracle";
 import { behavedAlike } from "./repetition";
-import { replayTrace, runTrace, stepRows } from "./replay";
+import { type Replayed, replayTrace, runTrace, stepRows } from "./replay";
 import { shrink } from "./shrink";
 
 /** Traces the shrinker may try for one failure. */
@@ -224,23 +224,33 @@ class Campaign {
       this.#unshrunk++;
       return;
     }
-    await iut.fresh?.();
-    const stillFails = async (trace: Trace): Promise<boolean> => {
+    const stillFails = async (trace: Trace, renews: boolean): Promise<boolean> => {
       await this.#breathe();
       // Interrupted while shrinking: the smallest trace so far is kept.
       if (this.#options.signal.aborted) return false;
       const found = this.#judged(await runTrace(iut, trace));
       if (found === undefined || keyOf(signatureOf(found.deviation)) !== key) return false;
-      await iut.fresh?.();
+      if (renews) await iut.fresh?.();
       return true;
     };
     const upToFailure = { ...history.trace, steps: history.trace.steps.slice(0, finding.step + 1) };
     const { capabilities } = iut.info;
     const able = this.#options.platforms.filter(({ frontEnd }) => capabilities.includes(frontEnd));
-    const shrunk = await shrink(upToFailure, stillFails, SHRINK_TRIES, able);
-    await iut.fresh?.();
-    const minimal = await replayTrace(iut, shrunk.trace, profile);
-    await iut.fresh?.();
+    const minimise = async (from: Trace, renews: boolean): Promise<Replayed> => {
+      await iut.fresh?.();
+      const fails = (trace: Trace): Promise<boolean> => stillFails(trace, renews);
+      const { trace } = await shrink(from, fails, SHRINK_TRIES, able);
+      await iut.fresh?.();
+      return replayTrace(iut, trace, profile);
+    };
+    let minimal = await minimise(upToFailure, false);
+    if (iut.fresh !== undefined) {
+      // On a machine that others had damaged a trace may have seemed to fail, or not to. So again,
+      // from what is sure and with a fresh machine after each failure; mostly few are left by now.
+      const from = minimal.finding === undefined ? upToFailure : minimal.history.trace;
+      minimal = await minimise(from, true);
+      await iut.fresh();
+    }
     // An IUT that fails only now and then may fail to fail here: then the original is the best.
     const [best, at] =
       minimal.finding === undefined ? [history, finding] : [minimal.history, minimal.finding];
