@@ -145,7 +145,7 @@ const CHECKS: { readonly [K in FieldType]: (value: unknown) => boolean } = {
   iova: isU64,
   bytes: isU64,
   va: isU64,
-  hex: (value) => typeof value === "string" && /^(?:[0-9a-f]{2})*$/.test(value),
+  hex: (value) => typeof value === "string" && value.length % 2 === 0 && !/[^0-9a-f]/.test(value),
   prot: isOneOf("none", "r", "rw"),
   backing: isOneOf("anon-shared", "anon-private", "memfd"),
   direction: isOneOf("to_device", "from_device"),

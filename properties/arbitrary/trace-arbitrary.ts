@@ -82,11 +82,13 @@ const drawTrace = (ground: Ground, length: TraceSpace["length"], draw: Draw): Tr
   const [min, max] = length;
   const wanted = draw.int(min, max);
   open(c);
-  let failures = 0;
-  while (c.calls < wanted && failures < 200) {
+  // Without a call for so long, this swarm has come to a state in which it can do nothing.
+  let misses = 0;
+  while (c.calls < wanted && misses < 200) {
     const scene = c.scene;
     if (scene.fds.length === 0) open(c);
-    else if (aims[draw.weighted(weights, total)]?.make(c, scene) !== true) failures++;
+    else if (aims[draw.weighted(weights, total)]?.make(c, scene) !== true) misses++;
+    else misses = 0;
   }
   const twins = draw.chance(RELATED) ? relate(c) : [];
   fullScan(c);
