@@ -59,8 +59,6 @@ export const newGroup = (): Group => ({
   hwpt: undefined,
 });
 
-const BUFFER_BYTES = 64;
-
 export const boot = (platform: Platform): MachineState => {
   const groups = new Map<number, Group>();
   const devices = platform.devices.map((spec): PhysicalDevice => {
@@ -74,9 +72,7 @@ export const boot = (platform: Platform): MachineState => {
       reserved: spec.reserved.map(toInterval),
       group,
       bound: undefined,
-      buffer: new Uint8Array(BUFFER_BYTES),
-      // What a device holds after power-on is its own affair.
-      unknown: new Uint8Array(BUFFER_BYTES).fill(1),
+      buffer: undefined,
     };
   });
   return {
@@ -98,7 +94,7 @@ export const boot = (platform: Platform): MachineState => {
     nextFd: 0,
     nextCdev: 0,
     nextFrame: 1,
-    seenRefs: new Map(),
-    seenStatus: new Map(),
+    seenRefs: [],
+    seenStatus: [],
   };
 };

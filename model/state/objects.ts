@@ -138,9 +138,14 @@ export interface PhysicalDevice {
   readonly reserved: readonly Interval[];
   readonly group: Group;
   bound: BoundDevice | undefined;
-  /** Its own memory; 1 in `unknown` where a blocked DMA left it open. */
-  readonly buffer: Uint8Array;
-  readonly unknown: Uint8Array;
+  /** Its own memory; undefined before its first DMA. */
+  buffer: DeviceBuffer | undefined;
+}
+
+export interface DeviceBuffer {
+  readonly bytes: Uint8Array;
+  /** 1 for each byte that nobody knows: before anything was loaded, and after a blocked DMA. */
+  readonly open: Uint8Array;
 }
 
 /** An open file of a VFIO device cdev. */
