@@ -31,7 +31,7 @@ const MAX_FAILURES = 12;
 const REPEAT_EVERY = 50;
 
 /** Sequences that are drawn, run and judged together. */
-const BATCH = 32;
+const BATCH = 8;
 
 interface Drawn {
   readonly trace: Trace;
