@@ -1,7 +1,7 @@
 /** `npm run bench`: figures as ratios or per second of CPU time; never asserted in a test. */
 import { benchHarness } from "./harness";
 
-const sequences = process.argv.includes("--quick") ? 1000 : 6000;
+const sequences = process.argv.includes("--quick") ? 2000 : 10000;
 
 const main = async (): Promise<void> => {
   const stages = await benchHarness(sequences);
