@@ -19,7 +19,15 @@ export const guarded = (iut: Iut): Iut => {
     info: deepFreeze({ name, version, capabilities: [...capabilities] }),
     ...(iut.platforms !== undefined && { platforms: deepFreeze(iut.platforms) }),
     run: isSealed(iut) ? (trace) => runSealed(iut, trace) : (trace) => runOpen(iut, trace),
-    ...(iut.fresh !== undefined && { fresh: () => iut.fresh?.() }),
+    ...(iut.fresh !== undefined && {
+      fresh: async () => {
+        try {
+          await iut.fresh?.();
+        } catch {
+          // Then the next trace meets the old machine, and what it answers is judged.
+        }
+      },
+    }),
     close: async () => {
       try {
         await iut.close?.();
