@@ -82,7 +82,7 @@ module.exports = {
 
     rule(
       "properties-never-impl",
-      "Properties know the model and the port, never a concrete implementation.",
+      "An IUT reaches the properties through the port; the model is the only machine they know.",
       { path: "^properties/", pathNot: tests },
       outside("spec", "model", "properties"),
     ),

@@ -15,7 +15,7 @@ export const DEFAULT_IUT = "radix";
 /** What can stand in --iut, with what it is. */
 export const IUT_SPECS: Readonly<Record<string, string>> = {
   radix: "the performance-focused implementation of this package",
-  model: "the reference model in the IUT seat: a self-check",
+  model: "the reference model as IUT, to check the harness itself",
   "mutant:NAME": "radix with one planted bug (list mutants)",
   "ts:./file.ts": "a TypeScript or JavaScript module that exports an Iut",
   linux: "the iommufd of a Linux kernel in a VM: the one of `kernel build`",

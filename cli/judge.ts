@@ -140,8 +140,13 @@ const render = (judged: JudgedRecordings, style: ReturnType<typeof styleFor>): s
     if (more > 0) lines.push(colors.dim(`  and ${count(more)} more, see --json`));
     lines.push("", ...knownIn(disagreements, style.width));
     lines.push(colors.red(colors.bold("Not conformant")), "");
-  } else if (agreed > 0) lines.push(colors.green(colors.bold("Conformant")), "");
-  else lines.push(colors.yellow(colors.bold("Inconclusive: no step could be judged")), "");
+  } else if (agreed === steps && agreed > 0)
+    lines.push(colors.green(colors.bold("Conformant")), "");
+  else if (agreed > 0) {
+    const said = colors.green(colors.bold("No disagreement"));
+    const unjudged = `only ${count(agreed)} of ${plural(steps, "step")} could be judged`;
+    lines.push(`${said}, but ${unjudged}; that is no verdict on the rest`, "");
+  } else lines.push(colors.yellow(colors.bold("Inconclusive: no step could be judged")), "");
   return lines.join("\n");
 };
 

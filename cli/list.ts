@@ -14,6 +14,8 @@ type Item = Readonly<Record<string, unknown>>;
 interface Source {
   readonly columns: readonly Column[];
   items(): readonly Item[];
+  /** What the letters in the columns stand for. */
+  legend?(): string;
 }
 
 const SOURCES: { readonly [L in Listing]: Source } = {
@@ -33,6 +35,13 @@ const SOURCES: { readonly [L in Listing]: Source } = {
         basis: basis.rule,
         aspects: basis,
       }));
+    },
+    legend: () => {
+      const {
+        BASIS_NAMES,
+      }: typeof import("../spec/clauses/clause") = require("../spec/clauses/clause");
+      const names = Object.entries(BASIS_NAMES).map(([letter, name]) => `${letter} ${name}`);
+      return `\n  basis: ${names.join(", ")}. ${WHOM_BASES_BIND}\n`;
     },
   },
   calls: {
@@ -77,6 +86,8 @@ const SOURCES: { readonly [L in Listing]: Source } = {
   },
 };
 
+const WHOM_BASES_BIND = "I binds in profile linux-6.12 only, U nowhere, the rest everywhere.";
+
 export const list = async (what: Listing, flags: ListFlags, io: Io): Promise<number> => {
   const { columns, items } = SOURCES[what];
   const all = items();
@@ -84,9 +95,10 @@ export const list = async (what: Listing, flags: ListFlags, io: Io): Promise<num
     io.stdout.write(renderJson(all));
     return 0;
   }
+  const legend = SOURCES[what].legend?.() ?? "";
   const rows: Row[] = all.map((item) => ({ cells: columns.map(({ head }) => cell(item[head])) }));
   const text = rows.length === 0 ? `no ${what}` : table(columns, rows, styleFor(io.stdout, io.env));
-  io.stdout.write(`${text}\n`);
+  io.stdout.write(`${text}\n${legend}`);
   return 0;
 };
 

@@ -66,6 +66,7 @@ const REFUSALS: readonly (readonly [argv: string, exit: number, says: RegExp])[]
   ["kernel", 64, /kernel: say what, one of build, status, smoke;/],
   ["kernel bild", 64, /unknown subcommand of kernel bild: .*Did you mean build\?/],
   ["run --db=", 64, /--db "": expected a folder/],
+  ["run --known-failing=", 64, /--known-failing "": expected a file/],
   ["replay 1:99999999999999", 64, /replay 1:99999999999999: no run is that long/],
   ["replay 9999999999:1", 64, /--seed "9999999999"/],
   ["list cluses", 64, /unknown listing cluses: .*Did you mean clauses\?/],
@@ -130,6 +131,14 @@ describe("help, version and lists", () => {
     for (const code of [0, 1, 2, 3, 64, 65, 66, 69, 70, 78, 130]) {
       expect(io.out()).toMatch(new RegExp(` ${code}  `));
     }
+  });
+
+  test("lists say what their letters and names stand for", async () => {
+    const [clauses, help] = [fakeIo(cwd), fakeIo(cwd)];
+    await main(["list", "clauses"], clauses);
+    expect(clauses.out()).toMatch(/basis: D documented, .* I binds in profile linux-6.12 only/);
+    await main(["list", "--help"], help);
+    expect(help.out()).toMatch(/iuts +what --iut takes/);
   });
 
   test.each(["clauses", "calls", "iuts", "mutants", "campaigns", "invariants"])(

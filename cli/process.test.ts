@@ -13,7 +13,9 @@ const cwd = fs.mkdtempSync(path.join(os.tmpdir(), "iommufd-process-"));
 afterAll(() => fs.rmSync(cwd, { recursive: true, force: true }));
 
 /** The command line as a user starts it, in another folder than the checkout. */
-const conform = (...argv: string[]) =>
+const conform = (...argv: string[]) => conformInto("pipe", ...argv);
+
+const conformInto = (stdout: "pipe" | number, ...argv: string[]) =>
   spawnSync(
     process.execPath,
     [
@@ -25,6 +27,7 @@ const conform = (...argv: string[]) =>
     {
       cwd,
       encoding: "utf8",
+      stdio: ["ignore", stdout, "pipe"],
       env: { ...process.env, TS_NODE_PROJECT: path.join(root, "tsconfig.json") },
     },
   );
@@ -34,6 +37,14 @@ describe("as a process", () => {
     const { status, stdout, stderr } = conform("list", "campaigns", "--json");
     expect([status, stderr]).toEqual([0, ""]);
     expect(JSON.parse(stdout)).toEqual([{ campaign: "random", about: expect.any(String) }]);
+  });
+
+  test("output that cannot be written is no success", () => {
+    const full = fs.openSync("/dev/full", "w");
+    const { status, stderr } = conformInto(full, "list", "campaigns");
+    fs.closeSync(full);
+    expect(stderr).toBe("iommufd-conformance: cannot write to stdout: the disk is full\n");
+    expect(status).toBe(78);
   });
 
   test("a module that does not compile is an unavailable IUT, in one line", () => {

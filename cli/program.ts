@@ -14,11 +14,11 @@ import {
   LISTINGS,
   type Listing,
   parseCampaign,
-  parseFolder,
   parseFormat,
   parseGlob,
   parseJobs,
   parseLength,
+  parsePath,
   parseProfile,
   parseSeed,
   parseSequences,
@@ -42,7 +42,7 @@ export interface Subcommands {
 const AFTER_HELP = `
 IUT specs:
   radix            the performance-focused implementation of this package (default)
-  model            the reference model in the IUT seat: a self-check
+  model            the reference model as IUT, to check the harness itself
   mutant:NAME      radix with one planted bug, see \`list mutants\`
   ts:./file.ts     a TypeScript or JavaScript module that exports an Iut
   linux            the iommufd of a Linux kernel in a VM, see \`kernel build\`
@@ -50,11 +50,11 @@ IUT specs:
 
 Exit codes:
    0  conformant, or failed as expected       65  bad data file
-   1  not conformant                          66  empty selection, or no such input
+   1  not conformant                          66  nothing selected, or no such input
    2  inconclusive                            69  IUT unavailable
    3  nondeterminism                          70  internal error
   64  usage                                   78  bad configuration
- 130  interrupted; the partial report and every capsule found so far are on disk
+ 130  interrupted; capsules and the report are there, as far as it came
 
 Without a subcommand: run, with all its defaults.
 `;
@@ -101,10 +101,14 @@ export const buildProgram = (
     .option(
       "--db <dir>",
       "folder for capsules; those in it are replayed first",
-      parseFolder,
+      parsePath("--db", "a folder"),
       DEFAULT_DB,
     )
-    .option("--known-failing <file>", "failures to expect: a list of {clause, kind, reason}")
+    .option(
+      "--known-failing <file>",
+      "failures to expect: a list of {clause, kind, reason}",
+      parsePath("--known-failing", "a file"),
+    )
     .option(
       "--format <F=FILE>",
       "write a report, json or html (repeatable; default: both into reports/out)",

@@ -16,6 +16,7 @@ import { main } from "./main";
 let finding: Finding | undefined;
 let judged: { history: History; profile: Profile } | undefined;
 let drawn: unknown;
+let agreed: number;
 jest.mock("../properties/oracle", () => ({
   judgeHistory: (history: History, profile: Profile) => {
     judged = { history, profile };
@@ -24,8 +25,8 @@ jest.mock("../properties/oracle", () => ({
 }));
 jest.mock("../properties/judge", () => ({
   judgeRecordings: (recordings: readonly { name: string }[]) => ({
-    ...{ traces: recordings.length, steps: 6, agreed: 0, disagreed: 0, unsupported: 6 },
-    ...{ disagreements: [], notJudged: 0, needs: { hwpt: 6 } },
+    ...{ traces: recordings.length, steps: 6, agreed, disagreed: 0, unsupported: 6 - agreed },
+    ...{ disagreements: [], notJudged: 0, needs: { hwpt: 6 - agreed } },
   }),
 }));
 jest.mock("../properties/replay", () => ({
@@ -69,6 +70,7 @@ put("recordings.data", `${recording}\n\n${recording}\n`);
 
 beforeEach(() => {
   [finding, judged, drawn] = [undefined, undefined, undefined];
+  agreed = 0;
 });
 const IUT = ["--iut", "ts:./iut.ts"];
 
@@ -145,6 +147,14 @@ describe("judge", () => {
     expect(judged?.profile).toBe("documented");
     expect(io.out()).toMatch(/history.json +0 +OPEN +GEN-20 +ok +EPERM\n/);
     expect(io.out()).toContain("Not conformant");
+  });
+
+  test("one that can be judged in part: how much, and no word of conformance", async () => {
+    agreed = 1;
+    const io = fakeIo(cwd);
+    expect(await main(["judge", "recordings.data"], io)).toBe(0);
+    expect(io.out()).toContain("No disagreement, but only 1 of 6 steps could be judged");
+    expect(io.out()).not.toContain("Conformant");
   });
 
   test("recordings are known by their content", async () => {

@@ -1,4 +1,4 @@
-/** `replay`: one trace again, its step table, and whether the same failure came back. */
+/** `replay`: runs one trace again and compares what fails now with what failed then. */
 import { traceOfPath } from "../properties/campaign";
 import { statementOf } from "../properties/conclude";
 import { QUICK } from "../properties/options";

@@ -75,6 +75,23 @@ describe("run", () => {
     expect(io.err()).toBe("");
   });
 
+  test("says how many capsules of --db it replayed, and with what result", async () => {
+    for (const [capsules, failing, says] of [
+      [0, 0, undefined],
+      [1, 0, "1 capsule of .iommufd-conformance first: none fails any more"],
+      [3, 2, "3 capsules of .iommufd-conformance first: 2 still failing"],
+    ] as const) {
+      campaign = async ({ onReplayed }) => {
+        onReplayed(capsules, failing);
+        return sampleResults();
+      };
+      const io = fakeIo(cwd);
+      await main(RUN, io);
+      if (says === undefined) expect(io.out()).not.toContain("replayed");
+      else expect(io.out()).toContain(says);
+    }
+  });
+
   test("flags reach the campaign", async () => {
     const flags = "--seed -5 --sequences 9 --length 4 --shard 2/3 --profile documented";
     fs.writeFileSync(

@@ -87,6 +87,8 @@ export const run = async (flags: RunFlags, io: Io): Promise<number> => {
   });
   const recorder = recording === undefined ? undefined : new Recorder(recording);
   const start = io.now();
+  // Also while one failure is being shrunk, which takes as long as many sequences.
+  const timer = timeMs === null ? undefined : setTimeout(() => stop.abort("time"), timeMs);
   const options: CampaignOptions = {
     ...{ iut, iutSpec, profile, version, seed, sequences, length, platforms, clauses, shard },
     ...{ knownFailing, corpus: corpus.capsules, signal: stop.signal },
@@ -108,6 +110,7 @@ export const run = async (flags: RunFlags, io: Io): Promise<number> => {
     results = withExit(await runCampaign(options), stop.signal);
   } finally {
     progress.stop();
+    clearTimeout(timer);
     ignoreInterrupts();
     await iut.close?.();
     if (recorder !== undefined) say.write(recorder.end());

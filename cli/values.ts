@@ -26,11 +26,13 @@ export const parseSeed = (text: string): number | "random" => {
   return seed;
 };
 
-/** --db: a folder. */
-export const parseFolder = (text: string): string => {
-  if (text.trim() === "") throw bad("--db", text, "a folder");
-  return text;
-};
+/** A path. The empty one, as of an unset variable of a script, would mean the present folder. */
+export const parsePath =
+  (flag: string, expected: string) =>
+  (text: string): string => {
+    if (text.trim() === "") throw bad(flag, text, expected);
+    return text;
+  };
 
 export const parseSequences = (text: string): number => {
   const sequences = integer(text, 1, 1e9);
@@ -120,7 +122,7 @@ export const parseGlob = (text: string, before: readonly string[] = []): string[
 
 /** What `list` can list. */
 export const LISTINGS = {
-  clauses: "every testable statement of the uAPI, with its basis and what it needs",
+  clauses: "the statements of the uAPI that are tested: id, basis, needs",
   calls: "the calls of a trace: arguments, outputs, and what each needs of an IUT",
   iuts: "what --iut takes",
   mutants: "bugs planted in radix, for --iut mutant:NAME",

@@ -46,7 +46,7 @@ export const joinDomain = (
     pageSizes,
     auto,
     nestParent,
-    dirty: tracksDirty ? { tracking: false, pages: new Set(), seen: new Map() } : undefined,
+    dirty: tracksDirty ? { tracking: false, pages: new Set(), seen: [] } : undefined,
     devices: 0,
     children: 0,
     hadDevice: false,

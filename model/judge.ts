@@ -1,10 +1,10 @@
 /**
  * What a judge of a call is, and how its rules become a verdict.
  *
- * A judge is an ordered list of rules (what makes the call fail, and with which errno), a list
- * of facts (what a successful call shows), and one effect. The order of the rules is that of
- * 6.12. In profile linux-6.12 the first broken rule decides. In profile documented any broken
- * rule's errno is right, and success is right if no broken rule binds there (basis I or U only).
+ * A judge has rules (what makes the call fail, and with which errno) in the order of 6.12, facts
+ * (what a successful call shows), and one effect. In profile linux-6.12 the first rule that is
+ * broken decides. In profile documented each broken one may decide, and the call may succeed if
+ * none of them binds there (basis I or U only).
  */
 import type { CallName, CallOf, Out, OutcomeOf } from "../spec/calls";
 import { type ClauseId, clauseIndex } from "../spec/clauses/registry";

@@ -34,8 +34,8 @@ export const touch = (machine: MachineState, vma: Vma, number: number): Page => 
     pins: 0,
     token: undefined,
     writtenWhilePinned: false,
-    bytes: new Map(),
-    unknown: new Map(),
+    bytes: undefined,
+    unknown: undefined,
   };
   vma.object.pages.set(number - vma.first + vma.offset, page);
   return page;

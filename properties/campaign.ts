@@ -1,8 +1,8 @@
 /**
  * The random campaign: fast-check draws traces, the IUT runs them, the oracle judges them.
  *
- * The property records verdicts and never throws, so that one `fc.check` covers the whole
- * budget and finds many bugs in one run. A failure is shrunk and saved at once; later failures
+ * The property records verdicts and never throws: a single `fc.check` then goes through the
+ * whole budget, however many bugs there are on the way. A failure is shrunk and saved at once; later failures
  * with the same signature are only counted.
  */
 import fc from "fast-check";
@@ -23,7 +23,7 @@ import { InvariantTally } from "./invariants/watch";
 import type { CampaignOptions, Stop } from "./options";
 import { type Finding, judgeHistory } from "./oracle";
 import { behavedAlike } from "./repetition";
-import { replayTrace, runTrace, stepRows } from "./replay";
+import { type Replayed, replayTrace, runTrace, stepRows } from "./replay";
 import { shrink } from "./shrink";
 
 /** Traces the shrinker may try for one failure. */
@@ -34,7 +34,7 @@ const MAX_FAILURES = 12;
 const REPEAT_EVERY = 50;
 
 /** Sequences that are drawn, run and judged together. */
-const BATCH = 32;
+const BATCH = 8;
 
 interface Drawn {
   readonly trace: Trace;
@@ -89,7 +89,7 @@ class Campaign {
       const { seed, path } = capsule.found;
       const same = keyOf(signatureOf(finding.deviation)) === keyOf(signatureOf(capsule.deviation));
       if (same) this.#keep(history, finding, `${seed}:${path}`, () => name);
-      else await this.#fail(history, finding, seed, path);
+      else await this.#fail(history, finding, seed, path, 0);
     }
     onReplayed(replayed, failing);
   }
@@ -150,47 +150,109 @@ class Campaign {
     const { name } = trace.platform;
     this.#perPlatform.set(name, (this.#perPlatform.get(name) ?? 0) + 1);
     this.#done++;
-    if (finding !== undefined || path % REPEAT_EVERY === 0) {
-      const again = await runTrace(iut, trace);
-      // A run that was cut short, as when somebody ends a VM, tells nothing about the IUT.
-      const whole = [history, again].every(({ ending }) => ending?.kind !== "inconclusive");
-      if (whole && fingerprint(trace, again) !== print && !behavedAlike(history, again)) {
-        this.#nondeterministic = `${this.#options.seed}:${path}`;
-      }
-    }
-    if (finding !== undefined) {
-      await this.#fail(history, finding, this.#options.seed, String(path));
-    }
+    if (finding !== undefined && iut.fresh !== undefined)
+      await this.#confirm(history, finding, path);
+    else await this.#repeat(history, finding, path, print);
     onProgress(this.#done, sequences, this.#found.size);
   }
 
-  /** Shrinks a failure and saves it at once, unless one like it is there already. */
-  async #fail(history: History, finding: Finding, seed: number, path: string): Promise<void> {
+  /** Does the IUT answer the same again? What fails must not merely have failed once. */
+  async #repeat(
+    history: History,
+    finding: Finding | undefined,
+    path: number,
+    print: string,
+  ): Promise<void> {
+    const { iut, seed } = this.#options;
+    const { trace } = history;
+    const isAlike = async (): Promise<boolean> => {
+      const again = await runTrace(iut, trace);
+      // A run that was cut short, as when somebody ends a VM, tells nothing about the IUT.
+      const whole = [history, again].every(({ ending }) => ending?.kind !== "inconclusive");
+      return !whole || fingerprint(trace, again) === print || behavedAlike(history, again);
+    };
+    if ((finding !== undefined || path % REPEAT_EVERY === 0) && !(await isAlike())) {
+      await iut.fresh?.();
+      if (iut.fresh === undefined || !(await isAlike())) this.#nondeterministic = `${seed}:${path}`;
+      else this.#inconclusive.push(`${seed}:${path} gives other answers after other traces`);
+    }
+    if (finding !== undefined) await this.#fail(history, finding, seed, String(path));
+  }
+
+  /** The same for an IUT that an earlier trace may have damaged: what fails on a fresh one counts. */
+  async #confirm(history: History, finding: Finding, path: number): Promise<void> {
+    const { iut, seed } = this.#options;
+    if (!this.#isNew(finding)) return this.#fail(history, finding, seed, String(path));
+    await iut.fresh?.();
+    const again = await runTrace(iut, history.trace);
+    const found = this.#judged(again);
+    if (found !== undefined) return this.#fail(again, found, seed, String(path));
+    // Nobody knows which trace it was that did it: no failure of this one, and no run with it passes.
+    this.#inconclusive.push(
+      `${seed}:${path} fails after earlier traces, but not on a fresh machine`,
+    );
+  }
+
+  #judged(history: History): Finding | undefined {
+    const { profile } = this.#options;
+    return judgeHistory(history, profile, new Coverage(), new InvariantTally());
+  }
+
+  /** A failure like this one is going to be shrunk. */
+  #isNew({ deviation }: Finding): boolean {
+    return !this.#found.has(keyOf(signatureOf(deviation))) && this.#found.size < MAX_FAILURES;
+  }
+
+  /**
+   * Shrinks a failure and saves it at once, unless one like it is there already.
+   * @param drawn 1 for a sequence of this run, 0 for a replayed one, which no count includes
+   */
+  async #fail(
+    history: History,
+    finding: Finding,
+    seed: number,
+    path: string,
+    drawn: 0 | 1 = 1,
+  ): Promise<void> {
     const { iut, iutSpec, profile, version, clauses, saveCapsule } = this.#options;
     if (!finding.deviation.clauses.some((id) => clauses.has(id))) return;
-    const signature = signatureOf(finding.deviation);
-    const known = this.#found.get(keyOf(signature));
+    const key = keyOf(signatureOf(finding.deviation));
+    const known = this.#found.get(key);
     if (known !== undefined) {
-      known.occurrences++;
+      known.occurrences += drawn;
       return;
     }
-    if (this.#found.size >= MAX_FAILURES) {
+    if (!this.#isNew(finding)) {
       this.#unshrunk++;
       return;
     }
-    const stillFails = async (trace: Trace): Promise<boolean> => {
+    const stillFails = async (trace: Trace, renews: boolean): Promise<boolean> => {
       await this.#breathe();
       // Interrupted while shrinking: the smallest trace so far is kept.
       if (this.#options.signal.aborted) return false;
-      const again = await runTrace(iut, trace);
-      const found = judgeHistory(again, profile, new Coverage(), new InvariantTally());
-      return found !== undefined && keyOf(signatureOf(found.deviation)) === keyOf(signature);
+      const found = this.#judged(await runTrace(iut, trace));
+      if (found === undefined || keyOf(signatureOf(found.deviation)) !== key) return false;
+      if (renews) await iut.fresh?.();
+      return true;
     };
     const upToFailure = { ...history.trace, steps: history.trace.steps.slice(0, finding.step + 1) };
     const { capabilities } = iut.info;
     const able = this.#options.platforms.filter(({ frontEnd }) => capabilities.includes(frontEnd));
-    const shrunk = await shrink(upToFailure, stillFails, SHRINK_TRIES, able);
-    const minimal = await replayTrace(iut, shrunk.trace, profile);
+    const minimise = async (from: Trace, renews: boolean): Promise<Replayed> => {
+      await iut.fresh?.();
+      const fails = (trace: Trace): Promise<boolean> => stillFails(trace, renews);
+      const { trace } = await shrink(from, fails, SHRINK_TRIES, able);
+      await iut.fresh?.();
+      return replayTrace(iut, trace, profile);
+    };
+    let minimal = await minimise(upToFailure, false);
+    if (iut.fresh !== undefined) {
+      // On a machine that others had damaged a trace may have seemed to fail, or not to. So again,
+      // from what is sure and with a fresh machine after each failure; mostly few are left by now.
+      const from = minimal.finding === undefined ? upToFailure : minimal.history.trace;
+      minimal = await minimise(from, true);
+      await iut.fresh();
+    }
     // An IUT that fails only now and then may fail to fail here: then the original is the best.
     const [best, at] =
       minimal.finding === undefined ? [history, finding] : [minimal.history, minimal.finding];
@@ -199,7 +261,7 @@ class Campaign {
     const kept = this.#keep(best, at, `${seed}:${path}`, () =>
       saveCapsule({ iut: iutSpec, profile, deviation, step, history: best, found }),
     );
-    kept.occurrences++;
+    kept.occurrences += drawn;
   }
 
   #keep(history: History, at: Finding, seedPath: string, save: () => string): Found {

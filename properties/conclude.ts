@@ -65,11 +65,12 @@ export const concludeRun = (options: CampaignOptions, tallies: Tallies): Results
   );
   const quotas = quotasOf(tallies.health);
   const stale = knownFailing.filter((expectation) => !tallies.held.has(expectation));
+  const cutShort = byReason(tallies.inconclusive);
   const missed = [
+    ...cutShort.map(({ reason, sequences: n }) => `${n} of ${tallies.done} cut short: ${reason}`),
     ...clauseResults.filter(isInconclusive).map(({ id, reason }) => `${id}: ${reason}`),
     ...invariants.filter(isInconclusive).map(({ id, reason }) => `${id}: ${reason}`),
     ...quotas.filter((q) => !q.met).map((q) => `${q.name}: ${q.actual}, needs ${q.required}`),
-    ...tallies.inconclusive.slice(0, 1),
   ];
   const { health } = tallies;
   return {
@@ -96,10 +97,17 @@ export const concludeRun = (options: CampaignOptions, tallies: Tallies): Results
       quotas,
     },
     failures: tallies.failures,
+    ...(cutShort.length > 0 && { cutShort }),
     staleExpectations: stale.map(({ clause, kind }) => `${clause} ${kind}`),
     historyHash: tallies.historyHash,
   };
 };
+
+const byReason = (reasons: readonly string[]): { reason: string; sequences: number }[] =>
+  [...new Set(reasons)].map((reason) => ({
+    reason,
+    sequences: reasons.filter((other) => other === reason).length,
+  }));
 
 const meaningfulPercent = (health: Health): number => {
   const all = health.calls + health.probes;
@@ -131,7 +139,8 @@ const clauseResult = (
     sides,
     ...judged,
     ...(judged.verdict === "inconclusive" && { reason: `never by ${missing.join(", by ")}` }),
-    ...counts,
+    // What is out of reach has not been judged, whatever the counters say (LIV-03).
+    ...(judged.verdict === "unsupported" ? { success: 0, violation: 0 } : counts),
   };
 };
 

@@ -9,6 +9,7 @@ import { type Call, FD_NOT_OPEN, type Outcome, shapeOf } from "../spec/calls";
 import type { Capsule } from "../spec/capsule";
 import type { Fields } from "../spec/fields";
 import { type Iut, inProcess, type Machine } from "../spec/iut";
+import type { Results } from "../spec/results";
 import { MAP_FIXED_IOVA } from "../spec/uapi/flags";
 import { PROFILES } from "../spec/verdict";
 import { runCampaign } from "./campaign";
@@ -43,6 +44,13 @@ describe("a run", () => {
     expect(missed.map(({ id, reason }) => `${id} ${reason}`)).toEqual([]);
     expect(results).toMatchObject({ verdict: "pass", exitCode: 0, reason: "" });
   }, 60_000);
+
+  test("counts nothing for a clause that is out of reach", async () => {
+    const { clauses } = await runCampaign(options(radix, { sequences: 20 }));
+    const unsupported = clauses.filter(({ verdict }) => verdict === "unsupported");
+    expect(unsupported.map(({ id }) => id)).toContain("LIV-03");
+    for (const { success, violation } of unsupported) expect([success, violation]).toEqual([0, 0]);
+  });
 
   test("gives the same bytes for the same seed, and others for another", async () => {
     const once = await runCampaign(options(radix, { sequences: 40 }));
@@ -198,6 +206,31 @@ describe("an implementation that uses its freedom", () => {
     expect(results.sequences).toBe(150);
     expect(results.reason).not.toContain("two different histories");
   });
+});
+
+test("a replayed capsule counts as none of the run's sequences", async () => {
+  const saved: Capsule[] = [];
+  const noCopies = altered("no copies", (call, outcome) =>
+    call.call === "IOAS_COPY" ? { errno: "EIO" } : outcome,
+  );
+  const saveCapsule = (capsule: Capsule): string => `capsule ${saved.push(capsule)}`;
+  const once = await runCampaign(options(noCopies, { sequences: 30, saveCapsule }));
+  // One capsule fails as it did, another one in a new way.
+  const other = (capsule: Capsule): Capsule => ({
+    ...capsule,
+    deviation: { ...capsule.deviation, kind: "output" },
+  });
+  const corpus = saved.flatMap((capsule) => [
+    { name: "other", capsule: other(capsule) },
+    { name: "same", capsule },
+  ]);
+  const told: number[][] = [];
+  const onReplayed = (...counts: number[]): void => void told.push(counts);
+  const mine = { sequences: 30, corpus, onReplayed };
+  const again = await runCampaign(options(noCopies, mine));
+  expect(told).toEqual([[corpus.length, corpus.length]]);
+  const occurrences = ({ failures }: Results) => failures.map((failure) => failure.occurrences);
+  expect(occurrences(again)).toEqual(occurrences(once));
 });
 
 describe("known failures", () => {

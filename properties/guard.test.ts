@@ -27,6 +27,11 @@ describe("guarded", () => {
     else expect(ending?.reason).toMatch(reason);
   });
 
+  test("how many failures on demand came to pass is passed on", async () => {
+    expect(await run(() => ({ outcomes: one, faults: 1 }))).toMatchObject({ faults: 1 });
+    expect(await run(() => ({ outcomes: one, faults: "1" }))).not.toHaveProperty("faults");
+  });
+
   test.each<[string, (given: Trace) => void]>([
     ["its steps", ({ steps }) => (steps as unknown[]).splice(0)],
     ["a step", ({ steps }) => Object.assign(steps[0] as object, { call: "OPEN" })],

@@ -19,6 +19,15 @@ export const guarded = (iut: Iut): Iut => {
     info: deepFreeze({ name, version, capabilities: [...capabilities] }),
     ...(iut.platforms !== undefined && { platforms: deepFreeze(iut.platforms) }),
     run: isSealed(iut) ? (trace) => runSealed(iut, trace) : (trace) => runOpen(iut, trace),
+    ...(iut.fresh !== undefined && {
+      fresh: async () => {
+        try {
+          await iut.fresh?.();
+        } catch {
+          // Then the next trace meets the old machine, and what it answers is judged.
+        }
+      },
+    }),
     close: async () => {
       try {
         await iut.close?.();
@@ -46,15 +55,16 @@ const runOpen = async (iut: Iut, trace: Trace): Promise<Run> => {
 };
 
 const checked = (answer: unknown, wanted: number): Run => {
-  const given = (answer ?? {}) as { outcomes?: unknown; ending?: unknown };
+  const given = (answer ?? {}) as { outcomes?: unknown; ending?: unknown; faults?: unknown };
   if (!Array.isArray(given.outcomes)) return crash([], "run() answered no {outcomes}");
   const { length } = given.outcomes;
   if (length > wanted) return crash([], `run() answered ${length} outcomes to ${wanted} calls`);
   const outcomes = [];
   for (let i = 0; i < length; i++) outcomes.push(plainOutcome(given.outcomes[i]));
   if (given.ending === undefined) {
+    const { faults } = given;
     return length === wanted
-      ? { outcomes }
+      ? { outcomes, ...(typeof faults === "number" && { faults }) }
       : crash(outcomes, `run() answered ${length} of ${wanted} calls and gave no ending`);
   }
   const { kind, reason } = (given.ending ?? {}) as { kind?: unknown; reason?: unknown };

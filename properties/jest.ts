@@ -71,7 +71,12 @@ export const conformanceTests = (iut: Iut, options: ConformanceOptions = {}): vo
     });
     test("the run as a whole says enough", () => {
       if (results === undefined) throw new Error("the campaign did not run");
-      const { verdict, reason } = results;
+      const { verdict, reason, clauses } = results;
+      const idle = clauses.filter((clause) => clause.verdict === "inconclusive");
+      if (verdict === "fail" && idle.length > 0) {
+        const names = idle.map(({ id }) => id).join(" ");
+        throw new Error(`${idle.length} clauses were never exercised: ${names}`);
+      }
       if (verdict !== "pass" && verdict !== "fail") throw new Error(inert(`${verdict}: ${reason}`));
     });
   });

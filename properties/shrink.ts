@@ -8,8 +8,8 @@
  *   3. simplify arguments, field by field, towards canonical values (simplify.ts);
  *   4. simplify what takes changes to several calls at once, and their order (whole-trace.ts).
  * In between it is tried on plainer platforms, with mock devices instead of VFIO's
- * (front-end.ts). At the end handles are renumbered. So the same bug gives the same minimal
- * trace from almost every seed.
+ * (front-end.ts). At the end handles are renumbered. What is left is a normal form: whichever
+ * seed met a bug, its trace nearly always comes out the same.
  * Dropped handles resolve to fixed values (spec/resolve.ts), so every subset is a legal trace.
  */
 import type { Platform } from "../spec/platform";

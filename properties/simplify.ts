@@ -46,6 +46,7 @@ const inMemory = (type: FieldType, value: bigint): Handle[] => {
 
 const simplerNumber = (type: FieldType, value: number): number[] => {
   if (type === "id" || type === "fd") return value === ABSENT[type] ? [] : [0];
+  if (value < 0) return [0];
   // Few enough to try them all: flags, operations, counts of ranges.
   if (value <= 8) return [...Array(value).keys()];
   const smaller = [0, 1, value & (value - 1), value >> 1, value - 1];

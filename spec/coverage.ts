@@ -1,8 +1,8 @@
 import { CLAUSES, type ClauseId, clauseIndex } from "./clauses/registry";
 
 /**
- * How often each clause was exercised, counted by the judge from histories. By success: a call
- * kept it. By violation: it was the only clause broken, or the one that decided the errno.
+ * How often each clause was exercised; the judge counts, from what was answered. By success: a
+ * call kept it. By violation: a call failed because of it and of nothing else that would count.
  * Counters are dense arrays: this is incremented several times for every judged call.
  */
 export class Coverage {

@@ -40,6 +40,11 @@ export interface Iut {
   readonly platforms?: readonly Platform[];
   /** Runs a trace on a fresh machine. Never throws for what the IUT does wrong: see `ending`. */
   run(trace: Trace): Run | Promise<Run>;
+  /**
+   * Sees to it that the next trace finds a machine that no earlier one can have damaged. Absent:
+   * that is so for every trace. It may take its time, and is asked for only around failures.
+   */
+  fresh?(): void | Promise<void>;
   /** Lets go of processes and memory. */
   close?(): void | Promise<void>;
 }

@@ -1,7 +1,7 @@
 /** Checks that an answer is an outcome at all, before anything is concluded from it. */
-import { type Call, type Outcome, shapeOf } from "./calls";
+import { CALL_NAMES, type Call, type CallName, type Outcome, shapeOf } from "./calls";
 import { isErrno } from "./errno";
-import { ABSENT, type FieldType } from "./fields";
+import type { FieldType } from "./fields";
 import { inert } from "./inert";
 import { U64_MAX } from "./units";
 
@@ -60,14 +60,6 @@ export interface Malformed {
   readonly actual: string;
 }
 
-const UNSIGNED_MAX: { readonly [K in FieldType]?: number } = {
-  u8: 0xff,
-  u16: 0xffff,
-  u32: 0xffff_ffff,
-  id: 0xffff_ffff,
-  item: 0xffff_ffff,
-};
-
 /** What is wrong with the form of an answer; undefined: nothing. The IUT may be hostile. */
 export const malformed = (call: Pick<Call, "call">, outcome: Outcome): Malformed | undefined => {
   const answer: unknown = outcome;
@@ -78,67 +70,40 @@ export const malformed = (call: Pick<Call, "call">, outcome: Outcome): Malformed
   if (errno !== 0 && (typeof errno !== "string" || !isErrno(errno))) {
     return { expected: "errno 0 or the name of an errno", actual: `errno ${show(errno)}` };
   }
-  if (out === undefined) return errno === 0 ? missing(call, {}) : undefined;
+  if (out === undefined) return errno === 0 ? misshapen(call.call, {}, true) : undefined;
   if (typeof out !== "object" || out === null) {
     return { expected: "outputs by name", actual: `out ${show(out)}` };
   }
-  return (errno === 0 ? missing(call, out) : undefined) ?? mistyped(call, out);
+  return misshapen(call.call, out as Outputs, errno === 0);
 };
 
-const missing = (call: Pick<Call, "call">, out: object): Malformed | undefined => {
-  const { out: outputs, optional } = shapeOf(call.call);
-  for (const name in outputs) {
-    if (!Object.hasOwn(out, name) && !optional?.includes(name)) {
-      return { expected: `output ${name} of a successful ${call.call}`, actual: "no such output" };
+type Outputs = Readonly<Record<string, unknown>>;
+
+const misshapen = (call: CallName, out: Outputs, success: boolean): Malformed | undefined => {
+  const outputs = OUTPUTS[call];
+  let found = 0;
+  for (let i = 0; i < outputs.length; i++) {
+    const { name, type, optional, isOfType } = outputs[i] as Output;
+    const value = out[name];
+    if (value === undefined && !Object.hasOwn(out, name)) {
+      if (!success || optional) continue;
+      return { expected: `output ${name} of a successful ${call}`, actual: "no such output" };
     }
+    found++;
+    if (isOfType(value)) continue;
+    return { expected: `${name} of type ${type}`, actual: `${name} = ${show(value)}` };
   }
-  return undefined;
+  const names = Object.keys(out);
+  if (names.length === found) return undefined;
+  const other = names.find((name) => !outputs.some((output) => output.name === name));
+  return { expected: `only outputs of ${call}`, actual: `output ${show(other)}` };
 };
 
-const mistyped = (call: Pick<Call, "call">, out: object): Malformed | undefined => {
-  const types = shapeOf(call.call).out;
-  for (const [name, value] of Object.entries(out)) {
-    const type = Object.hasOwn(types, name) ? types[name] : undefined;
-    if (type === undefined) {
-      return { expected: `only outputs of ${call.call}`, actual: `output ${show(name)}` };
-    }
-    if (!isOfType(type, value)) {
-      return { expected: `${name} of type ${type}`, actual: `${name} = ${show(value)}` };
-    }
-  }
-  return undefined;
-};
-
-const isOfType = (type: FieldType, value: unknown): boolean => {
-  switch (type) {
-    case "hex":
-      return typeof value === "string" && /^(?:[0-9a-f]{2})*$/.test(value);
-    case "ranges":
-      return Array.isArray(value) && value.every((pair) => isU64Pair(pair));
-    case "pins":
-      return Array.isArray(value) && value.every((run) => isPinRun(run));
-    case "translations":
-      return Array.isArray(value) && value.every((run) => isTranslation(run));
-    case "faults":
-      return Array.isArray(value) && value.every((fault) => isPageFault(fault));
-    case "responses":
-      return Array.isArray(value) && value.every((response) => isPageResponse(response));
-    case "caps":
-      return Array.isArray(value) && value.every((cap) => isInfoCap(cap));
-    case "fd":
-    case "s32":
-      return typeof value === "number" && (value | 0) === value;
-    default:
-      if (typeof ABSENT[type] === "bigint") return isU64(value);
-      return (
-        typeof value === "number" &&
-        Number.isInteger(value) &&
-        value >= 0 &&
-        value <= (UNSIGNED_MAX[type] ?? -1)
-      );
-  }
-};
-
+const isUpTo =
+  (max: number) =>
+  (value: unknown): boolean =>
+    typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= max;
+const isS32 = (value: unknown): boolean => typeof value === "number" && (value | 0) === value;
 const isU64 = (value: unknown): boolean =>
   typeof value === "bigint" && value >= 0n && value <= U64_MAX;
 const isU64Pair = (value: unknown): boolean =>
@@ -155,8 +120,20 @@ const isTranslation = (value: unknown): boolean => {
   const wide = isU64(iova) && isU64(length) && isU64(pa);
   return wide && (perm === 0 || perm === 1 || perm === 2 || perm === 3);
 };
+/** Every element, holes included. */
+const isListOf =
+  (isElement: (value: unknown) => boolean) =>
+  (value: unknown): boolean => {
+    if (!Array.isArray(value)) return false;
+    for (let i = 0; i < value.length; i++) if (!isElement(value[i])) return false;
+    return true;
+  };
+const isOneOf =
+  (...values: readonly string[]) =>
+  (value: unknown): boolean =>
+    values.includes(value as string);
 
-const isU32 = (value: unknown): boolean => typeof value === "number" && value >>> 0 === value;
+const isU32 = isUpTo(0xffff_ffff);
 const isPageFault = (value: unknown): boolean => {
   if (typeof value !== "object" || value === null) return false;
   const { addr, ...rest } = value as Record<string, unknown>;
@@ -172,8 +149,53 @@ const isInfoCap = (value: unknown): boolean => {
   if (typeof value !== "object" || value === null) return false;
   const { id, version, at, next, avail, ranges } = value as Record<string, unknown>;
   if (![id, version, at, next].every(isU32) || !(avail === undefined || isU32(avail))) return false;
-  return ranges === undefined || (Array.isArray(ranges) && ranges.every((pair) => isU64Pair(pair)));
+  return ranges === undefined || isListOf(isU64Pair)(ranges);
 };
+
+const CHECKS: { readonly [K in FieldType]: (value: unknown) => boolean } = {
+  u8: isUpTo(0xff),
+  u16: isUpTo(0xffff),
+  u32: isUpTo(0xffff_ffff),
+  s32: isS32,
+  id: isUpTo(0xffff_ffff),
+  item: isUpTo(0xffff_ffff),
+  fd: isS32,
+  u64: isU64,
+  iova: isU64,
+  bytes: isU64,
+  va: isU64,
+  hex: (value) => typeof value === "string" && value.length % 2 === 0 && !/[^0-9a-f]/.test(value),
+  prot: isOneOf("none", "r", "rw"),
+  backing: isOneOf("anon-shared", "anon-private", "memfd"),
+  direction: isOneOf("to_device", "from_device"),
+  ranges: isListOf(isU64Pair),
+  pins: isListOf(isPinRun),
+  translations: isListOf(isTranslation),
+  faults: isListOf(isPageFault),
+  responses: isListOf(isPageResponse),
+  caps: isListOf(isInfoCap),
+};
+
+/** One output of a call; looked up once. */
+interface Output {
+  readonly name: string;
+  readonly type: FieldType;
+  /** A success may leave it out; on failure every output may be absent. */
+  readonly optional: boolean;
+  readonly isOfType: (value: unknown) => boolean;
+}
+
+const outputsOf = (call: CallName): readonly Output[] =>
+  Object.entries(shapeOf(call).out).map(([name, type]) => ({
+    name,
+    type,
+    optional: shapeOf(call).optional?.includes(name) === true,
+    isOfType: CHECKS[type],
+  }));
+
+const OUTPUTS = Object.fromEntries(CALL_NAMES.map((call) => [call, outputsOf(call)])) as Readonly<
+  Record<CallName, readonly Output[]>
+>;
 
 const decimal = (value: bigint): string => `${value}n`;
 const inJson = (_: string, value: unknown): unknown =>

@@ -5,8 +5,8 @@ import { HW_INFO_TYPE_MOCK, HW_INFO_TYPE_VTD } from "./uapi/flags";
 import type { Bytes, Iova, IovaRange, UserVa } from "./units";
 
 /**
- * The machine a trace runs on. Plain data: an IUT builds the machine from it, the model judges
- * by it, the generator makes calls that fit it.
+ * A machine as data: an IUT builds one like it, the model judges by it, the generator makes
+ * calls that fit it.
  */
 export interface Platform {
   /** Short name for people: "mock", "vfio". */

@@ -1,5 +1,5 @@
 /**
- * The resolver: a trace and the outcomes so far become numbers.
+ * The resolver: turns the handles of a step into numbers, by what has been answered before it.
  *
  * This is the only place that knows what a handle means, for every IUT, the model and the
  * recordings alike. A handle whose call failed, was dropped, or has not been made yet resolves
@@ -23,12 +23,15 @@ import { wrap64 } from "./units";
  */
 export const LOST = { id: 0, fd: -1, item: 0xffff_ffff, u64: 0x00de_ad00_0000_0000n } as const;
 
+/** By field: what stands in for a value that is not there. */
+type Missing = Readonly<Record<string, unknown>>;
+
+/** All arguments of one call: what `given` holds, with handles looked up by `names`. */
+type Arguments = (given: object, names: Names) => object;
+
 /** What the resolver needs to know of a call, looked up once. */
 interface Template {
-  /** Every argument, as if the step gave none: copying it is faster than adding one by one. */
-  readonly absent: Readonly<Record<string, unknown>>;
-  /** What a lost handle is in each argument. Its type says whether the argument is a bigint. */
-  readonly lost: Readonly<Record<string, number | bigint>>;
+  readonly args: Arguments;
   /** The output that a bare handle of this call means. */
   readonly first: string;
 }
@@ -39,14 +42,25 @@ const lostOf = (type: FieldType): number | bigint => {
   return typeof ABSENT[type] === "bigint" ? LOST.u64 : LOST.id;
 };
 
-const templateOf = (call: CallName): Template => {
-  const fields = Object.entries(shapeOf(call).in);
-  return {
-    absent: Object.fromEntries(fields.map(([field, type]) => [field, ABSENT[type]])),
-    lost: Object.fromEntries(fields.map(([field, type]) => [field, lostOf(type)])),
-    first: Object.keys(shapeOf(call).out)[0] ?? "",
-  };
+/**
+ * A function of its own for each call, with the fields written out: `{ iova: names.value(…), … }`.
+ * Each call is resolved three times, and a loop over the fields of whatever call it is takes as
+ * long as judging it.
+ */
+const argumentsOf = (fields: readonly (readonly [string, FieldType])[]): Arguments => {
+  const absent: Missing = Object.fromEntries(fields.map(([field, type]) => [field, ABSENT[type]]));
+  const lost: Missing = Object.fromEntries(fields.map(([field, type]) => [field, lostOf(type)]));
+  const items = fields.map(
+    ([field]) => `${field}: names.value(given.${field}, absent.${field}, lost.${field})`,
+  );
+  const make = new Function("absent", "lost", `return (given, names) => ({ ${items.join(", ")} })`);
+  return make(absent, lost) as Arguments;
 };
+
+const templateOf = (call: CallName): Template => ({
+  args: argumentsOf(Object.entries(shapeOf(call).in)),
+  first: Object.keys(shapeOf(call).out)[0] ?? "",
+});
 
 const TEMPLATES = Object.fromEntries(
   CALL_NAMES.map((call) => [call, templateOf(call)]),
@@ -71,7 +85,7 @@ interface Outputs {
 }
 
 /** The names a trace can use so far, and what they stand for. */
-export class Resolver {
+class Names {
   readonly #regions: ReadonlyMap<string, bigint>;
   readonly #outputs = new Map<string, Outputs>();
 
@@ -79,49 +93,32 @@ export class Resolver {
     this.#regions = regionsOf(platform);
   }
 
-  /** The call that `step` makes now. */
-  resolve(step: Step): Call {
-    const call = this.#typed(step);
-    return step.raw === undefined ? call : rawCall(call, step.raw);
+  note(name: string, outputs: Outputs | undefined): void {
+    if (outputs === undefined) this.#outputs.delete(name);
+    else this.#outputs.set(name, outputs);
   }
 
-  #typed(step: Step): Call {
-    const given = step.in as Readonly<Record<string, unknown>>;
-    const { absent, lost } = TEMPLATES[step.call];
-    const args: Record<string, unknown> = { ...absent };
-    for (const field in given) {
-      const value = given[field];
-      if (value instanceof Handle) args[field] = this.#value(value, lost[field] ?? LOST.id);
-      // A machine that sorts its argument must not sort the trace.
-      else args[field] = Array.isArray(value) ? value.map((item) => this.#item(item)) : value;
-    }
-    const fd = step.fd ?? -1;
-    return {
-      call: step.call,
-      proc: step.proc ?? 0,
-      thread: step.thread ?? 0,
-      fd: fd instanceof Handle ? this.#value(fd, LOST.fd) : fd,
-      in: args,
-    } as Call;
+  /**
+   * What an argument is now.
+   * @param absent what it is when the step does not give it
+   * @param lost what it is when its handle stands for nothing of the same type
+   */
+  value(arg: unknown, absent: unknown, lost: unknown): unknown {
+    if (typeof arg !== "object" || arg === null) return arg === undefined ? absent : arg;
+    if (arg instanceof Handle) return this.#standsFor(arg, lost);
+    // A machine that sorts its argument must not sort the trace.
+    return Array.isArray(arg) ? arg.map((item) => this.#item(item)) : arg;
   }
 
   /** An element of a list: a range, or an answer to a page fault. */
   #item(item: unknown): unknown {
     if (Array.isArray(item)) return [...item];
     const { cookie, ...rest } = item as { readonly cookie: unknown };
-    return { cookie: cookie instanceof Handle ? this.#value(cookie, LOST.id) : cookie, ...rest };
+    return { cookie: this.value(cookie, LOST.id, LOST.id), ...rest };
   }
 
-  /** Notes what `step` answered, for the handles of later steps. */
-  note(step: Step, outcome: Outcome): void {
-    if (step.as === undefined) return;
-    const all = outputsOf(step, outcome);
-    if (all === undefined) this.#outputs.delete(step.as);
-    else this.#outputs.set(step.as, { first: all[TEMPLATES[step.call].first], all });
-  }
-
-  /** @param lost what it is when the handle stands for nothing of the same type */
-  #value(handle: Handle, lost: number | bigint): number | bigint {
+  /** Its type says whether a bigint is wanted. */
+  #standsFor(handle: Handle, lost: unknown): unknown {
     const outputs = this.#outputs.get(handle.name);
     const value =
       outputs === undefined
@@ -149,6 +146,35 @@ export const outputsOf = (step: Step, outcome: Outcome): Outputs["all"] | undefi
   const records = (out["records"] ?? []) as readonly PageFault[];
   return Object.fromEntries(records.map(({ cookie }, i) => [`cookie${i}`, cookie]));
 };
+
+export class Resolver {
+  readonly #names: Names;
+
+  constructor(platform: Platform) {
+    this.#names = new Names(platform);
+  }
+
+  /** The call that `step` makes now. */
+  resolve(step: Step): Call {
+    const names = this.#names;
+    const call = {
+      call: step.call,
+      proc: step.proc ?? 0,
+      thread: step.thread ?? 0,
+      fd: names.value(step.fd, LOST.fd, LOST.fd),
+      in: TEMPLATES[step.call].args(step.in, names),
+    } as Call;
+    return step.raw === undefined ? call : rawCall(call, step.raw);
+  }
+
+  /** Notes what `step` answered, for the handles of later steps. */
+  note(step: Step, outcome: Outcome): void {
+    if (step.as === undefined) return;
+    const all = outputsOf(step, outcome);
+    const outputs = all && { first: all[TEMPLATES[step.call].first], all };
+    this.#names.note(step.as, outputs);
+  }
+}
 
 /** The output that a bare handle of this call means; "": the call has none. */
 export const firstOutput = (call: CallName): string => TEMPLATES[call].first;

@@ -6,8 +6,9 @@ import type { Side } from "./clauses/clause";
 import type { Profile } from "./verdict";
 
 /**
- * pass / fail / inconclusive (the run could have reached it and did not) / unsupported (the
- * clause needs what this IUT or platform lacks) / error (the harness broke). Never folded.
+ * inconclusive: within reach, but this run never came there. unsupported: out of reach, for want
+ * of something in the IUT or its platform. error: a fault of the harness itself. Each of them is
+ * counted on its own, so that none can pass for another.
  */
 export type Verdict = "pass" | "fail" | "inconclusive" | "unsupported" | "error";
 
@@ -113,6 +114,8 @@ export interface Results {
     readonly quotas: readonly Quota[];
   };
   readonly failures: readonly Failure[];
+  /** Sequences that could not be run to their end through no fault of the IUT; absent: none. */
+  readonly cutShort?: readonly { readonly reason: string; readonly sequences: number }[];
   /** Expectations that no longer hold. */
   readonly staleExpectations: readonly string[];
   /** sha-256 over all histories of the run, in order. */

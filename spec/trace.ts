@@ -37,7 +37,7 @@ export interface Twins {
   readonly same: readonly (readonly number[])[];
 }
 
-/** platform + list of calls: plain data, no code in it. */
+/** Calls to be made one after the other, and the machine to make them on. Data only. */
 export interface Trace {
   readonly platform: Platform;
   readonly steps: readonly Step[];

@@ -1,6 +1,6 @@
 import type { ClauseId } from "./clauses/registry";
 
-/** Which clauses bind, and how strictly (DESIGN §2). */
+/** Whose promises an IUT is held to: those of the documents, or those of one kernel (basis.ts). */
 export const PROFILES = ["documented", "linux-6.12"] as const;
 export type Profile = (typeof PROFILES)[number];
 

@@ -56,6 +56,8 @@ export const makeLinux = (image: LinuxImage): LinuxIut => {
     run: (trace) => machines.run(trace),
     machines: () => machines.pids(),
     layout: (platform) => machines.layout(platform),
+    // A kernel that has misbehaved may go on doing so, and does not recover with a new process.
+    fresh: () => machines.close(),
     close: () => machines.close(),
   };
 };
@@ -71,7 +73,10 @@ class Machines {
   readonly #up = new Map<MachineKind, Vm>();
   /** Why machines of a kind cannot be had at all. */
   readonly #unavailable = new Map<MachineKind, string>();
-  #booted = false;
+  /** A machine came up, or would have, had nobody ended it. */
+  #viable = false;
+  /** A machine has been found that was out of order before its trace. */
+  #damaged = false;
   #nextId = 1;
 
   constructor(image: LinuxImage) {
@@ -96,10 +101,22 @@ class Machines {
       const reply = await this.#ask(trace, kind);
       if (typeof reply === "string") return this.#noMachine(reply);
       if (reply.kind === "gone") return this.#investigate(trace, kind, reply.why);
-      if (reply.done.status === STATUS.exhausted) await this.#retire(kind);
+      const { status } = reply.done;
+      if (status === STATUS.exhausted) await this.#retire(kind);
+      else if (status === STATUS.hung && reply.earlier > 0) return this.#afresh(trace, kind);
       else return this.#conclude(trace, kind, reply.done);
     }
     return inconclusive("more DMA than a fresh machine has room for");
+  }
+
+  /** A call hangs, but it may be an earlier trace that did it. On a fresh machine it shows. */
+  async #afresh(trace: Trace, kind: MachineKind): Promise<Run> {
+    await this.#retire(kind);
+    const run = await this.run(trace);
+    if (run.ending?.kind === "crash" || this.#damaged) return run;
+    // Nobody knows which trace it was. So this is said once, and no run with it passes.
+    this.#damaged = true;
+    return inconclusive("a call hangs after earlier traces, and does not on a fresh machine");
   }
 
   async layout(platform: Platform): Promise<Layout | string> {
@@ -112,7 +129,7 @@ class Machines {
 
   /** A machine that never came up is as good as none; later it is bad luck. */
   #noMachine(reason: string): Run {
-    return this.#booted
+    return this.#viable
       ? inconclusive(reason)
       : { outcomes: [], ending: { kind: "crash", reason } };
   }
@@ -144,13 +161,18 @@ class Machines {
     const { kernel, initramfs, kvm } = this.#image;
     const options: VmOptions = { kind, kernel, initramfs, kvm };
     const started = await Vm.start(options);
-    if ("by" in started) return this.#cannotBoot(kind, `it did not boot: ${started.reason}`);
+    if ("by" in started) {
+      if (started.by !== "killed")
+        return this.#cannotBoot(kind, `it did not boot: ${started.reason}`);
+      this.#viable = true;
+      return started.reason;
+    }
     const lack = disappoints(started.hello, kind);
     if (lack !== undefined) {
       await started.vm.stop();
       return this.#cannotBoot(kind, lack);
     }
-    this.#booted = true;
+    this.#viable = true;
     this.#up.set(kind, started.vm);
     return started.vm;
   }
@@ -194,17 +216,20 @@ class Machines {
 
   /** Again, call by call: does it end there again, and in which call? */
   async #investigate(trace: Trace, kind: MachineKind, first: Gone): Promise<Run> {
-    if (first.by === "outside") return inconclusive(first.reason);
+    if (isFromOutside(first)) return inconclusive(first.reason);
     const reply = await this.#ask(trace, kind, { stepwise: true });
     if (typeof reply === "string") return inconclusive(`${first.reason}; then ${reply}`);
     if (reply.kind === "done") {
       return inconclusive(`${first.reason}, but not when the trace was run again`);
     }
     const { why, answers } = reply;
-    if (why.by === "outside") return inconclusive(why.reason);
+    if (isFromOutside(why)) return inconclusive(why.reason);
     return ended(trace, answers, { kind: "crash", reason: why.reason });
   }
 }
+
+/** Not the kernel's doing, as far as anybody can tell. */
+const isFromOutside = ({ by }: Gone): boolean => by === "outside" || by === "killed";
 
 const inconclusive = (reason: string): Run => ({
   outcomes: [],

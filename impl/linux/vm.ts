@@ -30,14 +30,17 @@ export interface VmOptions {
   readonly kvm: boolean;
 }
 
-/** How a run ended: with the agent's answer, or with a machine that is no more. */
+/** How a run ended: with the agent's answer, after so many earlier runs, or with a machine that is no more. */
 export type Reply =
-  | { readonly kind: "done"; readonly done: Done }
+  | { readonly kind: "done"; readonly done: Done; readonly earlier: number }
   | { readonly kind: "gone"; readonly why: Gone; readonly answers: readonly RawAnswer[] };
 
 export interface Gone {
-  /** `log`: the kernel said so itself; `silence`: no answer in time; `outside`: QEMU ended. */
-  readonly by: "log" | "silence" | "outside";
+  /**
+   * `log`: the kernel said so itself; `silence`: no answer in time; `outside`: QEMU ended;
+   * `killed`: somebody ended it.
+   */
+  readonly by: "log" | "silence" | "outside" | "killed";
   readonly reason: string;
 }
 
@@ -124,6 +127,7 @@ export class Vm {
   /** A clock that jumps ahead never lets QEMU sleep: between runs it is stopped altogether. */
   readonly #pauses: boolean;
   readonly #ended: Promise<void>;
+  #runs = 0;
   #log = "";
   #stderr = "";
   #gone: Gone | undefined;
@@ -155,7 +159,7 @@ export class Vm {
         const said = this.#stderr.trim().split("\n").at(-1) ?? "";
         const why = said === "" ? "" : `: ${said}`;
         const how = signal === null ? `ended with code ${code}${why}` : `was ended by ${signal}`;
-        this.#lost("outside", `QEMU ${how}`, resolve);
+        this.#lost(signal === null ? "outside" : "killed", `QEMU ${how}`, resolve);
       });
     });
   }
@@ -191,7 +195,7 @@ export class Vm {
     const event = await this.#next(SILENCE_MS, silence);
     if ("by" in event) return { kind: "gone", why: event, answers: this.#answers };
     if (this.#pauses) this.#child.kill("SIGSTOP");
-    return { kind: "done", done: parseDone(event.payload) };
+    return { kind: "done", done: parseDone(event.payload), earlier: this.#runs++ };
   }
 
   async stop(): Promise<void> {

@@ -7,7 +7,10 @@
  * plain numbers only.
  */
 import { type IommuDomain, ioPfnOf } from "./iommu-domain";
-import type { RunVisitor } from "./radix-table";
+import type { EntrySink } from "./radix-table";
+
+/** Between an IOMMU's IOPTEs and whoever takes their pfns in; one leaf at most at a time. */
+const pfnsOfLeaf = new Float64Array(512);
 
 /** The part of an iopt_area that this needs. */
 export interface AreaShape {
@@ -49,24 +52,48 @@ export class AreaWindow {
     this.#domain.map(this.#first + from, to - from, pfn * perPage + (from - start), this.#perm);
   }
 
-  unmap(): void {
-    this.#domain.unmap(this.#first, this.#count);
+  /** Unmaps `count` pages from page `index`. */
+  unmap(index: number, count: number): void {
+    const perPage = this.#ioPagesPerPage;
+    const start = (index - this.#firstIndex) * perPage - this.#skip;
+    const from = Math.max(start, 0);
+    const to = Math.min(start + count * perPage, this.#count);
+    this.#domain.unmap(this.#first + from, to - from);
   }
 
-  /** Visits the pages from index `first` to `last`, in runs of consecutive pfns. */
-  walk(first: number, last: number, visit: RunVisitor): void {
+  /** Maps `count` pages from page `index` to the frames pfns[from], … */
+  mapEach(index: number, count: number, pfns: Float64Array, from: number): void {
+    if (this.#ioPagesPerPage === 1) {
+      const ioPage = this.#first + (index - this.#firstIndex);
+      this.#domain.mapEach(ioPage, count, pfns, from, this.#perm);
+    } else {
+      for (let i = 0; i < count; i += 1) this.map(index + i, 1, pfns[from + i]!);
+    }
+  }
+
+  /**
+   * Gives the pfns that the domain has for the pages from index `first` to `last` to `sink`,
+   * which may unmap what it was given.
+   */
+  feed(first: number, last: number, sink: EntrySink): void {
     const perPage = this.#ioPagesPerPage;
     // IO page of the start of page firstIndex, which may lie before the area.
     const origin = this.#first - this.#skip;
+    const run = (ioPage: number, count: number, iopte: number): void => {
+      const page = Math.floor((ioPage - origin) / perPage);
+      const pages = Math.ceil((ioPage - origin + count) / perPage) - page;
+      sink.run(this.#firstIndex + page, pages, Math.floor(ioPfnOf(iopte) / perPage));
+    };
+    const each = (ioPage: number, count: number, ioptes: Float64Array, from: number): void => {
+      for (let i = 0; i < count; i += 1) pfnsOfLeaf[i] = ioPfnOf(ioptes[from + i]!);
+      sink.each(this.#firstIndex + (ioPage - origin), count, pfnsOfLeaf, 0);
+    };
     const from = Math.max(origin + (first - this.#firstIndex) * perPage, this.#first);
     const end = Math.min(
       origin + (last + 1 - this.#firstIndex) * perPage,
       this.#first + this.#count,
     );
-    this.#domain.walk(from, end - 1, (ioPage, count, iopte) => {
-      const page = Math.floor((ioPage - origin) / perPage);
-      const pages = Math.ceil((ioPage - origin + count) / perPage) - page;
-      visit(this.#firstIndex + page, pages, Math.floor(ioPfnOf(iopte) / perPage));
-    });
+    if (perPage === 1) this.#domain.feed(from, end - 1, { run, each });
+    else this.#domain.walk(from, end - 1, run);
   }
 }

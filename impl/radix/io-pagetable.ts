@@ -12,11 +12,11 @@
 import type { Errno } from "../../spec/errno";
 import { PERM_WRITE } from "../../spec/uapi/flags";
 import { U64_MAX, wraps } from "../../spec/units";
-import { AreaIndex } from "./area-index";
 import type { IommuDomain } from "./iommu-domain";
 import { IoptArea, type IoptPages } from "./iopt-pages";
 import { allocIova } from "./iova-alloc";
-import { IovaSpans, larger, smaller } from "./iova-spans";
+import { IovaSpans, ReservedIovas } from "./iova-spans";
+import { larger, type Span, SpanTree, smaller } from "./span-tree";
 
 /** Part of an iopt_pages that is to become one area. */
 export interface PagesPiece {
@@ -25,24 +25,15 @@ export interface PagesPiece {
   readonly length: bigint;
 }
 
-interface Reservation {
-  readonly start: bigint;
-  readonly last: bigint;
-  /** Who can take it away again: a domain or a device; undefined: nobody (RSV-07). */
-  readonly owner: object | undefined;
-}
-
 const NOTHING = new IovaSpans();
 
 export class IoPagetable {
   readonly pageSize: bigint;
   readonly thpSize: bigint;
-  readonly areas = new AreaIndex();
+  readonly areas = new SpanTree<IoptArea>();
   /** In the order they were added; the first one is the storage of new areas. */
   readonly #domains: IommuDomain[] = [];
-  #reservations: Reservation[] = [];
-  /** The union of all reservations; replaced, never changed. */
-  reserved = NOTHING;
+  readonly #reserved = new ReservedIovas();
   /** Restricts automatic IOVAs only (ALW-10). Empty: no restriction. */
   allowed = NOTHING;
   largePages = true;
@@ -52,6 +43,11 @@ export class IoPagetable {
   constructor(pageSize: bigint, thpSize: bigint) {
     this.pageSize = pageSize;
     this.thpSize = thpSize;
+  }
+
+  /** Where no area may be (RSV-01). */
+  get reserved(): SpanTree<Span> {
+    return this.#reserved.pieces;
   }
 
   /**
@@ -111,27 +107,23 @@ export class IoPagetable {
     return { errno: 0, unmapped };
   }
 
-  /** Keeps mappings out of [start, last] (RSV-01, RSV-02). */
+  /** Keeps mappings out of [start, last] (RSV-01, RSV-02). The owner is a domain or a device. */
   reserve(start: bigint, last: bigint, owner: object | undefined): 0 | Errno {
     if (this.areas.first(start, last) !== undefined || this.allowed.intersects(start, last)) {
       return "EADDRINUSE";
     }
-    this.#reservations.push({ start, last, owner });
-    this.#uniteReservations();
+    this.#reserved.add(start, last, owner);
     return 0;
   }
 
   unreserve(owner: object): void {
-    const kept = this.#reservations.filter((reservation) => reservation.owner !== owner);
-    if (kept.length === this.#reservations.length) return;
-    this.#reservations = kept;
-    this.#uniteReservations();
+    this.#reserved.removeAllOf(owner);
   }
 
   /** ALW-06, ALW-08 */
   setAllowed(allowed: IovaSpans): 0 | Errno {
-    for (let i = 0; i < allowed.count; i += 1) {
-      if (this.reserved.intersects(allowed.startAt(i), allowed.lastAt(i))) return "EADDRINUSE";
+    for (const { iova, last } of allowed) {
+      if (this.reserved.intersects(iova, last)) return "EADDRINUSE";
     }
     this.allowed = allowed;
     return 0;
@@ -257,12 +249,6 @@ export class IoPagetable {
       (first === 0n ? 0 : this.reserve(0n, first - 1n, domain)) ||
       (last === U64_MAX ? 0 : this.reserve(last + 1n, U64_MAX, domain))
     );
-  }
-
-  #uniteReservations(): void {
-    const reserved = new IovaSpans();
-    for (const { start, last } of this.#reservations) reserved.add(start, last);
-    this.reserved = reserved;
   }
 
   /** Whether all areas are aligned well enough (ALN-03). */

@@ -18,7 +18,7 @@ import { done, fail, type OnIommufd } from "./call";
 import type { IommufdCtx } from "./ctx";
 import { IommufdIoas } from "./hw-pagetable";
 import { IoptPages } from "./iopt-pages";
-import { findInHoles, IovaSpans } from "./iova-spans";
+import { IovaSpans } from "./iova-spans";
 
 export const ioasAlloc: OnIommufd<"IOAS_ALLOC"> = (ctx, { flags }, _process, { platform }) => {
   if (flags !== 0) return fail("EOPNOTSUPP");
@@ -33,7 +33,7 @@ export const ioasIovaRanges: OnIommufd<"IOAS_IOVA_RANGES"> = (ctx, args) => {
   const array: IovaRange[] = [];
   let total = 0;
   let faulted = false;
-  findInHoles(iopt.reserved, 0n, U64_MAX, (start, last) => {
+  iopt.reserved.findHole(0n, U64_MAX, 1n, (start, last) => {
     if (total < args.num_iovas) {
       faulted ||= total >= args.writable_elems;
       if (!faulted) array.push([start as Iova, last as Iova]);

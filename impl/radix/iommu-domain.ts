@@ -12,7 +12,7 @@
 import type { IovaRange } from "../../spec/units";
 import { assert } from "./assert";
 import { nodePool } from "./node-pool";
-import { LARGEST, RadixTable, type RunVisitor } from "./radix-table";
+import { type EntrySink, LARGEST, RadixTable, type RunVisitor } from "./radix-table";
 
 const IOPTE_SHIFT = 8;
 /** IO pages under a large entry, by level. */
@@ -60,6 +60,11 @@ export class IommuDomain {
     this.#table.setRun(ioPage, count, ioPfn * IOPTE_SHIFT + perm, largest);
   }
 
+  /** Maps `count` IO pages to the IO frames ioPfns[from], … */
+  mapEach(ioPage: number, count: number, ioPfns: Float64Array, from: number, perm: number): void {
+    this.#table.setEach(ioPage, count, ioPfns, from, IOPTE_SHIFT, perm);
+  }
+
   unmap(ioPage: number, count: number): void {
     this.#table.clearRun(ioPage, count);
   }
@@ -72,6 +77,11 @@ export class IommuDomain {
   /** Visits what is mapped from IO page `first` to `last`, in runs with the same permission. */
   walk(first: number, last: number, visit: RunVisitor): void {
     this.#table.walk(first, last, visit);
+  }
+
+  /** Gives the IOPTEs from IO page `first` to `last`, all of them present, to `sink`. */
+  feed(first: number, last: number, sink: EntrySink): void {
+    this.#table.feed(first, last, sink);
   }
 
   /** A domain is given up only after everything has been unmapped from it. */

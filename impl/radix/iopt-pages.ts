@@ -14,31 +14,46 @@
  *
  * Filling an area pins its missing pages into pinned_pfns, writes the IOPTEs of all domains and
  * only then hands the storage over to the first domain. A page that cannot be pinned thus fails
- * the call before any IOPTE exists (MAP-28). Unfilling goes the other way round: the pages that
- * nobody else needs come back into pinned_pfns, all IOPTEs go, and then the pages are unpinned.
- * A page is never reachable by a device without a pin.
+ * the call before any IOPTE exists (MAP-28). Unfilling goes run by run: the pfns of pages that
+ * nobody else needs are read from the storage domain, their IOPTEs go from all domains, and then
+ * they are unpinned. A page is never reachable by a device without a pin.
  *
- * The filled areas of one iopt_pages are few (one per COPY), so finding the ones that cover an
- * index is a linear scan. Everything else is O(pages).
+ * What covers a page is found in O(log n) of the filled areas (one per COPY); everything else is
+ * O(runs of pages), and O(pages) where runs are short.
  */
 import type { Errno } from "../../spec/errno";
 import { type AccountMode, PinAccount, type Process } from "./accounting";
 import { AreaWindow } from "./area-window";
+import {
+  findCovering,
+  type IntervalNode,
+  insertInterval,
+  nextStart,
+  removeInterval,
+  takeSerial,
+} from "./interval-treap";
 import type { IommuDomain } from "./iommu-domain";
 import { PinnedPfns } from "./pinned-pfns";
 
-export class IoptArea {
+/** Combinations of PERM_READ and PERM_WRITE. */
+const PERMS = 4;
+
+export class IoptArea implements IntervalNode<IoptArea> {
   readonly pages: IoptPages;
   readonly iova: bigint;
   readonly last: bigint;
-  /** What devices may do: PERM_READ, PERM_WRITE. */
-  readonly perm: number;
-  /** First and last page of `pages`, and where in the first page the area begins. */
+  /** First and last page of `pages`. */
   readonly firstIndex: number;
   readonly lastIndex: number;
-  readonly pageOffset: number;
+  /** pageOffset and perm; an IOAS can have a million areas. */
+  readonly #offsetAndPerm: number;
   /** The domain that stores the pfns; undefined while the area is not filled. */
   storageDomain: IommuDomain | undefined;
+  /** Among the filled areas of `pages`. */
+  readonly serial = takeSerial();
+  left: IoptArea | undefined;
+  right: IoptArea | undefined;
+  reach = 0;
 
   /** @param startByte where in `pages` the area begins */
   constructor(pages: IoptPages, iova: bigint, startByte: bigint, length: bigint, perm: number) {
@@ -46,10 +61,19 @@ export class IoptArea {
     this.pages = pages;
     this.iova = iova;
     this.last = iova + length - 1n;
-    this.perm = perm;
     this.firstIndex = Number(startByte / BigInt(pageSize));
     this.lastIndex = Number((startByte + length - 1n) / BigInt(pageSize));
-    this.pageOffset = Number(startByte % BigInt(pageSize));
+    this.#offsetAndPerm = Number(startByte % BigInt(pageSize)) * PERMS + perm;
+  }
+
+  /** What devices may do: PERM_READ, PERM_WRITE. */
+  get perm(): number {
+    return this.#offsetAndPerm % PERMS;
+  }
+
+  /** Where in the first page the area begins. */
+  get pageOffset(): number {
+    return Math.floor(this.#offsetAndPerm / PERMS);
   }
 
   get length(): bigint {
@@ -78,9 +102,10 @@ export class IoptPages {
   /** The MAP asked for WRITEABLE: pins are write pins, and COPY may make writable areas. */
   readonly writable: boolean;
   readonly #account: PinAccount;
-  readonly #pinnedPfns = new PinnedPfns();
-  /** Filled areas on these pages: the kernel's domains_itree. */
-  readonly #filled: IoptArea[] = [];
+  /** Made when the first page is pinned: many areas never meet a domain. */
+  #pinned: PinnedPfns | undefined;
+  /** Filled areas on these pages, the root of their tree: the kernel's domains_itree. */
+  #filled: IoptArea | undefined;
 
   constructor(process: Process, firstPage: number, writable: boolean, accountMode: AccountMode) {
     this.process = process;
@@ -88,6 +113,11 @@ export class IoptPages {
     this.firstPage = firstPage;
     this.writable = writable;
     this.#account = new PinAccount(process, accountMode);
+  }
+
+  get #pinnedPfns(): PinnedPfns {
+    this.#pinned ??= new PinnedPfns();
+    return this.#pinned;
   }
 
   /**
@@ -106,7 +136,7 @@ export class IoptPages {
       if (covering === undefined) this.#pinnedPfns.erase(first, last - first + 1);
     });
     area.storageDomain = domains[0];
-    this.#filled.push(area);
+    this.#filled = insertInterval(this.#filled, area);
     return 0;
   }
 
@@ -118,15 +148,33 @@ export class IoptPages {
   /** Unmaps an area from all domains of its IOAS, and unpins what no other area needs. */
   unfill(area: IoptArea, domains: readonly IommuDomain[]): void {
     if (area.storageDomain === undefined) return;
-    this.#filled.splice(this.#filled.indexOf(area), 1);
+    this.#filled = removeInterval(this.#filled, area);
+    const { process } = this;
+    const { physical } = process.memory;
     const storage = area.window(area.storageDomain);
+    const windows = domains.map((domain) => area.window(domain));
+    const unmap = (index: number, count: number): void => {
+      for (const window of windows) window.unmap(index, count);
+    };
     this.#forEachSpan(area, (first, last, covering) => {
-      if (covering !== undefined) return;
-      storage.walk(first, last, (...run) => this.#pinnedPfns.store(...run));
+      const count = last - first + 1;
+      if (covering !== undefined) {
+        unmap(first, count);
+        return;
+      }
+      storage.feed(first, last, {
+        run: (index, pages, pfn) => {
+          unmap(index, pages);
+          physical.unpin(pfn, pages);
+        },
+        each: (index, pages, pfns, from) => {
+          unmap(index, pages);
+          physical.unpinEach(pages, pfns, from);
+        },
+      });
+      this.#account.uncharge(count);
     });
     area.storageDomain = undefined;
-    for (const domain of domains) area.window(domain).unmap();
-    this.#unpinUncovered(area);
   }
 
   /** Two areas for one: no page and no IOPTE changes. The second begins at `iova`. */
@@ -137,12 +185,20 @@ export class IoptPages {
       return made;
     };
     const parts = [part(area.iova, iova - 1n), part(iova, area.last)] as const;
-    const filled = this.#filled.indexOf(area);
-    if (filled >= 0) this.#filled.splice(filled, 1, ...parts);
+    if (area.storageDomain !== undefined) {
+      this.#filled = removeInterval(this.#filled, area);
+      for (const each of parts) this.#filled = insertInterval(this.#filled, each);
+    }
     return parts;
   }
 
-  /** Unpins what no filled area covers; the pfns are in pinned_pfns. */
+  /** Takes a filled area out of one domain while `successor` still maps it (PIN-05, DOM-06). */
+  unfillOne(area: IoptArea, domain: IommuDomain, successor: IommuDomain): void {
+    if (area.storageDomain === domain) area.storageDomain = successor;
+    area.window(domain).unmap(area.firstIndex, area.lastIndex - area.firstIndex + 1);
+  }
+
+  /** Unpins what no filled area covers and pinned_pfns has. */
   #unpinUncovered(area: IoptArea): void {
     const { process } = this;
     this.#forEachSpan(area, (first, last, covering) => {
@@ -151,12 +207,6 @@ export class IoptPages {
       process.memory.unpin(count, this.#pinnedPfns, first);
       this.#account.uncharge(count);
     });
-  }
-
-  /** Takes a filled area out of one domain while `successor` still maps it (PIN-05, DOM-06). */
-  unfillOne(area: IoptArea, domain: IommuDomain, successor: IommuDomain): void {
-    if (area.storageDomain === domain) area.storageDomain = successor;
-    area.window(domain).unmap();
   }
 
   /** Pins what an area needs and no filled area covers; the pfns are in pinned_pfns then. */
@@ -188,7 +238,10 @@ export class IoptPages {
     this.#forEachSpan(area, (first, last, covering) => {
       const stored = covering?.storageDomain;
       const source = stored === undefined ? this.#pinnedPfns : covering?.window(stored);
-      source?.walk(first, last, (index, count, pfn) => window.map(index, count, pfn));
+      source?.feed(first, last, {
+        run: (index, count, pfn) => window.map(index, count, pfn),
+        each: (index, count, pfns, from) => window.mapEach(index, count, pfns, from),
+      });
     });
   }
 
@@ -199,16 +252,9 @@ export class IoptPages {
   ): void {
     let first = area.firstIndex;
     while (first <= area.lastIndex) {
-      let last = area.lastIndex;
-      let covering: IoptArea | undefined;
-      for (const filled of this.#filled) {
-        if (filled.firstIndex <= first && first <= filled.lastIndex) {
-          covering = filled;
-          break;
-        }
-        if (filled.firstIndex > first) last = Math.min(last, filled.firstIndex - 1);
-      }
-      if (covering !== undefined) last = Math.min(area.lastIndex, covering.lastIndex);
+      const covering = findCovering(this.#filled, first);
+      const end = covering?.lastIndex ?? nextStart(this.#filled, first) - 1;
+      const last = Math.min(area.lastIndex, end);
       visit(first, last, covering);
       first = last + 1;
     }

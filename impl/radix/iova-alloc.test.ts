@@ -70,8 +70,8 @@ describe("allocIova", () => {
           const last = at + length - 1n;
           if ([...areas, ...reserved].some(([s, l]) => s <= last && l >= at)) return false;
           if (allowed.length === 0) return true;
-          const i = union.lowerBound(at);
-          return i < union.count && union.startAt(i) <= at && union.lastAt(i) >= last;
+          const span = union.first(at, at);
+          return span !== undefined && span.last >= last;
         };
         let expected: bigint | string = "ENOSPC";
         for (let at = 0n; at <= 128n * PAGE && expected === "ENOSPC"; at += step) {

@@ -3,17 +3,20 @@
  *
  * The search runs over the allowed spans, in them over the holes between areas, and in those
  * over the holes between reserved spans. The first page and the last one of the 64-bit space are
- * never used. O(spans below the answer).
+ * never used.
+ *
+ * Holes that are too small cost nothing. What costs is a hole that is large enough and fits no
+ * aligned address: O(log n) for each of them below the answer.
  */
 import type { Errno } from "../../spec/errno";
 import { U64_MAX } from "../../spec/units";
-import { findInHoles, type IovaSpans, larger, type Spans, smaller } from "./iova-spans";
+import { larger, type Span, type SpanTree, smaller } from "./span-tree";
 
 export interface Room {
-  readonly areas: Spans;
-  readonly reserved: Spans;
+  readonly areas: SpanTree<Span>;
+  readonly reserved: SpanTree<Span>;
   /** Empty: everything is allowed. */
-  readonly allowed: IovaSpans;
+  readonly allowed: SpanTree<Span>;
   /** What every IOVA must be a multiple of now. */
   readonly alignment: bigint;
   readonly pageSize: bigint;
@@ -39,8 +42,8 @@ export const allocIova = (room: Room, userVa: bigint, length: bigint): bigint | 
     if (from === undefined) return undefined;
     // Placed once, in what areas and reservations leave together: placing is not monotone, a
     // higher start can give a lower address.
-    return findInHoles(room.areas, from, last, (holeStart, holeLast) =>
-      findInHoles(room.reserved, holeStart, holeLast, place),
+    return room.areas.findHole(from, last, length, (holeStart, holeLast) =>
+      room.reserved.findHole(holeStart, holeLast, length, place),
     );
   };
 
@@ -48,10 +51,12 @@ export const allocIova = (room: Room, userVa: bigint, length: bigint): bigint | 
   const last = U64_MAX - room.pageSize;
   const { allowed } = room;
   if (allowed.count === 0) return search(first, last) ?? "ENOSPC";
-  for (let i = allowed.lowerBound(first); i < allowed.count; i += 1) {
-    if (allowed.startAt(i) > last) break;
-    const found = search(larger(allowed.startAt(i), first), smaller(allowed.lastAt(i), last));
+  for (let at = first; at <= last; ) {
+    const span = allowed.first(at, last);
+    if (span === undefined) break;
+    const found = search(larger(span.iova, first), smaller(span.last, last));
     if (found !== undefined) return found;
+    at = span.last + 1n;
   }
   return "ENOSPC";
 };

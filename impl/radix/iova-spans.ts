@@ -1,93 +1,82 @@
 /**
- * A set of IOVAs, kept as disjoint inclusive spans in ascending order; spans that touch are one
- * (RNG-03, AUT-01). Bounds are bigint: a span may end at 2^64-1 and begin at any byte.
+ * Sets of IOVAs, as disjoint inclusive spans.
  *
- * `Spans` is what searching for room needs to know of any ordered list of disjoint spans; the
- * areas of an IOAS are another one.
- *
- * Finding is a binary search; adding is O(n), for lists of a handful of spans.
+ * The allowed ones come as a list and become a union; spans that touch are one (AUT-01). What is
+ * reserved comes and goes in overlapping regions, each with its owner: so every piece of the
+ * union counts the regions that cover it. All of it is O(log n) per piece that a region meets.
  */
+import { larger, type Span, SpanTree, smaller } from "./span-tree";
 
-export const smaller = (a: bigint, b: bigint): bigint => (a < b ? a : b);
-export const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b);
-
-/** Disjoint inclusive spans in ascending order. */
-export interface Spans {
-  readonly count: number;
-  startAt(position: number): bigint;
-  lastAt(position: number): bigint;
-  /** Position of the first span that ends at or behind `iova`. */
-  lowerBound(iova: bigint): number;
-}
-
-/**
- * Hands the holes between spans within [first, last] to `accept`, in ascending order, and
- * returns the first answer that is not undefined.
- */
-export const findInHoles = (
-  spans: Spans,
-  first: bigint,
-  last: bigint,
-  accept: (start: bigint, last: bigint) => bigint | undefined,
-): bigint | undefined => {
-  let at = first;
-  for (let i = spans.lowerBound(first); i < spans.count; i += 1) {
-    const start = spans.startAt(i);
-    if (start > last) break;
-    if (start > at) {
-      const found = accept(at, start - 1n);
-      if (found !== undefined) return found;
-    }
-    if (spans.lastAt(i) >= last) return undefined;
-    at = spans.lastAt(i) + 1n;
-  }
-  return accept(at, last);
-};
-
-export class IovaSpans implements Spans {
-  readonly #starts: bigint[] = [];
-  readonly #lasts: bigint[] = [];
-
-  get count(): number {
-    return this.#starts.length;
-  }
-
-  startAt(position: number): bigint {
-    return this.#starts[position]!;
-  }
-
-  lastAt(position: number): bigint {
-    return this.#lasts[position]!;
-  }
-
-  lowerBound(iova: bigint): number {
-    let low = 0;
-    let high = this.#lasts.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#lasts[middle]! < iova) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  intersects(start: bigint, last: bigint): boolean {
-    const position = this.lowerBound(start);
-    return position < this.count && this.startAt(position) <= last;
-  }
-
+/** A union that only grows. */
+export class IovaSpans extends SpanTree<Span> {
   /** Adds a span; what it overlaps or touches becomes one with it. */
   add(start: bigint, last: bigint): void {
-    const from = this.lowerBound(start === 0n ? 0n : start - 1n);
-    let to = from;
-    let mergedStart = start;
-    let mergedLast = last;
-    while (to < this.count && this.startAt(to) <= last + 1n) {
-      mergedStart = smaller(mergedStart, this.startAt(to));
-      mergedLast = larger(mergedLast, this.lastAt(to));
-      to += 1;
+    const from = start === 0n ? 0n : start - 1n;
+    let [iova, end] = [start, last];
+    for (let met = this.first(from, last + 1n); met; met = this.first(from, last + 1n)) {
+      iova = smaller(iova, met.iova);
+      end = larger(end, met.last);
+      this.remove(met);
     }
-    this.#starts.splice(from, to - from, mergedStart);
-    this.#lasts.splice(from, to - from, mergedLast);
+    this.insert({ iova, last: end });
+  }
+}
+
+/** A maximal piece of what is reserved that the same number of regions covers. */
+interface Piece extends Span {
+  readonly regions: number;
+}
+
+export class ReservedIovas {
+  /** The union of all regions. */
+  readonly pieces = new SpanTree<Piece>();
+  readonly #byOwner = new Map<object, Span[]>();
+
+  /** @param owner who can take the region away again; undefined: nobody (RSV-07) */
+  add(start: bigint, last: bigint, owner: object | undefined): void {
+    this.#change(start, last, 1);
+    if (owner === undefined) return;
+    const regions = this.#byOwner.get(owner);
+    if (regions === undefined) this.#byOwner.set(owner, [{ iova: start, last }]);
+    else regions.push({ iova: start, last });
+  }
+
+  removeAllOf(owner: object): void {
+    for (const { iova, last } of this.#byOwner.get(owner) ?? []) this.#change(iova, last, -1);
+    this.#byOwner.delete(owner);
+  }
+
+  /** One region more or less covers [start, last]. */
+  #change(start: bigint, last: bigint, by: 1 | -1): void {
+    for (let at = start; at <= last; ) {
+      const met = this.pieces.first(at, last);
+      const from = met === undefined ? last + 1n : larger(met.iova, at);
+      if (from > at) this.#insert(at, from - 1n, by);
+      if (met === undefined) break;
+      const end = smaller(met.last, last);
+      this.pieces.remove(met);
+      if (met.iova < from) this.#insert(met.iova, from - 1n, met.regions);
+      if (met.last > end) this.#insert(end + 1n, met.last, met.regions);
+      if (met.regions + by > 0) this.#insert(from, end, met.regions + by);
+      at = end + 1n;
+    }
+    this.#joinAt(last + 1n);
+  }
+
+  /** Inserts a piece; it becomes one with a lower neighbour that counts the same. */
+  #insert(iova: bigint, last: bigint, regions: number): void {
+    this.pieces.insert({ iova, last, regions });
+    this.#joinAt(iova);
+  }
+
+  #joinAt(iova: bigint): void {
+    if (iova === 0n) return;
+    const left = this.pieces.first(iova - 1n, iova - 1n);
+    const right = this.pieces.first(iova, iova);
+    if (left === undefined || right === undefined || left === right) return;
+    if (left.regions !== right.regions) return;
+    this.pieces.remove(left);
+    this.pieces.remove(right);
+    this.pieces.insert({ ...left, last: right.last });
   }
 }

@@ -59,6 +59,14 @@ export class PhysicalMemory {
     this.#frames.addToRun(pfn, count, PIN, this.#recycle);
   }
 
+  pinEach(count: number, pfns: Float64Array, from: number): void {
+    this.#frames.addToEach(pfns, from, count, PIN, this.#recycle);
+  }
+
+  unpinEach(count: number, pfns: Float64Array, from: number): void {
+    this.#frames.addToEach(pfns, from, count, -PIN, this.#recycle);
+  }
+
   /** Frames are unpinned as often as they were pinned. */
   unpin(pfn: number, count: number): void {
     this.#frames.addToRun(pfn, count, -PIN, this.#recycle);

@@ -4,15 +4,14 @@
  *
  * A pinned page's pfn lives in exactly one place: in the storage domain of an area that covers
  * the page, or else here. While an area is filled, its new pages are here until the domain has
- * taken them over; while it is unfilled, they come back here before the IOPTEs go, because a
- * page may only be unpinned after no IOMMU can reach it any more. In between, with domains as
- * the only users, this array is empty: a pinned page costs no memory beside its IOPTE.
+ * taken them over. In between, with domains as the only users, this array is empty: a pinned page
+ * costs no memory beside its IOPTE.
  *
  * An xarray with multi-index entries in the kernel; a radix table here, with the same costs:
  * consecutive pfns are one entry wherever they fill a node. pfn 0 does not exist.
  */
 import { nodePool } from "./node-pool";
-import { LARGEST, RadixTable, type RunVisitor } from "./radix-table";
+import { type EntrySink, LARGEST, RadixTable } from "./radix-table";
 
 export class PinnedPfns {
   readonly #table = new RadixTable(nodePool, 1);
@@ -22,14 +21,19 @@ export class PinnedPfns {
     return this.#table.get(index);
   }
 
-  /** Visits the pages from index `first` to `last` that are here, in runs of consecutive pfns. */
-  walk(first: number, last: number, visit: RunVisitor): void {
-    this.#table.walk(first, last, visit);
+  /** Gives the pfns of the pages from index `first` to `last`, which are all here, to `sink`. */
+  feed(first: number, last: number, sink: EntrySink): void {
+    this.#table.feed(first, last, sink);
   }
 
   /** Takes in `count` pages with consecutive pfns. */
   store(index: number, count: number, pfn: number): void {
     this.#table.setRun(index, count, pfn, LARGEST);
+  }
+
+  /** Takes in `count` pages with any pfns. */
+  storeEach(index: number, count: number, pfns: Float64Array, from: number): void {
+    this.#table.setEach(index, count, pfns, from, 1, 0);
   }
 
   /** Forgets `count` pages: a domain stores them now, or they have been unpinned. */

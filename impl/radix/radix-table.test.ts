@@ -41,6 +41,20 @@ const runsOf = (table: RadixTable, first: number, last: number): [number, number
   return runs;
 };
 
+/** What a sink is fed; short runs come one by one. */
+const fedEntriesOf = (table: RadixTable, first: number, last: number): [number, number][] => {
+  const entries: [number, number][] = [];
+  table.feed(first, last, {
+    run: (index, count, entry) => {
+      for (let i = 0; i < count; i += 1) entries.push([index + i, entry + STEP * i]);
+    },
+    each: (index, count, slab, from) => {
+      for (let i = 0; i < count; i += 1) entries.push([index + i, slab[from + i] ?? 0]);
+    },
+  });
+  return entries;
+};
+
 /** Applies an op to what it applies to: sets free indexes of the run, or clears present ones. */
 const apply = (table: RadixTable, map: Map<number, number>, op: Op, value: number): void => {
   for (let at = op.at; at < op.at + op.count; ) {
@@ -86,6 +100,34 @@ describe("RadixTable", () => {
         expect([pool.lent, pool.lentLarge]).toEqual([0, 0]);
       }),
       { numRuns: 30 },
+    );
+  });
+
+  test("feeds long runs as runs and the rest one by one, in order", () => {
+    const table = new RadixTable(new NodePool(), STEP);
+    const lengths = fc.array(fc.oneof(fc.integer({ min: 1, max: 30 }), fc.constant(700)), {
+      minLength: 1,
+      maxLength: 30,
+    });
+    fc.assert(
+      fc.property(fc.nat(600), lengths, (first, runs) => {
+        let at = first;
+        for (const [i, count] of runs.entries()) {
+          table.setRun(at, count, (i % 2 === 0 ? 1e6 : 2e9) + STEP * at, LARGEST);
+          at += count;
+        }
+        expect(fedEntriesOf(table, first, at - 1)).toEqual(entriesOf(table, first, at - 1));
+        const copy = new RadixTable(new NodePool(), 2 * STEP);
+        table.feed(first, at - 1, {
+          run: (index, count, entry) => copy.setRun(index, count, 2 * entry + 6, 0),
+          each: (index, count, entries, from) => copy.setEach(index, count, entries, from, 2, 6),
+        });
+        const doubled = entriesOf(table, first, at - 1).map(([i, entry]) => [i, 2 * entry + 6]);
+        expect(Array.from(doubled, ([i]) => [i, copy.get(i ?? 0)])).toEqual(doubled);
+        copy.dispose();
+        table.dispose();
+      }),
+      { numRuns: 60 },
     );
   });
 
@@ -148,6 +190,22 @@ describe("RadixTable", () => {
     expect(() => add(2 * MiB2, 1, 1)).toThrow("what is counted is present");
     expect(() => add(0, 1, -3)).toThrow("what is counted is present");
     expect(() => add(0, MiB2, -3)).toThrow("what is counted is present");
+    const places = Float64Array.of(7, 2 * MiB2 + 5, 2 * MiB2 + 4, 3);
+    const addEach = (delta: number): void =>
+      table.addToEach(places, 1, 2, delta, (...run) => {
+        gone.push(run);
+      });
+    gone.length = 0;
+    addEach(3);
+    expect(Array.from(places, (at) => table.get(at))).toEqual([2, 5, 5, 2]);
+    addEach(-5);
+    expect(gone).toEqual([
+      [2 * MiB2 + 5, 1],
+      [2 * MiB2 + 4, 1],
+    ]);
+    expect(() => addEach(2)).toThrow("what is counted is present");
+    table.setRun(2 * MiB2 + 4, 2, 2, LARGEST);
+    expect(() => addEach(-3)).toThrow("what is counted is present");
     add(0, MiB2, -2);
     add(2 * MiB2 + 2, GiB - 2 * MiB2 - 2, -2);
     expect([table.isEmpty, pool.lent, pool.lentLarge]).toEqual([true, 0, 0]);
@@ -177,6 +235,8 @@ describe("RadixTable", () => {
     expect(() => table.setRun(0, MiB2, STEP, LARGEST)).toThrow("no entry is present");
     expect(() => table.setRun(0, GiB, STEP, LARGEST)).toThrow("no entry is present");
     expect(() => table.setRun(GiB + 5, 1, STEP, LARGEST)).toThrow("no entry is present");
+    const one = Float64Array.of(STEP);
+    expect(() => table.setEach(14, 1, one, 0, 1, 0)).toThrow("no entry is present");
     expect(() => table.clearRun(4, 2)).toThrow("all entries are present");
     expect(() => table.clearRun(900, 1)).toThrow("all entries are present");
   });

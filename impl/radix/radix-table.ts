@@ -42,6 +42,16 @@ export const LARGEST = 2;
 /** Visits `count` entries from `index`: entry, entry + step, … */
 export type RunVisitor = (index: number, count: number, entry: number) => void;
 
+/** Takes entries in by the run, and one by one where runs are short. */
+export interface EntrySink {
+  run: RunVisitor;
+  /** entries[from], … are the entries of `count` indexes from `index`. */
+  each(index: number, count: number, entries: Float64Array, from: number): void;
+}
+
+/** What is at least this long is worth being a run. */
+const LONG_RUN = 16;
+
 const OCCUPIED = "a run is stored where no entry is present";
 const ABSENT = "a run is cleared where all entries are present";
 const UNCOUNTED = "what is counted is present, and never negative";
@@ -120,6 +130,22 @@ export class RadixTable {
     }
   }
 
+  /** Stores entries[from] * scale + offset, … at `count` indexes; all of them are free. */
+  setEach(
+    index: number,
+    count: number,
+    entries: Float64Array,
+    from: number,
+    scale: number,
+    offset: number,
+  ): void {
+    for (let done = 0; done < count; ) {
+      const at = index + done;
+      if (!this.isAtLeafOf(at)) this.makeLeaf(at);
+      done += this.setEachInLeaf(at & SLOT_MASK, count - done, entries, from + done, scale, offset);
+    }
+  }
+
   /** Removes `count` entries from `index`; all of them are present. */
   clearRun(index: number, count: number): void {
     let at = index;
@@ -171,9 +197,34 @@ export class RadixTable {
     }
   }
 
+  /** Adds `delta` to the entries at the indexes indexes[from], …, as addToRun does. */
+  addToEach(
+    indexes: Float64Array,
+    from: number,
+    count: number,
+    delta: number,
+    gone: (index: number, count: number) => void,
+  ): void {
+    const { leafSlabs } = this.#pool;
+    for (let i = from; i < from + count; i += 1) {
+      const index = indexes[i]!;
+      const leaf = this.isAtLeafOf(index) ? this.#leaf : this.seek(index);
+      if (leaf > 0) {
+        const slab = leafSlabs[leaf >> SLAB_BITS]!;
+        const slot = ((leaf & SLAB_MASK) << NODE_BITS) + (index & SLOT_MASK);
+        const entry = slab[slot]! + delta;
+        if (entry > 0 && entry !== delta) {
+          slab[slot] = entry;
+          continue;
+        }
+      }
+      this.addToRun(index, 1, delta, gone);
+    }
+  }
+
   /**
    * Visits the entries with first <= index <= last in maximal runs, ascending. The visitor may
-   * change this table elsewhere.
+   * change this table, but not what it has not been shown yet.
    */
   walk(first: number, last: number, visit: RunVisitor): void {
     const step = this.#step;
@@ -216,6 +267,59 @@ export class RadixTable {
       at += length;
     }
     if (count > 0) visit(start, count, entry);
+  }
+
+  /**
+   * Gives the entries with first <= index <= last, all of them present, to `sink`, ascending.
+   * The sink may change this table, but not what it has not been given yet.
+   */
+  feed(first: number, last: number, sink: EntrySink): void {
+    const step = this.#step;
+    let start = 0;
+    let count = 0;
+    let entry = 0;
+    for (let at = first; at <= last; ) {
+      const node = this.isAtLeafOf(at) ? this.#leaf : this.seek(at);
+      assert(node !== 0, "what is fed is present");
+      const span = node > 0 ? NODE_SLOTS : SPAN[endLevel]!;
+      const offset = offsetIn(span, at);
+      const length = Math.min(span - offset, last + 1 - at);
+      if (node < 0) {
+        const large = this.#pool.largeEntries[-node]! + offset * step;
+        if (count > 0 && large !== entry + count * step) {
+          sink.run(start, count, entry);
+          count = 0;
+        }
+        if (count === 0) {
+          start = at;
+          entry = large;
+        }
+        count += length;
+        at += length;
+        continue;
+      }
+      const slab = this.#pool.leafSlabs[node >> SLAB_BITS]!;
+      const from = ((node & SLAB_MASK) << NODE_BITS) + (at & SLOT_MASK);
+      const end = from + (length | 0);
+      for (let i = from; i < end; ) {
+        if (count > 0 && slab[i] !== entry + count * step) {
+          sink.run(start, count, entry);
+          count = 0;
+        }
+        if (count === 0) {
+          const long = nextLongRun(slab, i, end, step);
+          if (long > i) sink.each(at + (i - from), long - i, slab, i);
+          i = long;
+          start = at + (i - from);
+          entry = slab[i]!;
+        }
+        const runEnd = endOfRun(slab, i, end, step);
+        count += runEnd - i;
+        i = runEnd;
+      }
+      at += length;
+    }
+    if (count > 0) sink.run(start, count, entry);
   }
 
   /** The first index from `first` to `last` without an entry; last + 1 when there is none. */
@@ -395,15 +499,36 @@ export class RadixTable {
     const step = this.#step;
     const slab = this.#pool.leafSlabs[this.#leaf >> SLAB_BITS]!;
     const from = ((this.#leaf & SLAB_MASK) << NODE_BITS) + slot;
-    const used = this.#pool.leafUsed[this.#leaf]!;
-    if (used > 0) {
-      let present = 0;
-      for (let i = 0; i < slots; i += 1) if (slab[from + i] !== 0) present += 1;
-      assert(present === 0, OCCUPIED);
-    }
+    this.assertFree(slab, from, slots);
     fillRun(slab, from, from + slots, entry, step);
-    this.#pool.leafUsed[this.#leaf] = used + slots;
+    this.#pool.leafUsed[this.#leaf]! += slots;
     return slots;
+  }
+
+  private setEachInLeaf(
+    slot: number,
+    count: number,
+    entries: Float64Array,
+    first: number,
+    scale: number,
+    offset: number,
+  ): number {
+    const slots = Math.min(count, NODE_SLOTS - slot) | 0;
+    const leaf = this.#leaf;
+    const slab = this.#pool.leafSlabs[leaf >> SLAB_BITS]!;
+    const from = ((leaf & SLAB_MASK) << NODE_BITS) + slot;
+    this.assertFree(slab, from, slots);
+    for (let i = 0; i < slots; i += 1) slab[from + i] = entries[first + i]! * scale + offset;
+    this.#pool.leafUsed[leaf]! += slots;
+    return slots;
+  }
+
+  /** Slots of the current leaf are free; an empty leaf is not looked at. */
+  private assertFree(slab: Float64Array, from: number, slots: number): void {
+    if (this.#pool.leafUsed[this.#leaf] === 0) return;
+    let present = 0;
+    for (let i = from; i < from + slots; i += 1) if (slab[i] !== 0) present += 1;
+    assert(present === 0, OCCUPIED);
   }
 
   private clearInLeaf(slot: number, count: number): number {
@@ -557,6 +682,35 @@ export class RadixTable {
     pool.giveDirectory(node);
   }
 }
+
+/** Where the run that begins at slot `i` ends. */
+const endOfRun = (slab: Float64Array, i: number, end: number, step: number): number => {
+  let at = i + 1;
+  while (at < end && slab[at] === slab[at - 1]! + step) at += 1;
+  return at;
+};
+
+/**
+ * Where the next run begins, from slot `i` on, that is long or reaches `end`. A long run covers
+ * two of the slots that are looked at.
+ */
+const nextLongRun = (slab: Float64Array, i: number, end: number, step: number): number => {
+  const stride = LONG_RUN / 2;
+  for (let at = i; at + stride < end; at += stride) {
+    if (slab[at + stride] !== slab[at]! + stride * step) continue;
+    const start = startOfRun(slab, at, i, step);
+    const runEnd = endOfRun(slab, start, end, step);
+    if (runEnd === end || runEnd - start >= LONG_RUN) return start;
+  }
+  return startOfRun(slab, end - 1, i, step);
+};
+
+/** Where the run that slot `i` is in begins, not looking before `least`. */
+const startOfRun = (slab: Float64Array, i: number, least: number, step: number): number => {
+  let at = i;
+  while (at > least && slab[at - 1] === slab[at]! - step) at -= 1;
+  return at;
+};
 
 /** Two numbers are on their way at a time, since an addition takes longer than a store. */
 const fillRun = (

@@ -197,7 +197,10 @@ export class UserMemory {
   /** Unpins `count` pages whose pfns are stored from `index`, and removes the pfns. */
   unpin(count: number, pfns: PinnedPfns, index: number): void {
     const { physical } = this;
-    pfns.walk(index, index + count - 1, (_index, run, pfn) => physical.unpin(pfn, run));
+    pfns.feed(index, index + count - 1, {
+      run: (_index, run, pfn) => physical.unpin(pfn, run),
+      each: (_index, many, entries, from) => physical.unpinEach(many, entries, from),
+    });
     pfns.erase(index, count);
   }
 
@@ -216,9 +219,15 @@ export class UserMemory {
       this.#fault(vma, page + (hole - first));
       hole = pages.nextHole(hole, last);
     }
-    pages.walk(first, last, (at, run, pfn) => {
-      physical.pin(pfn, run);
-      pfns.store(index + (at - first), run, pfn);
+    pages.feed(first, last, {
+      run: (at, run, pfn) => {
+        physical.pin(pfn, run);
+        pfns.store(index + (at - first), run, pfn);
+      },
+      each: (at, many, entries, from) => {
+        physical.pinEach(many, entries, from);
+        pfns.storeEach(index + (at - first), many, entries, from);
+      },
     });
   }
 

@@ -34,7 +34,6 @@ import { done, fail, type OnIommufd } from "./call";
 import type { IommufdCtx } from "./ctx";
 import type { IoPagetable } from "./io-pagetable";
 import { allocPages } from "./ioas-calls";
-import { findInHoles } from "./iova-spans";
 
 const ANSWERS_0 = Object.freeze({ errno: 0 as const, out: Object.freeze({ rc: 0 }) });
 const ANSWERS_1 = Object.freeze({ errno: 0 as const, out: Object.freeze({ rc: 1 }) });
@@ -136,7 +135,7 @@ export const getInfoInto = (ctx: IommufdCtx, argsz: number, store: Store): 0 | E
   const iopt = ctx.vfioIoas?.iopt;
   if (iopt === undefined) return "ENODEV";
   const ranges: IovaRange[] = [];
-  findInHoles(iopt.reserved, 0n, U64_MAX, (start, last) => {
+  iopt.reserved.findHole(0n, U64_MAX, 1n, (start, last) => {
     ranges.push([start as Iova, last as Iova]);
     return undefined;
   });

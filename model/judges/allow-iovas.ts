@@ -5,15 +5,13 @@
  * reserved (ALW-13). `array` holds the elements that can be read; asking for more of them faults
  * behind the last (ALW-03).
  */
-import { type ClauseId, clauseIndex } from "../../spec/clauses/registry";
+import type { ClauseId } from "../../spec/clauses/registry";
 import { fact, judge, rule } from "../judge";
 import { covers, higher, type Interval, lower, sorted, union } from "../state/intervals";
 import { isUsable } from "../state/ioas";
 import type { Ioas } from "../state/objects";
-import { expectLater } from "../state/seen";
+import { expectLater, expectNoMore } from "../state/seen";
 import { aboutId, fdIsOpen, ioasOf, type OnIommufd } from "./common";
-
-const ALW_07 = clauseIndex("ALW-07");
 
 interface View extends OnIommufd {
   readonly id: number;
@@ -89,7 +87,7 @@ export const IOAS_ALLOW_IOVAS = judge<"IOAS_ALLOW_IOVAS", View>("IOAS_ALLOW_IOVA
     ioas.allowedSpans = union(ioas.allowed);
     ioas.seen.fresh = false;
     expectLater(ioas.seen.auto, "ALW-08");
-    ioas.seen.auto.delete(ALW_07);
+    expectNoMore(ioas.seen.auto, "ALW-07");
     if (ioas.allowed.length === 0) return;
     for (const area of ioas.areas) {
       if (!covers(ioas.allowedSpans, area.first, area.last)) area.seen.outlivedAllowed = true;

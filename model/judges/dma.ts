@@ -9,10 +9,10 @@
 import { type ClauseId, clauseIndex } from "../../spec/clauses/registry";
 import { fact, judge, never, rule } from "../judge";
 import { pinAt } from "../pinning";
-import { areaAt } from "../state/ioas";
+import { firstFrom } from "../state/ioas";
 import type { MachineState } from "../state/machine";
 import { type Page, readBytes, writeBytes } from "../state/memory";
-import type { AnyHwpt, Area, Cdev, PhysicalDevice } from "../state/objects";
+import type { AnyHwpt, Area, Cdev, DeviceBuffer, PhysicalDevice } from "../state/objects";
 import { countSeen } from "../state/seen";
 
 interface View {
@@ -28,7 +28,7 @@ interface View {
   readonly stretches: readonly Stretch[];
   /** Why the first blocked byte is blocked; undefined: none is. */
   readonly blocked: ClauseId | undefined;
-  after: Contents | undefined;
+  after: DeviceBuffer | undefined;
 }
 
 /** Bytes [from, to) of the transfer; no page: blocked. */
@@ -39,11 +39,16 @@ interface Stretch {
   readonly offset: number;
 }
 
-/** What a buffer holds, with a 1 in `open` for each byte that nobody knows. */
-interface Contents {
-  readonly bytes: Uint8Array;
-  readonly open: Uint8Array;
-}
+const BUFFER_BYTES = 64;
+
+/** What a device holds after power-on is its own affair. */
+const bufferOf = (device: PhysicalDevice): DeviceBuffer => {
+  device.buffer ??= {
+    bytes: new Uint8Array(BUFFER_BYTES),
+    open: new Uint8Array(BUFFER_BYTES).fill(1),
+  };
+  return device.buffer;
+};
 
 const walk = (
   machine: MachineState,
@@ -54,26 +59,32 @@ const walk = (
 ): Pick<View, "stretches" | "blocked"> => {
   const stretches: Stretch[] = [];
   let blocked: ClauseId | undefined;
+  const areas = hwpt?.ioas.areas ?? [];
+  let i = firstFrom(areas, iova);
   for (let from = 0; from < length; ) {
     const at = iova + BigInt(from);
-    const area = hwpt && areaAt(hwpt.ioas, at);
-    const pin = area && pinAt(machine, area, at);
+    const next = areas[i];
+    const area = next !== undefined && next.first <= at ? next : undefined;
     const reason = whyBlocked(hwpt, area, toDevice);
     blocked ??= reason;
-    // Unmapped bytes one by one: a mapping may begin at any of them.
-    let to = from + 1;
+    // Up to the end of the page or of the area, or up to the next area.
     let offset = 0;
+    let bytes = length - from;
     if (area !== undefined) {
       offset = Number((area.startByte + (at - area.first)) % machine.page);
-      const left = area.last - at + 1n;
-      const inPage = machine.pageSize - offset;
-      to = Math.min(from + (left < BigInt(inPage) ? Number(left) : inPage), length);
-    }
-    stretches.push({ from, to, page: reason === undefined ? pin?.page : undefined, offset });
-    from = to;
+      bytes = Math.min(bytes, machine.pageSize - offset, bytesTo(area.last, at) + 1);
+    } else if (next !== undefined) bytes = Math.min(bytes, bytesTo(next.first, at));
+    const page =
+      reason === undefined && area !== undefined ? pinAt(machine, area, at)?.page : undefined;
+    stretches.push({ from, to: from + bytes, page, offset });
+    from += bytes;
+    if (area !== undefined && area.last < at + BigInt(bytes)) i++;
   }
   return { stretches, blocked };
 };
+
+/** How far it is; exact where it is less than a page. */
+const bytesTo = (iova: bigint, from: bigint): number => Number(iova - from);
 
 const whyBlocked = (
   hwpt: AnyHwpt | undefined,
@@ -85,13 +96,14 @@ const whyBlocked = (
   return (toDevice ? area.readable : area.writeable) ? undefined : "DOM-09";
 };
 
-const fitsBuffer = (v: View): boolean => v.offset + v.length <= (v.device?.buffer.length ?? 0);
+const fitsBuffer = (v: View): boolean => v.offset + v.length <= BUFFER_BYTES;
 
 /** The device's buffer after the transfer. */
-const bufferAfter = (v: View): Contents => {
+const bufferAfter = (v: View): DeviceBuffer => {
   if (v.after !== undefined) return v.after;
-  const bytes = Uint8Array.from(v.device?.buffer ?? []);
-  const open = Uint8Array.from(v.device?.unknown ?? []);
+  const before = v.device && bufferOf(v.device);
+  const bytes = before?.bytes.slice() ?? new Uint8Array(0);
+  const open = before?.open.slice() ?? new Uint8Array(0);
   const end = v.offset + v.length;
   if (v.toDevice && v.blocked !== undefined) open.fill(1, v.offset, end);
   else if (v.toDevice) {
@@ -136,7 +148,7 @@ export const DMA = judge<"DMA", View>("DMA", {
     const cdev = machine.cdevs.get(devfd);
     const hwpt = cdev?.bound?.group.hwpt;
     const toDevice = dir === "to_device";
-    const bytes = Math.min(length, cdev?.device.buffer.length ?? 0);
+    const bytes = cdev === undefined ? 0 : Math.min(length, BUFFER_BYTES);
     const { stretches, blocked } = walk(machine, hwpt, toDevice, iova, bytes);
     return {
       machine,
@@ -197,19 +209,21 @@ export const DMA = judge<"DMA", View>("DMA", {
 
 const loadBuffer = (v: View, device: PhysicalDevice, hex: string | undefined): void => {
   const { bytes, open } = bufferAfter(v);
-  device.buffer.set(bytes);
-  device.unknown.set(open);
+  const buffer = bufferOf(device);
+  buffer.bytes.set(bytes);
+  buffer.open.set(open);
   // What an answer says of bytes that nobody knew is what they are.
   if (hex === undefined || !fitsBuffer(v)) return;
   const answered = Buffer.from(hex, "hex");
   const first = shownFrom(v, hex);
-  if (first + answered.length > device.buffer.length) return;
-  device.buffer.set(answered, first);
-  device.unknown.fill(0, first, first + answered.length);
+  if (first + answered.length > BUFFER_BYTES) return;
+  buffer.bytes.set(answered, first);
+  buffer.open.fill(0, first, first + answered.length);
 };
 
 const storeBuffer = (v: View, device: PhysicalDevice): void => {
-  const open = device.unknown.slice();
+  const buffer = bufferOf(device);
+  const open = buffer.open.slice();
   if (v.blocked !== undefined) open.fill(1);
   const allKnown = !open.includes(1);
   for (const { from, to, page, offset } of v.stretches) {
@@ -218,7 +232,7 @@ const storeBuffer = (v: View, device: PhysicalDevice): void => {
     writeBytes(
       page,
       offset,
-      device.buffer.subarray(a, b),
+      buffer.bytes.subarray(a, b),
       allKnown ? undefined : open.subarray(a, b),
     );
   }

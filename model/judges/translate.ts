@@ -27,7 +27,7 @@ interface View extends OnIommufd {
   readonly iova: bigint;
   readonly last: bigint;
   /** Pages whose numbers this answer tells. */
-  readonly learnt: Map<Page, bigint>;
+  learnt: Map<Page, bigint> | undefined;
   /** A page showed the number that it showed before (PIN-04). */
   recognised: boolean;
   /** Worked out at most once. */
@@ -126,6 +126,7 @@ const isPageNumber = (v: View, page: Page, number: bigint): boolean => {
     v.recognised = true;
     return page.token === number;
   }
+  v.learnt ??= new Map();
   const known = v.learnt.get(page);
   if (known !== undefined) return known === number;
   // A number that another pinned page has, or just got, is not free.
@@ -238,7 +239,7 @@ export const TRANSLATE = judge<"TRANSLATE", View>("TRANSLATE", {
       hwpt: object?.type === "hwpt" ? object : undefined,
       iova,
       last,
-      learnt: new Map(),
+      learnt: undefined,
       recognised: false,
       covered: undefined,
       wrongPage: undefined,
@@ -267,7 +268,7 @@ export const TRANSLATE = judge<"TRANSLATE", View>("TRANSLATE", {
   shown: (v, _out, coverage) => countShown(v, coverage),
   failure: (v, _broken, coverage) => countIfGoneHwpt(v.context, v.hwptId, coverage),
   effect: (v) => {
-    for (const [page, number] of v.learnt) {
+    for (const [page, number] of v.learnt ?? []) {
       page.token = number;
       v.machine.tokens.set(number, page);
     }

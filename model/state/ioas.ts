@@ -19,10 +19,10 @@ export const newIoas = (id: number): Ioas => ({
     hadDevice: false,
     rangesAsked: false,
     reservedSinceAuto: false,
-    translate: new Map(),
-    ranges: new Map(),
-    auto: new Map(),
-    areas: new Map(),
+    translate: [],
+    ranges: [],
+    auto: [],
+    areas: [],
   },
 });
 

@@ -72,8 +72,6 @@ export const newGroup = (): Group => ({
   hwpt: undefined,
 });
 
-const BUFFER_BYTES = 64;
-
 export const boot = (platform: Platform): MachineState => {
   const groups = new Map<number, Group>();
   const devices = platform.devices.map((spec): PhysicalDevice => {
@@ -88,9 +86,7 @@ export const boot = (platform: Platform): MachineState => {
       group,
       bound: undefined,
       info: undefined,
-      buffer: new Uint8Array(BUFFER_BYTES),
-      // What a device holds after power-on is its own affair.
-      unknown: new Uint8Array(BUFFER_BYTES).fill(1),
+      buffer: undefined,
     };
   });
   return {
@@ -119,7 +115,7 @@ export const boot = (platform: Platform): MachineState => {
     nextCdev: 0,
     nextFile: 0,
     nextFrame: 1,
-    seenRefs: new Map(),
-    seenStatus: new Map(),
+    seenRefs: [],
+    seenStatus: [],
   };
 };

@@ -14,6 +14,9 @@ import type { Prot } from "../../spec/fields";
 import { type Platform, type Process, SCRATCH } from "../../spec/platform";
 import { U64_MAX } from "../../spec/units";
 
+/** Bytes of a page by the number of the chunk. */
+type Chunks = Map<number, Uint8Array>;
+
 export interface Page {
   /** Stands for a physical address in the model's own answers. */
   readonly frame: number;
@@ -23,9 +26,9 @@ export interface Page {
   token: bigint | undefined;
   /** Written by the CPU while it was pinned for reading only (MAP-31). */
   writtenWhilePinned: boolean;
-  readonly bytes: Map<number, Uint8Array>;
+  bytes: Chunks | undefined;
   /** 1 for each byte whose value nobody knows; a chunk that is missing is known. */
-  readonly unknown: Map<number, Uint8Array>;
+  unknown: Chunks | undefined;
 }
 
 export interface MemoryObject {
@@ -230,9 +233,9 @@ export const readBytes = (page: Page, offset: number, into: Uint8Array, open: Ui
     const at = (offset + done) % CHUNK;
     const chunk = Math.floor((offset + done) / CHUNK);
     const length = Math.min(CHUNK - at, into.length - done);
-    const bytes = page.bytes.get(chunk);
+    const bytes = page.bytes?.get(chunk);
     if (bytes !== undefined) into.set(bytes.subarray(at, at + length), done);
-    const unknown = page.unknown.get(chunk);
+    const unknown = page.unknown?.get(chunk);
     if (unknown !== undefined) open.set(unknown.subarray(at, at + length), done);
     done += length;
   }
@@ -249,15 +252,18 @@ export const writeBytes = (
     const at = (offset + done) % CHUNK;
     const chunk = Math.floor((offset + done) / CHUNK);
     const length = Math.min(CHUNK - at, bytes.length - done);
+    page.bytes ??= new Map();
     chunkOf(page.bytes, chunk).set(bytes.subarray(done, done + length), at);
-    if (open !== undefined)
+    if (open === undefined) page.unknown?.get(chunk)?.fill(0, at, at + length);
+    else {
+      page.unknown ??= new Map();
       chunkOf(page.unknown, chunk).set(open.subarray(done, done + length), at);
-    else page.unknown.get(chunk)?.fill(0, at, at + length);
+    }
     done += length;
   }
 };
 
-const chunkOf = (chunks: Map<number, Uint8Array>, index: number): Uint8Array => {
+const chunkOf = (chunks: Chunks, index: number): Uint8Array => {
   let chunk = chunks.get(index);
   if (chunk === undefined) {
     chunk = new Uint8Array(CHUNK);

@@ -212,9 +212,14 @@ export interface PhysicalDevice {
   bound: BoundDevice | undefined;
   /** What it said of itself. */
   info: DeviceInfo | undefined;
-  /** Its own memory; 1 in `unknown` where a blocked DMA left it open. */
-  readonly buffer: Uint8Array;
-  readonly unknown: Uint8Array;
+  /** Its own memory; undefined before its first DMA. */
+  buffer: DeviceBuffer | undefined;
+}
+
+export interface DeviceBuffer {
+  readonly bytes: Uint8Array;
+  /** 1 for each byte that nobody knows: before anything was loaded, and after a blocked DMA. */
+  readonly open: Uint8Array;
 }
 
 /** What VFIO_GET_INFO tells of a device. */

@@ -9,14 +9,32 @@ import { CLAUSES, type ClauseId, clauseIndex } from "../../spec/clauses/registry
 import type { Coverage } from "../../spec/coverage";
 import { U64_MAX } from "../../spec/units";
 
-/** Clause index -> address at which it will show. One entry per clause keeps the lists short. */
-export type Pending = Map<number, bigint>;
+/** A clause, by its index, and the address at which it will show. */
+interface Expected {
+  readonly index: number;
+  at: bigint;
+}
+
+/** One entry per clause keeps the lists short. */
+export type Pending = Expected[];
 
 /** A clause that is exercised by failing calls only is counted on that side. */
 const byFailure = CLAUSES.map((clause) => !(clause.sides as readonly string[]).includes("success"));
 
 export const expectLater = (pending: Pending, clause: ClauseId, at = 0n): void => {
-  pending.set(clauseIndex(clause), at);
+  const index = clauseIndex(clause);
+  for (const expected of pending) {
+    if (expected.index !== index) continue;
+    expected.at = at;
+    return;
+  }
+  pending.push({ index, at });
+};
+
+/** It will not show after all. */
+export const expectNoMore = (pending: Pending, clause: ClauseId): void => {
+  const at = pending.findIndex(({ index }) => index === clauseIndex(clause));
+  if (at >= 0) pending.splice(at, 1);
 };
 
 /** Counts what a right answer about [first, last] has shown. */
@@ -26,12 +44,12 @@ export const settle = (
   first = 0n,
   last: bigint = U64_MAX,
 ): void => {
-  if (pending.size === 0) return;
-  for (const [index, at] of pending) {
-    if (at < first || at > last) continue;
-    pending.delete(index);
-    countSeen(coverage, index);
+  let left = 0;
+  for (const expected of pending) {
+    if (expected.at < first || expected.at > last) pending[left++] = expected;
+    else countSeen(coverage, expected.index);
   }
+  pending.length = left;
 };
 
 /** Counts a clause on the side on which the registry wants to see it. */

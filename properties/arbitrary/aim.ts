@@ -15,7 +15,7 @@ export interface Aim {
   readonly name: string;
   /** Absent: of every sequence. */
   readonly family?: Family;
-  /** How often it is wanted, relative to the others. */
+  /** How often it is wanted, relative to the others; in tenths. */
   readonly weight: number;
   /** Calls it needs; an aim whose calls the IUT or the platform lacks is left out. */
   readonly calls: readonly [CallName, ...CallName[]];
@@ -33,7 +33,7 @@ export type Twist<K extends CallName, S> = readonly [
 ];
 
 /** Share of calls that are twisted; calls that fail by themselves come on top. */
-const TWISTED = 76;
+const TWISTED = 80;
 /** A twist may have no place in the present state; another one may. */
 const TRIES = 4;
 

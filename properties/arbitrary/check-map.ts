@@ -35,11 +35,17 @@ const whole = (area: AreaView): Question => ({
   length: area.last - area.first + 1n,
 });
 
+/** Elsewhere an IUT may have memory of its own, of which a trace knows nothing. */
+const isMemory = (c: Composer, uptr: bigint, length: bigint): boolean =>
+  (c.platform.processes[0]?.memory ?? []).some(
+    (region) => region.va <= uptr && uptr + length <= region.va + region.length,
+  );
+
 const ask = (c: Composer, ioas: IoasView, questions: readonly Question[]): void => {
   for (const hwpt of ioas.hwpts) {
     for (const { area, offset, length } of questions) {
       const uptr = userVaOf(area) + offset;
-      if (uptr < 0n || uptr + length > U64_MAX) continue;
+      if (!isMemory(c, uptr, length)) continue;
       c.make({
         call: "MD_CHECK_MAP",
         fd: c.iommufd(ioas.fd),

@@ -68,7 +68,10 @@ export class Composer {
   make<K extends CallName>(given: StepOf<K>): Made {
     const step = this.proc === 0 ? given : { proc: this.proc, ...given };
     const { handle, probe } = shapeOf(step.call);
-    let named = (handle === undefined ? step : { ...step, as: this.#name(handle) }) as Step;
+    const as = handle === undefined ? undefined : this.#name(handle);
+    // All steps have one form: each is read many times before it is judged.
+    const { call: name, proc, thread, fd, failNth } = step;
+    let named = { call: name, as, proc, thread, fd, failNth, in: step.in } as Step;
     let call = this.#resolver.resolve(named);
     if (call.call === "IOAS_COPY" && isUnfathomable(call, this.scene, this.platform.pageSize)) {
       // Nothing is copied instead (CPY-05).

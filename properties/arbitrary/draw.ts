@@ -23,14 +23,12 @@ export class Draw {
   }
 
   /** One of a non-empty list. */
-  of<T>(first: T, ...rest: readonly T[]): T {
-    return rest[this.int(0, rest.length) - 1] ?? first;
+  of<T>(...list: readonly [T, ...T[]]): T {
+    return list[this.int(0, list.length - 1)] as T;
   }
 
-  /** An index, chosen in proportion to non-negative weights; -1 when all are 0. */
-  weighted(weights: readonly number[]): number {
-    let total = 0;
-    for (const weight of weights) total += weight;
+  /** An index, chosen in proportion to whole weights of that total; -1 when all are 0. */
+  weighted(weights: readonly number[], total: number): number {
     if (total === 0) return -1;
     let left = this.int(0, total - 1);
     for (let i = 0; i < weights.length; i++) {

@@ -37,6 +37,9 @@ const FRAMES: readonly Frame[] = [
   ["GEN-17", 3, ({ size }, draw) => ({ put: [[4 * draw.int(1, size / 4 - 1), "01000000"]] })],
 ];
 
+const WEIGHTS = FRAMES.map(([, weight]) => weight);
+const TOTAL_WEIGHT = WEIGHTS.reduce((sum, weight) => sum + weight, 0);
+
 const longer = (size: number, by: number): RawEdits => ({ tail: zeros(by), size: size + by });
 
 const isIoctl = (call: CallName): call is IoctlName => Object.hasOwn(IOCTLS, call);
@@ -44,7 +47,7 @@ const isIoctl = (call: CallName): call is IoctlName => Object.hasOwn(IOCTLS, cal
 /** Edits for this call; undefined: it is made of no bytes. */
 export const frameFor = (draw: Draw, call: CallName): RawEdits | undefined => {
   if (!isIoctl(call)) return undefined;
-  const frame = FRAMES[draw.weighted(FRAMES.map(([, weight]) => weight))];
+  const frame = FRAMES[draw.weighted(WEIGHTS, TOTAL_WEIGHT)];
   const edits = frame?.[2](LAYOUTS[call], draw) ?? {};
   // What copies may not be made (avoid.ts) is said of typed arguments.
   return call === "IOAS_COPY" && edits.put !== undefined ? {} : edits;

@@ -166,7 +166,7 @@ const DOCUMENTED: { readonly [K in CallName]?: readonly Errno[] } = {
   MOCK_DOMAIN: [...COMMAND, ...ATTACH],
   MOCK_DOMAIN_FLAGS: [...COMMAND, ...ATTACH],
   MOCK_DOMAIN_REPLACE: [...COMMAND, ...ATTACH],
-  MD_CHECK_MAP: COMMAND,
+  MD_CHECK_MAP: [...COMMAND, "EOVERFLOW"],
   MD_CHECK_REFS: [...COMMAND, "EIO"],
 };
 

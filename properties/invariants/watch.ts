@@ -1,8 +1,8 @@
 /**
  * Watches one machine's life, call by call, and reports answers that contradict one another.
  *
- * The watch knows nothing but the calls and the IUT's own answers: an invariant that only looks
- * at a model's state proves nothing about the IUT.
+ * The watch knows nothing but the calls and the IUT's own answers. What the model believes is no
+ * evidence about the IUT.
  */
 
 import { typedStep } from "../../model/raw/raw";

@@ -12,8 +12,8 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * One failure. Its last lines are always: clause and its text, the minimal trace as a table,
- * and the one-line replay command.
+ * One failure. It ends in a fixed form, which people and scripts rely on: the clause with its
+ * statement, the step table, and last the command that replays it.
  */
 export const renderFailure = (given: Failure, replay: string, style: Style): string => {
   const { colors, width } = style;

@@ -33,6 +33,14 @@ describe("the summary of a run", () => {
     expect(text).toContain("Not conformant: UNM-05 (exit 1)");
   });
 
+  test("tells first what was cut short, because it says how far the rest can be trusted", () => {
+    const cutShort = [{ reason: "QEMU was ended by SIGKILL", sequences: 2 }];
+    const lines = summary(plain, { cutShort }).trimStart().split("\n");
+    const at = (label: string): number => lines.findIndex((line) => line.trim().startsWith(label));
+    expect(lines[at("cut short")]).toContain("2 sequences: QEMU was ended by SIGKILL");
+    expect(at("cut short")).toBeLessThan(at("calls "));
+  });
+
   test("ends with clause and text, the step table, and the replay command", () => {
     const [clause, steps, replay, ...rest] = summary().trimEnd().split("\n\n").slice(-3);
     expect(clause).toMatch(/^UNM-05 {2}The range must end/);

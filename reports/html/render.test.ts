@@ -41,6 +41,13 @@ describe("the page", () => {
     expect(text).toContain("needs fault-injection");
   });
 
+  test("sets code in statements apart", () => {
+    const [clause] = sampleResults().clauses;
+    if (clause === undefined) throw new Error("no clause");
+    const text = page({ clauses: [{ ...clause, statement: "`a<b>` counts, `c` does not." }] });
+    expect(text).toContain("<code>a&lt;b&gt;</code> counts, <code>c</code> does not.");
+  });
+
   test("has no dead anchors when there is no failure", () => {
     const text = page({ failures: [], verdict: "pass", exitCode: 0, reason: "" });
     const targets = [...text.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id);

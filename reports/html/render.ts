@@ -47,6 +47,8 @@ export const renderHtml = (given: Results, reproduce: Reproduce): string => {
       })),
     })),
     count,
+    prose: (text: string) =>
+      text.split("`").map((part, i) => ({ text: part, isCode: i % 2 === 1 })),
     side: (clause: ClauseResult, side: "success" | "violation") =>
       clause.sides.includes(side) ? count(clause[side]) : "–",
   });

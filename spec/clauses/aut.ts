@@ -63,8 +63,8 @@ export const AUT = [
   {
     id: "AUT-07",
     statement:
-      "If user_va is a multiple of the lowest set bit of length, and that bit is not above the " +
-      "size of a huge page, so is the automatic IOVA.",
+      "Take the largest power of two that divides length: an automatic IOVA for a user_va which " +
+      "it divides too is divided by it as well, unless it is more than a huge page.",
     basis: { rule: "T" },
     source: ["selftest iommufd.c area_auto_iova"],
     needs: [],

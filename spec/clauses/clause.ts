@@ -42,7 +42,7 @@ export interface Clause {
   readonly statement: string;
   /** What a call that breaks it gets. Absent: the clause says what a successful call means. */
   readonly errno?: Errno;
-  /** Basis of each aspect. A row such as "D(set), I(order)" is two aspects under one id. */
+  /** A basis for each aspect: that a call must fail may be documented, and with what may not. */
   readonly basis: {
     /** The rule or fact itself. */
     readonly rule: Basis;

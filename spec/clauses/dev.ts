@@ -41,13 +41,15 @@ export const DEV = [
     source: ["iommufd.rst", "iommu.c __iommu_take_dma_ownership"],
     needs: ["multi-device-group"],
     sides: ["success", "violation"],
+    evidence: ["vfio-3 step 28"],
   },
   {
     id: "DEV-05",
     statement:
       "A device cannot be bound while a kernel driver that does DMA holds a device of its " +
       "group.",
-    // clauses.md says EBUSY; iommu.c counts such a driver as an owner, and answers EPERM.
+    // clauses.md says EBUSY. No recording has such a driver; iommu.c counts it as one more owner
+    // of the group, and another owner is EPERM in the recordings (DEV-04).
     errno: "EPERM",
     basis: { rule: "D", errno: "I" },
     source: ["iommufd.rst", "iommu.c iommu_device_claim_dma_owner"],
@@ -179,7 +181,9 @@ export const DEV = [
   },
   {
     id: "DEV-19",
-    statement: "One IOAS can serve many devices of many groups.",
+    statement:
+      "Any number of devices can be attached to an IOAS at the same time, whichever groups they " +
+      "belong to.",
     basis: { rule: "DS" },
     source: ["iommufd.rst", "document 003 (VFIO adopts iommufd, 2022)"],
     needs: [],

@@ -241,8 +241,8 @@ export const GEN = [
   {
     id: "GEN-23",
     statement:
-      "User addresses in a command are those of the calling process, and a mapping stays tied " +
-      "to that process's memory whoever opened the fd.",
+      "A command means the memory of whoever makes it, and what it maps stays memory of that " +
+      "process. Who opened the iommufd plays no part.",
     basis: { rule: "T" },
     source: ["pages.c iopt_alloc_pages", "selftest iommufd.c fork_present"],
     needs: ["second-process"],

@@ -130,11 +130,7 @@ int guarded_store(uint64_t va, const uint8_t *bytes, uint32_t length);
 int guarded_load(uint64_t va, uint8_t *bytes, uint32_t length);
 
 /* pages.c: where that memory lies physically. */
-/* More than most traces have: what the worker itself took from between leaves holes. */
-#define POOL_PAGES 144u
-#define MAX_POOL 1024u
-bool take_frames(unsigned pages);
-void give_frames_back(bool scattered);
+bool arrange_frames(bool scattered);
 void count_neighbours(uint64_t va, uint64_t length, uint32_t *neighbours, uint32_t *pairs);
 
 /* fault.c: allocations that fail on demand. */

@@ -99,14 +99,15 @@ static uint32_t elements_written(const uint8_t *array, uint32_t elements)
 }
 
 /*
- * An array must end where scratch memory does, so that the element behind it faults. A pointer
- * to anywhere else is passed on as it is.
+ * An array must end where scratch memory does, so that the element behind it faults. A trace that
+ * says how much is at its pointer is taken at its word, wherever the shrinker has moved that to;
+ * a pointer to nothing is passed on as it is.
  */
 static uint8_t *place_array(uint8_t *arg, uint32_t length)
 {
 	uint64_t va;
 
-	if (!in_scratch(get64(arg + ARRAY_POINTER)))
+	if (length == 0 && !in_scratch(get64(arg + ARRAY_POINTER)))
 		return NULL;
 	va = SCRATCH_VA + SCRATCH_LENGTH - length;
 	memcpy(arg + ARRAY_POINTER, &va, sizeof(va));

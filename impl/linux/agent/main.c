@@ -96,9 +96,6 @@ int main(void)
 	find_devices();
 	open_log();
 	allow_faults();
-	/* Long runs of neighbours on top of what is free, for all traces to come. */
-	if (take_frames(MAX_POOL))
-		give_frames_back(false);
 	if (!say_hello(port))
 		power_off();
 

@@ -22,7 +22,19 @@ struct piece {
 	off_t offset;
 };
 
+/* More than most traces have: what the worker itself took from between leaves holes. */
+#define POOL_PAGES 144u
+#define MAX_POOL 1024u
+/* The longest region of memory and some more. */
+#define LONG_RUN 48u
+
+struct run {
+	unsigned first, length;
+};
+
 static struct piece pool[MAX_POOL];
+static struct run runs[MAX_POOL];
+static unsigned run_count;
 static unsigned pool_pages;
 static int pool_file = -1;
 
@@ -47,7 +59,14 @@ static int by_frame(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-bool take_frames(unsigned pages)
+static int by_length(const void *a, const void *b)
+{
+	unsigned x = ((const struct run *)a)->length, y = ((const struct run *)b)->length;
+
+	return x < y ? -1 : x > y;
+}
+
+static bool take(unsigned pages)
 {
 	static uint64_t frames[MAX_POOL];
 	void *view;
@@ -73,38 +92,41 @@ static void give_back(unsigned i)
 	fallocate(pool_file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, pool[i].offset, PAGE);
 }
 
-/* The end of the run of neighbours that starts at `first`. */
-static unsigned end_of_run(unsigned first)
+/* Finds the runs of neighbours; the longest is the last. */
+static void find_runs(void)
 {
-	unsigned end = first + 1;
-
-	while (end < pool_pages && pool[end].frame == pool[end - 1].frame + 1)
-		end++;
-	return end;
+	run_count = 0;
+	for (unsigned i = 0; i < pool_pages; i++) {
+		if (i == 0 || pool[i].frame != pool[i - 1].frame + 1)
+			runs[run_count++] = (struct run){ i, 0 };
+		runs[run_count - 1].length++;
+	}
+	qsort(runs, run_count, sizeof(runs[0]), by_length);
 }
 
-/* Shorter runs first and each backwards: the longest will be handed out first, upwards. */
-static void give_back_runs(void)
+bool arrange_frames(bool scattered)
 {
-	for (unsigned length = 1; length <= pool_pages; length++)
-		for (unsigned i = 0, end; i < pool_pages; i = end) {
-			end = end_of_run(i);
-			if (end - i != length)
-				continue;
-			for (unsigned j = end; j > i; j--)
-				give_back(j - 1);
-		}
-}
-
-void give_frames_back(bool scattered)
-{
-	if (!scattered)
-		give_back_runs();
-	/* Every second one and then those between: no two that follow are neighbours. */
-	for (unsigned first = 0; scattered && first < 2; first++)
-		for (unsigned i = first; i < pool_pages; i += 2)
-			give_back(i);
+	if (!take(POOL_PAGES))
+		return false;
+	find_runs();
+	/* A kernel that leaks pages tears holes: then the runs are to be found further down. */
+	if (!scattered && runs[run_count - 1].length < LONG_RUN) {
+		close(pool_file);
+		if (!take(MAX_POOL))
+			return false;
+		find_runs();
+	}
+	/* Each run backwards and the longest last: that one will be handed out first, upwards. */
+	for (unsigned r = 0; !scattered && r < run_count; r++)
+		for (unsigned i = runs[r].length; i-- > 0;)
+			give_back(runs[r].first + i);
+	/* To be handed out upwards, every second one and then those between: no two are neighbours. */
+	for (unsigned odd = 2; scattered && odd-- > 0;)
+		for (unsigned i = pool_pages; i-- > 0;)
+			if (i % 2 == odd)
+				give_back(i);
 	close(pool_file);
+	return true;
 }
 
 /* How many pages of a region follow their neighbour, of all pairs of which both are there. */

@@ -145,10 +145,8 @@ static uint8_t *make_memory(uint8_t *regions, uint32_t count, const uint8_t *end
 	bool arranged = flags & (RUN_CONTIGUOUS | RUN_SCATTERED);
 	uint8_t *at = regions;
 
-	if (arranged && !take_frames(POOL_PAGES))
+	if (arranged && !arrange_frames(flags & RUN_SCATTERED))
 		return NULL;
-	if (arranged)
-		give_frames_back(flags & RUN_SCATTERED);
 	for (; count > 0; count--, at += REGION_SIZE)
 		if (at + REGION_SIZE > end || !make_region(at, arranged))
 			return NULL;

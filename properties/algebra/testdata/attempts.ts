@@ -33,11 +33,12 @@ class AttemptArbitrary extends fc.Arbitrary<Trace> {
     const { fd } = outcome.out as { fd: number };
     c.make({ call: "IOAS_ALLOC", fd: c.iommufd(fd), in: {} });
     const aims = AIMS.filter((aim) => aim.calls.every((call) => c.can(call)));
-    const weights = aims.map(({ weight }) => weight);
+    const weights = aims.map(({ weight }) => Math.round(10 * weight));
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
     for (let tries = 0; c.calls < past && tries < 200; tries++) {
       const scene = c.scene;
       if (scene.fds.length === 0) c.make({ call: "OPEN", in: {} });
-      else aims[c.draw.weighted(weights)]?.make(c, scene);
+      else aims[c.draw.weighted(weights, total)]?.make(c, scene);
     }
     const twins = compose(c, this.#relation);
     return new fc.Value({ platform, steps: c.steps, twins }, undefined);

@@ -88,21 +88,32 @@ export const DEVICES: readonly Aim[] = [
       return true;
     },
   },
-  // ALN-02: an IOMMU whose pages are larger than those of the CPU.
+  // ALN-02, DEV-01 to DEV-05: a device that cannot be bound, or not be attached.
   {
-    name: "large-io-pages",
-    weight: 0.3,
+    name: "unfit-device",
+    weight: 0.7,
     calls: ["VFIO_ATTACH"],
-    make: (c, scene) => {
-      const { devices, iommus, pageSize } = c.platform;
-      const dev = closedDevices(c).find(
-        (i) => (iommus[devices[i]?.iommu ?? -1]?.ioPageSize ?? 0) > pageSize,
-      );
-      const ioas = c.draw.pick(scene.ioases);
+    make: (c, { ioases }) => {
+      const fit = fitDevices(c);
+      const dev = c.draw.pick(closedDevices(c).filter((i) => !fit.includes(i)));
+      const ioas = c.draw.pick(ioases);
       if (dev === undefined || ioas === undefined) return false;
       const devfd = bindDevice(c, dev, ioas.fd) ?? -1;
       attachCdev(c, devfd, ioas);
       look(c, ioas);
+      return true;
+    },
+  },
+  // VFD-06: a device that another file has bound.
+  {
+    name: "second-file",
+    weight: 0.3,
+    calls: ["VFIO_BIND"],
+    make: (c, { cdevs }) => {
+      const bound = c.draw.pick(cdevs.filter(({ fd }) => fd !== undefined));
+      if (bound?.fd === undefined) return false;
+      const devfd = bindDevice(c, bound.dev, bound.fd);
+      if (c.draw.chance(70)) c.make({ call: "DEVICE_CLOSE", in: { devfd: c.cdev(devfd ?? -1) } });
       return true;
     },
   },

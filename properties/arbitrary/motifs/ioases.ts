@@ -19,12 +19,14 @@ import {
 } from "./steps";
 
 export const IOASES: readonly Aim[] = [
-  // DES-07: the registered compat IOAS goes away.
+  // VFI-02, DES-07: the registered compat IOAS is answered until it goes away.
   freshMotif("compat-gone", 1, ["VFIO_IOAS", "DESTROY"], (c, { fd, id }) => {
     const set = { op: VFIO_IOAS_SET, ioas_id: c.object(fd, id) };
+    const get = { op: VFIO_IOAS_GET };
     c.make({ call: "VFIO_IOAS", fd: c.iommufd(fd), in: set });
+    if (c.draw.chance(50)) c.make({ call: "VFIO_IOAS", fd: c.iommufd(fd), in: get });
     destroy(c, fd, id);
-    c.make({ call: "VFIO_IOAS", fd: c.iommufd(fd), in: { op: VFIO_IOAS_GET } });
+    c.make({ call: "VFIO_IOAS", fd: c.iommufd(fd), in: get });
   }),
   // OPT-12, ALN-01: huge pages can be switched off, on and off again, and each time it counts.
   freshMotif("huge-pages-off-again", 0.5, ["OPTION"], (c, ioas) => {
@@ -56,14 +58,16 @@ export const IOASES: readonly Aim[] = [
     }
     look(c, ioas);
   }),
-  // MAP-05, MAP-26: the longest mapping that there can be, and one byte more.
+  // MAP-05, MAP-26, UNM-29: the longest mapping that there can be, and one byte more.
   freshMotif("longest-mapping", 0.5, ["IOAS_MAP"], (c, ioas) => {
     const longest = U64_MAX - PAGE;
     const va = PAGE as UserVa;
     map(c, ioas, { va, bytes: longest + 1n, at: 0n });
-    map(c, ioas, { va, bytes: longest, at: c.draw.of(0n, PAGE, PAGE + 1n) });
+    const at = c.draw.of(0n, PAGE, PAGE + 1n);
+    map(c, ioas, { va, bytes: longest, at });
     look(c, ioas);
-    unmap(c, ioas, 0n, U64_MAX);
+    if (c.draw.chance(50)) unmap(c, ioas, at, longest);
+    else unmap(c, ioas, 0n, U64_MAX);
   }),
   // IAL-05, OBJ-03: a dozen IOASs, each with what the others have not.
   motif("many-ioases", 0.3, ["IOAS_ALLOC"], (c, { fd }) => {

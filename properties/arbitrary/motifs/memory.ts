@@ -111,7 +111,7 @@ export const MEMORY: readonly Aim[] = [
   }),
   // MAP-23, UNM-25, ACT-04: more pages than one table of an IOMMU holds, across the edges of
   // tables, whole and in parts.
-  freshMotif("large-buffer", 0.4, ["MMAP", "IOAS_MAP"], (c, ioas) => {
+  freshMotif("large-buffer", 0.2, ["MMAP", "IOAS_MAP"], (c, ioas) => {
     const { draw } = c;
     const memory = { va: LARGE_BUFFER, length: LARGE, prot: "rw", kind: "anon-shared" } as const;
     c.make({ call: "MMAP", in: memory });

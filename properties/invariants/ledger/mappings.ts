@@ -152,8 +152,7 @@ export const noteFailedUnmap = (ledger: LedgerState, call: CallOf<"IOAS_UNMAP">)
 };
 
 export const doubt = (ledger: LedgerState, ioas: Ioas, area: Area): void => {
-  if (!area.sure) return;
-  ioas.doubts++;
+  if (area.sure) ioas.doubts++;
   ledger.pins.doubt(area);
 };
 

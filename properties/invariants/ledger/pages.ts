@@ -116,8 +116,9 @@ export class Pins {
 
   /** From now on the area may or may not be there. */
   doubt(area: Area): void {
-    if (!area.sure) return;
+    // Also where it was in doubt already: it may have been there until now.
     if (area.held) this.changes++;
+    if (!area.sure) return;
     area.sure = false;
     area.pages.dropFrames(area);
   }

@@ -26,6 +26,7 @@ import {
   pageRefs,
   pins,
   runs,
+  status,
   translate,
   U64_MAX,
   unmap,
@@ -71,6 +72,18 @@ export const OPEN_STORIES: readonly OpenStory[] = [
     before: cutOff,
     call: pageRefs(BUF0, 0x4000n),
     answers: [pins([0, 2], [1, 2]), pins([0, 1], [1, 3]), pins([1, 4])],
+  },
+  {
+    open: "what a second failed unmap leaves pinned (UNM-24)",
+    before: [
+      ...cutOff,
+      [ask("PROC_STATUS"), status(4)],
+      [unmap(1, IOVA, 0x3000n)[0], failed("ENOENT")],
+      ioas(9),
+      [unmap(9, 0n, U64_MAX)[0], ok({ length: 0n })],
+    ],
+    call: ask("PROC_STATUS"),
+    answers: [status(2), status(3), status(4)],
   },
   {
     open: "what an unmap finds after a failed one (UNM-24)",

@@ -1,0 +1,89 @@
+/**
+ * Taking times on a busy machine: contenders run in turns, so that all of them meet the same
+ * disturbances, and the fastest turn counts.
+ */
+
+export interface Contender {
+  readonly name: string;
+  /** What is timed. */
+  run(): void;
+  /** Undoes it; not timed. */
+  undo?(): void;
+}
+
+const nanoseconds = (): number => performance.now() * 1e6;
+
+/**
+ * Time of one run, over as many runs as make a turn long enough for the clock. A long run counts
+ * by its CPU time if that is less: somebody else had the processor then.
+ */
+const turn = ({ run, undo }: Contender, runs: number): number => {
+  let total = 0;
+  for (let i = 0; i < runs; i += 1) {
+    const cpu = runs < LONG_RUNS ? process.cpuUsage() : undefined;
+    const from = nanoseconds();
+    run();
+    const elapsed = nanoseconds() - from;
+    const used = cpu === undefined ? undefined : process.cpuUsage(cpu);
+    total += used === undefined ? elapsed : Math.min(elapsed, (used.user + used.system) * 1000);
+    undo?.();
+  }
+  return total / runs;
+};
+
+const TURN_NS = 2e6;
+const WARM_UP_NS = 150e6;
+/** A turn of fewer runs has runs of some 100 µs at least. */
+const LONG_RUNS = 16;
+const RUNS_MAX = 2 ** 14;
+
+/** Nanoseconds of one run by name of the contender. */
+export const race = (contenders: readonly Contender[], turns = 12): Map<string, number> => {
+  const least = new Map<string, number>();
+  const runs = contenders.map((contender) => {
+    for (const end = nanoseconds() + WARM_UP_NS; nanoseconds() < end; ) turn(contender, 1);
+    let count = 1;
+    while (count < RUNS_MAX && turn(contender, count) * count < TURN_NS) count *= 2;
+    return count;
+  });
+  for (let i = 0; i < turns; i += 1) {
+    for (const [at, contender] of contenders.entries()) {
+      const time = turn(contender, runs[at] ?? 1);
+      least.set(contender.name, Math.min(time, least.get(contender.name) ?? time));
+    }
+  }
+  return least;
+};
+
+/** Nanoseconds of one run of a single contender. */
+export const timeOf = (run: () => void, undo?: () => void, turns?: number): number =>
+  race([{ name: "it", run, ...(undo === undefined ? {} : { undo }) }], turns).get("it") ??
+  Number.NaN;
+
+/** Slope of log(time) over log(size), by least squares: the exponent of the growth. */
+export const exponentOf = (points: readonly (readonly [size: number, time: number])[]): number => {
+  const xs = points.map(([size]) => Math.log(size));
+  const ys = points.map(([, time]) => Math.log(time));
+  const mean = (values: readonly number[]): number =>
+    values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [x, y] = [mean(xs), mean(ys)];
+  const products = xs.map((value, i) => (value - x) * ((ys[i] ?? 0) - y));
+  return mean(products) / mean(xs.map((value) => (value - x) ** 2));
+};
+
+/** Bytes that `make` leaves on the heap and in typed arrays; undefined without --expose-gc. */
+export const bytesOf = (make: () => unknown): number | undefined => {
+  const { gc } = globalThis;
+  if (gc === undefined) return undefined;
+  const used = (): number => {
+    gc();
+    gc();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
+  };
+  const before = used();
+  const made = make();
+  const after = used();
+  // Keeps what was made alive until it has been counted.
+  return made === undefined ? 0 : after - before;
+};

@@ -1,0 +1,127 @@
+/** The whole path of IOAS_MAP and IOAS_UNMAP, through the port, against its parts and rivals. */
+import { AreaWindow } from "../impl/radix/area-window";
+import { Iommu } from "../impl/radix/iommu";
+import { PhysicalMemory } from "../impl/radix/physical-memory";
+import { PinnedPfns } from "../impl/radix/pinned-pfns";
+import type { Iova } from "../spec/units";
+import type { Figure } from "./figures";
+import { BenchMachine, BUFFER, GiB, PAGE } from "./machine";
+import { race, timeOf } from "./measure";
+import { BTreeRival, IntervalRival, NaiveRival, type Rival } from "./rivals";
+import { shuffled } from "./shuffled";
+
+const MiB2 = 2n ** 21n;
+const IOVA = 0x8123_c000_0000n;
+
+/** The frame of each page: of all that were touched in this order, the first one has frame 1. */
+const framesOf = (order: Uint32Array): Float64Array => {
+  const frames = new Float64Array(order.length);
+  for (const [i, page] of order.entries()) frames[page] = i + 1;
+  return frames;
+};
+
+/** The parts of mapping and unmapping `frames`: IOPTEs, and pins with what stores them. */
+const parts = (frames: Float64Array) => {
+  const { length } = frames;
+  const domain = new Iommu({
+    ioPageSize: Number(PAGE),
+    aperture: [0n as Iova, 0xffff_ffff_ffffn as Iova],
+  }).allocDomain();
+  const area = { iova: IOVA, last: IOVA + MiB2 - 1n, perm: 3, firstIndex: 0, pageOffset: 0 };
+  const window = new AreaWindow(area, domain, Number(PAGE));
+  const physical = new PhysicalMemory(Number(PAGE));
+  for (let i = 0; i < length; i += 1) physical.allocate(1);
+  const pfns = new PinnedPfns();
+  return {
+    table: (): void => {
+      window.mapEach(0, length, frames, 0);
+      window.unmap(0, length);
+    },
+    pins: (): void => {
+      physical.pinEach(length, frames, 0);
+      pfns.storeEach(0, length, frames, 0);
+      pfns.erase(0, length);
+      physical.unpinEach(length, frames, 0);
+    },
+  };
+};
+
+const benchScattered = (turns: number): Figure[] => {
+  const pages = Number(MiB2 / PAGE);
+  const order = shuffled(pages, "frames");
+  const machine = new BenchMachine(MiB2, PAGE);
+  machine.touch(order);
+  machine.attach(0);
+  const frames = framesOf(order);
+  const frameOf = (page: number): number => frames[page] ?? 0;
+  const rivals: Rival[] = [
+    new NaiveRival(frameOf, pages),
+    new BTreeRival(frameOf),
+    new IntervalRival(frameOf, pages + 1),
+  ];
+  const { table, pins } = parts(frames);
+  const times = race(
+    [
+      { name: "table", run: table },
+      { name: "pins", run: pins },
+      {
+        name: "here",
+        run: () => {
+          machine.map(BUFFER, MiB2, IOVA);
+          machine.unmap(IOVA, MiB2);
+        },
+      },
+      ...rivals.map((rival) => ({
+        name: rival.name,
+        run: () => {
+          rival.map(BUFFER, MiB2, IOVA);
+          rival.unmap(IOVA, MiB2);
+        },
+      })),
+    ],
+    turns,
+  );
+  machine.end();
+  const time = (name: string): number => times.get(name) ?? Number.NaN;
+  const title = "IOAS_MAP + IOAS_UNMAP of 2 MiB, scattered";
+  return [
+    { name: title, value: time("here") / 1000, unit: "µs" },
+    {
+      name: `${title}, against its table and pin storage`,
+      value: time("here") / (time("table") + time("pins")),
+      unit: "x",
+      atMost: 2,
+    },
+    ...rivals.map(
+      ({ name }, i): Figure => ({
+        name: `${title}: how many times slower is ${name}`,
+        value: time(name) / time("here"),
+        unit: "x",
+        atLeast: i === 0 ? 20 : 1,
+      }),
+    ),
+  ];
+};
+
+/** Sizes of the issue, in contiguous memory, as the platform's huge pages make it. */
+const benchContiguous = (turns: number): Figure[] => {
+  const machine = new BenchMachine(64n * GiB, GiB);
+  machine.touch(Array.from({ length: 64 }, (_, i) => i * Number(GiB / PAGE)));
+  machine.attach(0);
+  const figures: Figure[] = [];
+  const sizes = { "4 KiB": PAGE, "64 KiB": 16n * PAGE, "2 MiB": MiB2, "1 GiB": GiB };
+  for (const [size, length] of Object.entries({ ...sizes, "64 GiB": 64n * GiB })) {
+    const map = (): void => machine.map(BUFFER, length, GiB);
+    const unmap = (): void => machine.unmap(GiB, length);
+    const value = timeOf(map, unmap, turns) / 1000;
+    const limit = size === "64 GiB" ? { atMost: 1000 } : {};
+    figures.push({ name: `IOAS_MAP of ${size}, contiguous`, value, unit: "µs", ...limit });
+  }
+  machine.end();
+  return figures;
+};
+
+export const benchPath = (turns: number): Figure[] => [
+  ...benchScattered(turns),
+  ...benchContiguous(turns),
+];

@@ -1,0 +1,31 @@
+import { expect, test } from "@jest/globals";
+import { radix } from "../impl/radix";
+import type { Iut } from "../spec/iut";
+import { runCampaign } from "./campaign";
+import { quickRun } from "./options";
+
+test("what is cut short through no fault of the IUT is counted by reason, and the run goes on", async () => {
+  let runs = 0;
+  const restless: Iut = {
+    info: radix.info,
+    run: async (trace) => {
+      const nth = runs++ % 5;
+      const whole = await radix.run(trace);
+      if (nth > 1) return whole;
+      const reason = nth === 0 ? "QEMU was ended by SIGKILL" : "no machine";
+      return { outcomes: whole.outcomes.slice(0, 3), ending: { kind: "inconclusive", reason } };
+    },
+  };
+  const results = await runCampaign(quickRun({ iut: restless, sequences: 40 }));
+  const [killed, none] = results.cutShort ?? [];
+  expect(killed?.reason).toBe("QEMU was ended by SIGKILL");
+  expect(killed?.sequences).toBeGreaterThan(4);
+  expect(none?.reason).toBe("no machine");
+  expect(results).toMatchObject({ sequences: 40, failures: [], exitCode: 2 });
+  expect(results.reason).toMatch(/^\d+ of 40 cut short: QEMU was ended by SIGKILL/);
+});
+
+test("a run with nothing cut short says nothing about it", async () => {
+  const results = await runCampaign(quickRun({ iut: radix, sequences: 5 }));
+  expect(results).not.toHaveProperty("cutShort");
+});
