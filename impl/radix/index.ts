@@ -18,6 +18,8 @@ export const radix: Iut = inProcess(
       "translate",
       "page-refs",
       "proc-status",
+      "privilege",
+      "memlimit",
     ],
   },
   (platform) => new RadixMachine(platform),

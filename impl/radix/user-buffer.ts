@@ -13,9 +13,12 @@ export class UserBuffer {
   readonly pointer: bigint;
   readonly #bytes: Uint8Array;
   readonly #isWritable: boolean;
+  /** Bytes that are nowhere stay what they are. */
+  readonly #nowhere: string;
 
   constructor({ bytes, memory, arg }: Given) {
     this.#bytes = memory === "none" ? new Uint8Array(0) : fromHex(bytes);
+    this.#nowhere = memory === "none" ? bytes : "";
     this.#isWritable = memory === "rw";
     this.pointer =
       memory === "none" ? arg : SCRATCH.va + SCRATCH.length - BigInt(this.#bytes.length);
@@ -47,6 +50,6 @@ export class UserBuffer {
   };
 
   toHex(): string {
-    return toHex(this.#bytes);
+    return this.#nowhere + toHex(this.#bytes);
   }
 }
