@@ -3,6 +3,7 @@ import type { Need } from "../../spec/needs";
 import type { InvariantId } from "../../spec/verdict";
 import { ALGEBRA } from "../algebra/catalogue";
 import { AREAS } from "./areas";
+import { DIRTY_PAGES } from "./dirty";
 import { FAILURE, I_63 } from "./failure";
 import { GROUPS } from "./groups";
 import type { Invariant } from "./invariant";
@@ -11,6 +12,7 @@ import { OBJECTS } from "./objects";
 import { PINNING } from "./pinning";
 import { REPORTING } from "./reporting";
 import { STRUCTURE } from "./structure";
+import { NESTED, TABLES } from "./tables";
 
 export interface InvariantInfo {
   readonly id: InvariantId;
@@ -25,10 +27,11 @@ const SECTIONS: readonly { readonly section: string; readonly invariants: readon
     { section: "A structure of one IOAS", invariants: [...STRUCTURE, ...REPORTING, ...AREAS] },
     { section: "B mirror and translation", invariants: MIRROR },
     { section: "C pins and accounting", invariants: PINNING },
-    { section: "D objects", invariants: OBJECTS },
+    { section: "D objects", invariants: [...OBJECTS, ...TABLES] },
     { section: "E groups and ownership", invariants: [...GROUPS, I_63] },
     { section: "F command algebra, between two runs", invariants: ALGEBRA },
     { section: "G failures and queries", invariants: FAILURE },
+    { section: "H dirty pages and nested tables", invariants: [...DIRTY_PAGES, ...NESTED] },
   ];
 
 const number = ({ id }: Invariant): number => Number(id.slice(2));

@@ -14,6 +14,7 @@ import { OPEN_STORIES } from "./testdata/open";
 import { PINNING_STORIES } from "./testdata/pinning";
 import type { Life, Story } from "./testdata/stream";
 import { STRUCTURE_STORIES } from "./testdata/structure";
+import { OPEN_TABLES, TABLE_STORIES } from "./testdata/tables";
 import { InvariantTally, InvariantWatch } from "./watch";
 
 const STORIES: readonly Story[] = [
@@ -23,6 +24,7 @@ const STORIES: readonly Story[] = [
   ...OBJECT_STORIES,
   ...GROUP_STORIES,
   ...FAILURE_STORIES,
+  ...TABLE_STORIES,
 ];
 
 /** Tells a story with one ending; undefined: nothing was found wrong. */
@@ -51,7 +53,7 @@ describe.each(STORIES.map((story) => [`${story.id}: ${story.bug}`, story] as con
   },
 );
 
-describe.each(OPEN_STORIES.map((story) => [story.open, story] as const))(
+describe.each([...OPEN_STORIES, ...OPEN_TABLES].map((story) => [story.open, story] as const))(
   "%s: all answers are accepted",
   (_name, story) => {
     it.each(story.answers.map((answer, i) => [i + 1, answer] as const))(

@@ -34,6 +34,9 @@ const I_50: Invariant = {
       }
       // Whether a device can be taken from its driver is Linux's own affair (DES-03).
       if (object.kind === "device") return undefined;
+      // I-53, I-58 and I-117 are about these.
+      if (object.kind === "queue" || (object.kind === "hwpt" && object.made)) return undefined;
+      if (object.kind === "ioas" && [...object.hwpts].some(({ made }) => made)) return undefined;
       const used = object.kind === "hwpt" || (object.kind === "ioas" && object.hwpts.size > 0);
       if (errno === 0) return used ? wrong("EBUSY: a device is attached") : HELD;
       if (errno !== "EBUSY") return undefined;
@@ -129,6 +132,10 @@ const I_51: Invariant = {
   on: {
     IOAS_ALLOC: (call, { errno, out }, ledger) =>
       errno === 0 ? fresh(ledger, call.fd, [out?.out_ioas_id]) : undefined,
+    HWPT_ALLOC: (call, { errno, out }, ledger) =>
+      errno === 0 ? fresh(ledger, call.fd, [out?.out_hwpt_id]) : undefined,
+    FAULT_QUEUE_ALLOC: (call, { errno, out }, ledger) =>
+      errno === 0 ? fresh(ledger, call.fd, [out?.out_fault_id]) : undefined,
     VFIO_BIND: (call, { errno, out }, ledger) =>
       errno === 0 ? fresh(ledger, call.in.iommufd, [out?.out_devid]) : undefined,
     VFIO_ATTACH: attached,
@@ -150,7 +157,8 @@ const I_51: Invariant = {
 const domainLives = (fd: number, id: number, { errno }: Outcome, ledger: Ledger): Finding => {
   const ctx = ledger.contexts.get(fd);
   if (ctx === undefined || (errno !== 0 && errno !== "ENOENT")) return undefined;
-  const lives = ctx.objects.get(id)?.kind === "hwpt";
+  const object = ctx.objects.get(id);
+  const lives = object?.kind === "hwpt" && object.made?.parent === undefined;
   if (lives === (errno === 0)) return HELD;
   return lives
     ? { expected: `anything else: a device is attached to HWPT ${id}`, actual: "ENOENT" }

@@ -1,6 +1,14 @@
 /** Devices, their HWPTs, and the end of objects and contexts in the ledger. */
 import type { Call } from "../../../spec/calls";
-import { type Context, type Device, type Group, groupReserved, type Hwpt, type Ioas } from "./ioas";
+import {
+  type Context,
+  type Device,
+  type Group,
+  groupReserved,
+  type Hwpt,
+  type Ioas,
+  type Made,
+} from "./ioas";
 import { doubt, removeAll } from "./mappings";
 import type { LedgerState } from "./state";
 
@@ -130,7 +138,7 @@ const attach = (ledger: LedgerState, device: Device | undefined, pt: number, id:
   let to = present?.kind === "hwpt" && present.ioas === ioas ? present : undefined;
   if (to !== undefined && to === device.hwpt) return;
   const movers = device.hwpt ? attachedOf(device.group) : [device];
-  to ??= { kind: "hwpt", id, ioas, devices: new Set() };
+  to ??= { kind: "hwpt", id, ioas, devices: new Set(), made: undefined };
   // New holders come before old ones go, so pins are handed over (PIN-05).
   const from = movers.map((mover) => leave(mover));
   for (const mover of movers) enter(ledger, mover, to);
@@ -149,6 +157,13 @@ const enter = (ledger: LedgerState, device: Device, hwpt: Hwpt): void => {
   ioas.devices.add(device);
   ioas.everAttached = true;
   ioas.attaches++;
+  // A nested one translates to what its parent translates.
+  if (hwpt.made?.parent === undefined) join(ledger, hwpt);
+};
+
+/** A domain gets what its IOAS maps. */
+export const join = (ledger: LedgerState, hwpt: Hwpt): void => {
+  const { ioas } = hwpt;
   if (ioas.hwpts.has(hwpt)) return;
   ioas.hwpts.add(hwpt);
   for (const area of ioas.areas) ledger.pins.hold(area);
@@ -167,8 +182,12 @@ const leave = (device: Device): Hwpt | undefined => {
 
 /** An automatic HWPT goes with its last device (DEV-20), a domain's pins with the last HWPT. */
 const settle = (ledger: LedgerState, hwpt: Hwpt): void => {
+  if (hwpt.devices.size === 0 && hwpt.made === undefined) endDomain(ledger, hwpt);
+};
+
+export const endDomain = (ledger: LedgerState, hwpt: Hwpt): void => {
   const { ioas } = hwpt;
-  if (hwpt.devices.size > 0 || !ioas.hwpts.delete(hwpt)) return;
+  if (!ioas.hwpts.delete(hwpt)) return;
   if (ioas.ctx.objects.get(hwpt.id) === hwpt) ioas.ctx.objects.delete(hwpt.id);
   if (ioas.hwpts.size > 0) return;
   for (const area of ioas.areas) ledger.pins.release(area);
@@ -194,7 +213,12 @@ const closeDevice = (ledger: LedgerState, devfd: number): void => {
   const { ctx } = file.device;
   ledger.buffers.delete(file.index);
   unbind(ledger, file.device);
-  if (ctx.closed && ctx.bound.size === 0) end(ledger, ctx);
+  endIfUnused(ledger, ctx);
+};
+
+/** What keeps a closed context are bound devices and open files of fault queues (OBJ-08). */
+export const endIfUnused = (ledger: LedgerState, ctx: Context): void => {
+  if (ctx.closed && ctx.bound.size + ctx.openQueues.size === 0) end(ledger, ctx);
 };
 
 const end = (ledger: LedgerState, ctx: Context): void => {
@@ -213,7 +237,7 @@ export const close = (ledger: LedgerState, fd: number): void => {
   }
   ledger.contexts.delete(fd);
   ctx.closed = true;
-  if (ctx.bound.size === 0) {
+  if (ctx.bound.size + ctx.openQueues.size === 0) {
     end(ledger, ctx);
     return;
   }
@@ -237,11 +261,24 @@ export const destroy = (ledger: LedgerState, fd: number, id: number): void => {
     if (ctx.compat === id) ctx.compat = undefined;
   } else if (object.kind === "stdev") {
     unbind(ledger, object.device);
-  } else {
+  } else if (object.kind === "hwpt" && object.made !== undefined) {
+    endMade(ledger, object, object.made);
+  } else if (object.kind !== "queue") {
     // A device taken from its driver (DES-03): nobody says what that leaves behind.
     ledger.lost = true;
   }
   ledger.handovers++;
+};
+
+const endMade = (ledger: LedgerState, hwpt: Hwpt, { parent, queue }: Made): void => {
+  if (queue) queue.hwpts--;
+  if (parent?.made) {
+    parent.made.children--;
+    return;
+  }
+  endDomain(ledger, hwpt);
+  hwpt.ioas.moved("widened");
+  hwpt.ioas.detaches++;
 };
 
 /**

@@ -1,6 +1,7 @@
 /** One IOAS and the objects around it, as the answers told of them. */
 import type { Iommu, Device as PlatformDevice } from "../../../spec/platform";
 import type { IovaRange } from "../../../spec/units";
+import type { DirtyBits } from "./dirty-bits";
 import type { Area } from "./pages";
 import { asSet, complement, EVERYTHING, type RangeSet } from "./ranges";
 
@@ -9,7 +10,9 @@ export class Context {
   readonly objects = new Map<number, LiveObject>();
   /** Devices of the VFIO front end bound to it. */
   readonly bound = new Set<Device>();
-  /** User space has closed it; bound devices may keep it alive (OBJ-08) or not. */
+  /** Fault queues whose file is open. */
+  readonly openQueues = new Set<Queue>();
+  /** User space has closed it; bound devices and open files may keep it alive (OBJ-08) or not. */
   closed = false;
   rlimitMode = 0n;
   /** Id of the compat IOAS; 0: none; undefined: nobody knows. */
@@ -39,8 +42,33 @@ export interface Group {
 export interface Hwpt {
   readonly kind: "hwpt";
   readonly id: number;
+  /** That of its parent if it is nested. */
   readonly ioas: Ioas;
   readonly devices: Set<Device>;
+  /** undefined: it came with an attach, and goes with its last device (DEV-20). */
+  readonly made: Made | undefined;
+}
+
+/** What is to be known of an HWPT that HWPT_ALLOC made. */
+export interface Made {
+  /** Index into platform.iommus. */
+  readonly iommu: number;
+  /** Set if it is nested. */
+  readonly parent: Hwpt | undefined;
+  readonly queue: Queue | undefined;
+  /** Nested HWPTs on it. */
+  children: number;
+  /** Set if it can track. */
+  readonly dirty: DirtyBits | undefined;
+}
+
+/** A fault queue. */
+export interface Queue {
+  readonly kind: "queue";
+  readonly ctx: Context;
+  readonly id: number;
+  /** HWPTs that deliver to it. */
+  hwpts: number;
 }
 
 /** A device of the mock driver, which DESTROY takes away. */
@@ -49,7 +77,7 @@ export interface Stdev {
   readonly device: Device;
 }
 
-export type LiveObject = Ioas | Hwpt | Device | Stdev;
+export type LiveObject = Ioas | Hwpt | Device | Stdev | Queue;
 
 /** A complete answer of IOVA_RANGES. */
 export interface RangesAnswer {
@@ -58,6 +86,9 @@ export interface RangesAnswer {
   /** `Ioas.detaches` at that time. */
   readonly detaches: number;
 }
+
+/** In the number of an attachment: further up than any device. */
+const MADE_ON = 24;
 
 export class Ioas {
   readonly kind = "ioas";
@@ -90,9 +121,12 @@ export class Ioas {
   #promised: RangeSet | undefined;
   #key: number | undefined;
 
-  constructor(id: number, ctx: Context) {
+  readonly #iommus: readonly Iommu[];
+
+  constructor(id: number, ctx: Context, iommus: readonly Iommu[]) {
     this.id = id;
     this.ctx = ctx;
+    this.#iommus = iommus;
   }
 
   /** IOVAs that nothing known reserves. */
@@ -108,11 +142,16 @@ export class Ioas {
   }
 
   #complement(reservedBy: (device: Device) => RangeSet): RangeSet {
-    if (this.devices.size === 0 && this.added.length === 0) return EVERYTHING;
+    const { size } = this.devices;
+    if (size === 0 && this.added.length === 0 && this.hwpts.size === 0) return EVERYTHING;
     const reserved: IovaRange[] = [...this.added];
     for (const device of this.devices) {
       reserved.push(...reservedBy(device));
       if (device.iommu) reserved.push(...complement([device.iommu.aperture]));
+    }
+    for (const { made } of this.hwpts) {
+      const iommu = made && this.#iommus[made.iommu];
+      if (iommu) reserved.push(...complement([iommu.aperture]));
     }
     return complement(asSet(reserved));
   }
@@ -124,6 +163,7 @@ export class Ioas {
       for (const { index } of this.devices) this.#key += index < 0 ? 0 : 2 ** index;
       // All devices of the mock driver are alike.
       if (this.#key === 0 && this.devices.size > 0) this.#key = 1;
+      for (const { made } of this.hwpts) if (made) this.#key += 2 ** (MADE_ON + made.iommu);
     }
     return this.#key;
   }
@@ -132,6 +172,9 @@ export class Ioas {
   alignmentAtLeast(pageSize: number): bigint {
     let least = this.huge === 0n ? pageSize : 1;
     for (const { iommu } of this.devices) least = Math.max(least, iommu?.ioPageSize ?? 1);
+    for (const { made } of this.hwpts) {
+      least = Math.max(least, this.#iommus[made?.iommu ?? -1]?.ioPageSize ?? 1);
+    }
     return BigInt(least);
   }
 

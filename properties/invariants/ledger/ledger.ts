@@ -17,6 +17,7 @@ import {
 } from "../../../spec/uapi/flags";
 import type { Bytes, IovaRange } from "../../../spec/units";
 import * as devices from "./devices";
+import { doubtDirty, noteDirty } from "./dirty-bits";
 import { noteDma } from "./dma";
 import { Context, Ioas } from "./ioas";
 import * as mappings from "./mappings";
@@ -24,6 +25,7 @@ import { PinAnswers } from "./pin-answers";
 import { asSet, type RangeSet } from "./ranges";
 import { Recent } from "./recent";
 import { LedgerState } from "./state";
+import * as tables from "./tables";
 import { Walk } from "./walk";
 
 /** No platform reserves so much that there are more ranges than this. */
@@ -77,6 +79,8 @@ export class Ledger extends LedgerState {
   #failure(call: Call): boolean {
     switch (call.call) {
       case "IOAS_UNMAP":
+        // What went before it failed is dirty no more, or still is (UNM-24).
+        doubtDirty(this.ioas(call.fd, call.in.ioas_id), call.in);
         return mappings.noteFailedUnmap(this, call);
       case "MEM_WRITE":
         // The bytes before the first one that cannot be written have been.
@@ -99,6 +103,12 @@ export class Ledger extends LedgerState {
       case "DMA":
         noteDma(this, call, { fault: 1 });
         return true;
+      case "HWPT_INVALIDATE":
+        // The entries before the bad one have been taken.
+        return true;
+      case "HWPT_GET_DIRTY_BITMAP":
+        noteDirty(this, call, { errno: "EINVAL" });
+        return true;
       default:
         return false;
     }
@@ -120,7 +130,7 @@ export class Ledger extends LedgerState {
       case "IOAS_ALLOC": {
         const ctx = this.#context(call.fd);
         const id = out["out_ioas_id"] as number;
-        ctx?.objects.set(id, new Ioas(id, ctx));
+        ctx?.objects.set(id, new Ioas(id, ctx, this.platform.iommus));
         return true;
       }
       case "IOAS_IOVA_RANGES":
@@ -137,6 +147,7 @@ export class Ledger extends LedgerState {
         return true;
       case "IOAS_UNMAP":
         mappings.noteUnmap(this, call);
+        doubtDirty(this.ioas(call.fd, call.in.ioas_id), call.in);
         return true;
       case "OPTION":
         if (call.in.op !== OPTION_OP_SET) return false;
@@ -181,6 +192,29 @@ export class Ledger extends LedgerState {
         noteDma(this, call, out);
         return true;
       case "MPROTECT":
+      case "SETRLIMIT_MEMLOCK":
+        return true;
+      case "GET_HW_INFO":
+      case "FAULT_POLL":
+      case "MD_CHECK_IOTLB":
+      case "VFIO_GET_API_VERSION":
+      case "VFIO_CHECK_EXTENSION":
+      case "VFIO_IOMMU_GET_INFO":
+        return false;
+      case "FAULT_READ":
+      case "FAULT_WRITE":
+      case "TRIGGER_IOPF":
+      case "HWPT_INVALIDATE":
+        return true;
+      case "HWPT_ALLOC":
+      case "FAULT_QUEUE_ALLOC":
+      case "CLOSE_FAULT":
+        tables.noteTable(this, call, out);
+        return true;
+      case "HWPT_SET_DIRTY_TRACKING":
+      case "DIRTY":
+      case "HWPT_GET_DIRTY_BITMAP":
+        noteDirty(this, call, outcome);
         return true;
       default:
         devices.noteDeviceCall(this, call, out);

@@ -1,6 +1,6 @@
 /** Everything the ledger has written down. */
 import type { Platform } from "../../../spec/platform";
-import type { Context, Device, Group, Ioas, LiveObject } from "./ioas";
+import type { Context, Device, Group, Hwpt, Ioas, LiveObject, Queue } from "./ioas";
 import { UserMemory } from "./memory";
 import { Pins } from "./pages";
 import type { RangeSet } from "./ranges";
@@ -18,6 +18,8 @@ export class LedgerState {
   readonly contexts = new Map<number, Context>();
   readonly files = new Map<number, DeviceFile>();
   readonly groups = new Map<number, Group>();
+  /** By the number of their file. */
+  readonly queues = new Map<number, Queue>();
   /** The 64-byte buffers of devices; undefined: nobody knows the byte. */
   readonly buffers = new Map<number, (number | undefined)[]>();
   /** Complete range answers by attachments, for IOASs without other reservations. */
@@ -38,6 +40,11 @@ export class LedgerState {
 
   object(fd: number, id: number): LiveObject | undefined {
     return this.contexts.get(fd)?.objects.get(id);
+  }
+
+  hwpt(fd: number, id: number): Hwpt | undefined {
+    const object = this.object(fd, id);
+    return object?.kind === "hwpt" ? object : undefined;
   }
 
   ioas(fd: number, id: number): Ioas | undefined {
