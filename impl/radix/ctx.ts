@@ -14,7 +14,7 @@
 import type { Errno } from "../../spec/errno";
 import { assert } from "./assert";
 import type { IommufdGroup } from "./group";
-import { IommufdHwptPaging, IommufdIoas } from "./hw-pagetable";
+import { type IommufdHwpt, IommufdHwptPaging, IommufdIoas } from "./hw-pagetable";
 import type { IommuGroup } from "./iommu";
 import type { IommufdObject } from "./iommufd-object";
 
@@ -72,6 +72,7 @@ export class IommufdCtx {
     return object instanceof IommufdIoas ? object : undefined;
   }
 
+  /** A paging one: nested ones are not found by those who ask for it (HWP-23). */
   hwpt(id: number): IommufdHwptPaging | undefined {
     const object = this.#objects[id];
     return object instanceof IommufdHwptPaging ? object : undefined;
@@ -86,9 +87,9 @@ export class IommufdCtx {
     return 0;
   }
 
-  /** A HWPT lost users: an automatic one goes with the last of them (DEV-20). */
-  putHwpt(hwpt: IommufdHwptPaging): void {
-    if (hwpt.users === 0) this.#destroy(hwpt);
+  /** A HWPT lost users: an automatic one goes with the last of them (DEV-20, DEV-21). */
+  putHwpt(hwpt: IommufdHwpt): void {
+    if (hwpt.isAuto && hwpt.users === 0) this.#destroy(hwpt);
   }
 
   hold(): void {

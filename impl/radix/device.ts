@@ -7,22 +7,23 @@
  * the mock driver, is its user, so it can never be destroyed by id (DES-03).
  */
 import type { Errno } from "../../spec/errno";
+import type { PageFault } from "../../spec/fields";
 import { assert } from "./assert";
 import type { IommufdCtx } from "./ctx";
 import { IommufdGroup } from "./group";
-import { IommufdHwptPaging, IommufdIoas } from "./hw-pagetable";
+import { IommufdHwpt, IommufdHwptPaging, IommufdIoas } from "./hw-pagetable";
 import type { HostDevice, IommuGroup } from "./iommu";
 import { IommufdObject } from "./iommufd-object";
 
 /** How a device is brought to a HWPT: attached to it, or moved there with its group. */
-type BringTo = (device: IommufdDevice, hwpt: IommufdHwptPaging) => 0 | Errno;
+type BringTo = (device: IommufdDevice, hwpt: IommufdHwpt) => 0 | Errno;
 
 /** The one user of a device is whoever bound it. */
 const BOUND = 1;
 
 export class IommufdDevice extends IommufdObject {
   readonly #ctx: IommufdCtx;
-  readonly #host: HostDevice;
+  readonly host: HostDevice;
   readonly #iommuGroup: IommuGroup;
   readonly #group: IommufdGroup;
   #isAttached = false;
@@ -31,7 +32,7 @@ export class IommufdDevice extends IommufdObject {
     super(id);
     this.users = BOUND;
     this.#ctx = ctx;
-    this.#host = host;
+    this.host = host;
     this.#iommuGroup = iommuGroup;
     let group = ctx.groups.get(iommuGroup);
     if (group === undefined) {
@@ -84,14 +85,19 @@ export class IommufdDevice extends IommufdObject {
 
   detach(): void {
     this.#isAttached = false;
-    this.#ctx.putHwpt(this.#group.detach(this.#host));
+    this.#ctx.putHwpt(this.#group.detach(this.host));
   }
 
-  bringToHwpt(hwpt: IommufdHwptPaging): 0 | Errno {
-    return this.#group.attach(this.#host, hwpt);
+  /** The device could not reach a page (FLT-06). */
+  reportFault(report: Omit<PageFault, "cookie" | "dev_id">): void {
+    this.#group.reportFault({ ...report, dev_id: this.id });
   }
 
-  moveGroupTo(hwpt: IommufdHwptPaging): 0 | Errno {
+  bringToHwpt(hwpt: IommufdHwpt): 0 | Errno {
+    return this.#group.attach(this.host, hwpt);
+  }
+
+  moveGroupTo(hwpt: IommufdHwpt): 0 | Errno {
     const old = this.#group.replace(hwpt);
     if (typeof old === "string") return old;
     if (old !== hwpt) this.#ctx.putHwpt(old);
@@ -101,20 +107,21 @@ export class IommufdDevice extends IommufdObject {
   #changePt(ptId: number, bringTo: BringTo, attachFirst: boolean): number | Errno {
     const object = this.#ctx.get(ptId);
     if (object === undefined) return "ENOENT";
-    if (object instanceof IommufdHwptPaging) return bringTo(this, object) || object.id;
+    if (object instanceof IommufdHwpt) return bringTo(this, object) || object.id;
     if (object instanceof IommufdIoas) return this.#autoDomain(object, bringTo, attachFirst);
     return "EINVAL";
   }
 
-  /** DEV-12: EINVAL means that the device does not fit a HWPT, anything else ends the search. */
+  /** DEV-12, DEV-13: EINVAL means that the device does not fit a HWPT, anything else ends the search. */
   #autoDomain(ioas: IommufdIoas, bringTo: BringTo, attachFirst: boolean): number | Errno {
     for (const hwpt of ioas.hwpts) {
+      if (!hwpt.isAuto) continue;
       const errno = bringTo(this, hwpt);
       if (errno === 0) return hwpt.id;
       if (errno !== "EINVAL") return errno;
     }
-    const domain = this.#host.iommu.allocDomain(this.#host.ioPageSizes);
-    const hwpt = new IommufdHwptPaging(this.#ctx.takeId(), ioas, domain);
+    const domain = this.host.iommu.allocDomain(this.host.ioPageSizes);
+    const hwpt = new IommufdHwptPaging(this.#ctx.takeId(), ioas, domain, "auto");
     const errno = attachFirst ? this.#attachNew(hwpt) : this.#replaceByNew(hwpt);
     if (errno === 0) return this.#ctx.publish(hwpt).id;
     this.#ctx.freeId(hwpt.id);
@@ -126,7 +133,7 @@ export class IommufdDevice extends IommufdObject {
     const errno = this.bringToHwpt(hwpt);
     if (errno !== 0) return errno;
     const added = hwpt.addToIoas();
-    if (added !== 0) this.#group.detach(this.#host);
+    if (added !== 0) this.#group.detach(this.host);
     return added;
   }
 

@@ -14,6 +14,14 @@ interface OpenFile<T> {
   readonly holders: Process[];
 }
 
+/** A file without a name of its own: what it stands for goes with it. */
+export interface AnonFile {
+  release(): void;
+}
+
+/** The first number of an anonymous file: standard streams have the others. */
+const FIRST_ANON = 3;
+
 export class FileTable<T> {
   readonly #release: (file: T) => void;
   readonly #files = new Map<number, OpenFile<T>>();
@@ -33,6 +41,14 @@ export class FileTable<T> {
   openNext(file: T, process: Process): number {
     const number = this.#next;
     this.#next += 1;
+    this.open(number, file, process);
+    return number;
+  }
+
+  /** The lowest free number, as Linux gives them to anonymous files. */
+  openLowest(file: T, process: Process): number {
+    let number = FIRST_ANON;
+    while (this.#files.has(number)) number += 1;
     this.open(number, file, process);
     return number;
   }

@@ -9,19 +9,20 @@
  * still in use, is not imitated.
  */
 import type { Errno } from "../../spec/errno";
+import type { PageFault } from "../../spec/fields";
 import { assert } from "./assert";
-import type { IommufdHwptPaging } from "./hw-pagetable";
+import type { IommufdHwpt } from "./hw-pagetable";
 import type { IoPagetable } from "./io-pagetable";
 import type { HostDevice } from "./iommu";
 
 export class IommufdGroup {
   /** Bound devices, attached or not; the group is forgotten with the last one. */
   bound = 0;
-  #hwpt: IommufdHwptPaging | undefined;
+  #hwpt: IommufdHwpt | undefined;
   readonly #attached: HostDevice[] = [];
 
   /** Attaches a device that is not attached (DEV-15..17). */
-  attach(device: HostDevice, hwpt: IommufdHwptPaging): 0 | Errno {
+  attach(device: HostDevice, hwpt: IommufdHwpt): 0 | Errno {
     if (this.#hwpt !== undefined && this.#hwpt !== hwpt) return "EINVAL";
     const { iopt } = hwpt.ioas;
     const errno = reserveRegions(iopt, device) || this.#follow(device, hwpt);
@@ -36,12 +37,13 @@ export class IommufdGroup {
   }
 
   /** Detaches an attached device; returns the HWPT, which may have lost its last user. */
-  detach(device: HostDevice): IommufdHwptPaging {
+  detach(device: HostDevice): IommufdHwpt {
     const hwpt = this.#hwpt;
     assert(hwpt !== undefined, "a group with an attached device has a HW page table");
     this.#attached.splice(this.#attached.indexOf(device), 1);
     if (this.#attached.length === 0) {
       this.#hwpt = undefined;
+      hwpt.fault?.answerAllOf(this);
       if (device.group !== null) device.group.domain = undefined;
     }
     hwpt.ioas.iopt.unreserve(device);
@@ -49,11 +51,16 @@ export class IommufdGroup {
     return hwpt;
   }
 
+  /** The device hands in a page fault; without a queue it is lost. */
+  reportFault(report: Omit<PageFault, "cookie">): void {
+    this.#hwpt?.fault?.report({ source: this, report });
+  }
+
   /**
    * Moves the whole group from its HWPT to another one (DEV-31..34). Returns the HWPT that was
    * left, which may have lost its last user.
    */
-  replace(hwpt: IommufdHwptPaging): IommufdHwptPaging | Errno {
+  replace(hwpt: IommufdHwpt): IommufdHwpt | Errno {
     const old = this.#hwpt;
     if (old === undefined) return "EINVAL";
     if (old === hwpt) return old;
@@ -63,6 +70,7 @@ export class IommufdGroup {
       if (moves) this.#unreserveAll(hwpt);
       return errno;
     }
+    old.fault?.answerAllOf(this);
     if (moves) this.#unreserveAll(old);
     this.#hwpt = hwpt;
     hwpt.users += this.#attached.length;
@@ -70,7 +78,7 @@ export class IommufdGroup {
     return old;
   }
 
-  #reserveAll(hwpt: IommufdHwptPaging): 0 | Errno {
+  #reserveAll(hwpt: IommufdHwpt): 0 | Errno {
     for (const device of this.#attached) {
       const errno = reserveRegions(hwpt.ioas.iopt, device);
       if (errno !== 0) return errno;
@@ -78,21 +86,21 @@ export class IommufdGroup {
     return 0;
   }
 
-  #unreserveAll(hwpt: IommufdHwptPaging): void {
+  #unreserveAll(hwpt: IommufdHwpt): void {
     for (const device of this.#attached) hwpt.ioas.iopt.unreserve(device);
   }
 
   /** The first device brings the group to the domain; the others find it there (DEV-16). */
-  #follow(device: HostDevice, hwpt: IommufdHwptPaging): 0 | Errno {
+  #follow(device: HostDevice, hwpt: IommufdHwpt): 0 | Errno {
     if (this.#hwpt !== undefined) return 0;
-    return device.iommu.attach(device.group, hwpt.domain);
+    return device.iommu.attach(device, hwpt.domain);
   }
 
   /** One domain to the other without a gap, for the whole group at once. */
-  #switchDomain(hwpt: IommufdHwptPaging): 0 | Errno {
+  #switchDomain(hwpt: IommufdHwpt): 0 | Errno {
     const [device] = this.#attached;
     assert(device !== undefined, "a group with a HW page table has an attached device");
-    return device.iommu.attach(device.group, hwpt.domain);
+    return device.iommu.attach(device, hwpt.domain);
   }
 }
 

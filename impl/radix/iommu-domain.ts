@@ -11,6 +11,7 @@
  */
 import type { IovaRange } from "../../spec/units";
 import { assert } from "./assert";
+import { DirtyBits } from "./dirty-bits";
 import { nodePool } from "./node-pool";
 import { type EntrySink, LARGEST, RadixTable, type RunVisitor } from "./radix-table";
 
@@ -39,12 +40,15 @@ export class IommuDomain {
   readonly ioPageSizes: bigint;
   /** OPT-12: whether what is mapped from now on may have large entries. */
   largePages = true;
+  /** What devices have written to; undefined: it was not made to know (DTY-03). */
+  readonly dirty: DirtyBits | undefined;
   readonly #ioPageShift: bigint;
   readonly #table = new RadixTable(nodePool, IOPTE_SHIFT);
 
-  constructor(iommu: DomainMaker, ioPageSizes: bigint) {
+  constructor(iommu: DomainMaker, ioPageSizes: bigint, tracksDirty: boolean) {
     this.iommu = iommu;
     this.ioPageSizes = ioPageSizes;
+    this.dirty = tracksDirty ? new DirtyBits() : undefined;
     this.ioPageSize = iommu.ioPageSize;
     this.#ioPageShift = BigInt(Math.log2(iommu.ioPageSize));
   }
@@ -67,6 +71,7 @@ export class IommuDomain {
 
   unmap(ioPage: number, count: number): void {
     this.#table.clearRun(ioPage, count);
+    this.dirty?.clear(ioPage, ioPage + count - 1);
   }
 
   /** The IOPTE of an IO page; 0 when it is not mapped. */

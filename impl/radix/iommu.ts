@@ -10,17 +10,20 @@
  * them is attached (DEV-41); without a domain it is blocked (DEV-07).
  */
 import type { Errno } from "../../spec/errno";
-import type { Iommu as IommuShape } from "../../spec/platform";
+import type { HwInfo, Iommu as IommuShape } from "../../spec/platform";
 import type { IovaRange } from "../../spec/units";
 import { IommuDomain, ioPfnOf, permOf } from "./iommu-domain";
+import type { NestedDomain } from "./nested-domain";
 
 export const DEVICE_BUFFER_SIZE = 64;
+
+export type AttachableDomain = IommuDomain | NestedDomain;
 
 export class IommuGroup {
   /** A kernel driver uses one of its devices through the DMA API (DEV-05). */
   readonly #heldByKernel: boolean;
   /** What translates the DMA of its devices now. */
-  domain: IommuDomain | undefined;
+  domain: AttachableDomain | undefined;
   #owner: object | undefined;
   #owned = 0;
 
@@ -52,26 +55,45 @@ export interface HostDevice {
   buffer: Uint8Array | undefined;
   /** The sizes of pages that domains made for it tell of, as a mask. */
   readonly ioPageSizes: bigint;
+  /** Its writes can be tracked (HWI-07). */
+  readonly tracksDirty: boolean;
 }
 
 export class Iommu {
   readonly ioPageSize: number;
   readonly aperture: IovaRange;
   readonly enforcesCoherency: boolean;
+  /** It can note which pages a device writes to. */
+  readonly tracksDirty: boolean;
+  /** Its domains can be nested in one another. */
+  readonly nests: boolean;
+  /** What it tells of itself. */
+  readonly hwInfo: HwInfo | undefined;
 
-  constructor({ ioPageSize, aperture, enforcesCoherency = false }: IommuShape) {
+  constructor({
+    ioPageSize,
+    aperture,
+    enforcesCoherency = false,
+    dirty = false,
+    nesting = false,
+    hwInfo,
+  }: IommuShape) {
     this.ioPageSize = ioPageSize;
     this.aperture = aperture;
     this.enforcesCoherency = enforcesCoherency;
+    this.tracksDirty = dirty;
+    this.nests = nesting;
+    this.hwInfo = hwInfo;
   }
 
-  allocDomain(ioPageSizes = BigInt(this.ioPageSize)): IommuDomain {
-    return new IommuDomain(this, ioPageSizes);
+  allocDomain(ioPageSizes = BigInt(this.ioPageSize), tracksDirty = false): IommuDomain {
+    return new IommuDomain(this, ioPageSizes, tracksDirty);
   }
 
   /** The driver's attach: also moves a group from one domain to another without a gap. */
-  attach(group: IommuGroup | null, domain: IommuDomain): 0 | Errno {
+  attach({ group, tracksDirty }: HostDevice, domain: AttachableDomain): 0 | Errno {
     if (group === null || domain.iommu !== this) return "EINVAL";
+    if (domain.dirty !== undefined && !tracksDirty) return "EINVAL"; // HWP-24
     group.domain = domain;
     return 0;
   }
@@ -82,7 +104,9 @@ export class Iommu {
    */
   translate(device: HostDevice, iova: bigint, perm: number): number {
     const domain = device.group?.domain;
-    if (domain === undefined || iova < this.aperture[0] || iova > this.aperture[1]) return -1;
+    // A nested one has no table of its own to walk.
+    if (!(domain instanceof IommuDomain)) return -1;
+    if (iova < this.aperture[0] || iova > this.aperture[1]) return -1;
     const ioPage = domain.ioPageOf(iova);
     const iopte = domain.iopteAt(ioPage);
     if ((permOf(iopte) & perm) === 0) return -1;

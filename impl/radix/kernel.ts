@@ -9,7 +9,7 @@ import type { Errno } from "../../spec/errno";
 import { type MemoryRegion, type Platform, SCRATCH } from "../../spec/platform";
 import { Process, type User } from "./accounting";
 import type { IommufdCtx } from "./ctx";
-import { FileTable } from "./file-table";
+import { type AnonFile, FileTable } from "./file-table";
 import { type HostDevice, Iommu, IommuGroup } from "./iommu";
 import { PhysicalMemory } from "./physical-memory";
 import { type MemoryObject, makeMemoryObject, UserMemory } from "./user-memory";
@@ -21,6 +21,8 @@ export class Kernel {
   readonly iommus: readonly Iommu[];
   readonly vfio: VfioDevices;
   readonly iommufds = new FileTable<IommufdCtx>((ctx) => ctx.put());
+  /** Fault queues and in-kernel users of the mock driver. */
+  readonly anonFiles = new FileTable<AnonFile>((file) => file.release());
   /** By index; undefined: it has exited. */
   readonly #processes: Map<number, Process | undefined>;
   readonly #users = new Map<number, User>();
@@ -81,7 +83,7 @@ export class Kernel {
   }
 
   get #fileTables(): readonly Pick<FileTable<unknown>, "inherit" | "closeAll">[] {
-    return [this.iommufds, this.vfio.files];
+    return [this.iommufds, this.vfio.files, this.anonFiles];
   }
 
   #makeProcesses(): Map<number, Process> {
@@ -139,6 +141,7 @@ const makeDevices = (platform: Platform, iommus: readonly Iommu[]): HostDevice[]
     reserved: device.reserved,
     coherent: device.coherent,
     msiIsolated: device.msiIsolated,
+    tracksDirty: iommus[device.iommu]!.tracksDirty,
     buffer: undefined,
   }));
 };

@@ -12,7 +12,10 @@ import { assert } from "./assert";
 import { done, fail, type OnIommufd, type OnProcess } from "./call";
 import { destroy, open, option, vfioIoas } from "./ctx-calls";
 import { deviceRaw } from "./device-framing";
+import { hwptGetDirtyBitmap, hwptSetDirtyTracking } from "./dirty-calls";
+import { closeFault, faultPoll, faultQueueAlloc, faultRead, faultWrite } from "./fault-calls";
 import { raw } from "./framing";
+import { getHwInfo, hwptAlloc, hwptInvalidate } from "./hwpt-calls";
 import {
   ioasAlloc,
   ioasAllowIovas,
@@ -31,6 +34,7 @@ import {
   mockDomainFlags,
   mockDomainReplace,
 } from "./mock-front-end";
+import { dirty, mdCheckIotlb, triggerIopf } from "./mock-hwpt-calls";
 import { pageRefs, procStatus, translate } from "./probe-calls";
 import { exit, fork, setrlimitMemlock, setuid } from "./process-calls";
 import { checkExtension, getApiVersion, getInfo, mapDma, setIommu, unmapDma } from "./vfio-compat";
@@ -76,6 +80,16 @@ const HANDLERS: { readonly [K in CallName]?: Handler<K> } = {
   IOAS_UNMAP: onIommufd(ioasUnmap),
   OPTION: onIommufd(option),
   VFIO_IOAS: onIommufd(vfioIoas),
+  HWPT_ALLOC: onIommufd(hwptAlloc),
+  GET_HW_INFO: onIommufd(getHwInfo),
+  HWPT_SET_DIRTY_TRACKING: onIommufd(hwptSetDirtyTracking),
+  HWPT_GET_DIRTY_BITMAP: onIommufd(hwptGetDirtyBitmap),
+  HWPT_INVALIDATE: onIommufd(hwptInvalidate),
+  FAULT_QUEUE_ALLOC: onIommufd(faultQueueAlloc),
+  FAULT_READ: onProcess(faultRead),
+  FAULT_WRITE: onProcess(faultWrite),
+  FAULT_POLL: onProcess(faultPoll),
+  CLOSE_FAULT: onProcess(closeFault),
   DEVICE_OPEN: onProcess(deviceOpen),
   DEVICE_CLOSE: onProcess(deviceClose),
   VFIO_BIND: onProcess(vfioBind),
@@ -95,6 +109,9 @@ const HANDLERS: { readonly [K in CallName]?: Handler<K> } = {
   MOCK_DOMAIN_REPLACE: onIommufd(mockDomainReplace),
   MD_CHECK_MAP: onIommufd(mdCheckMap),
   MD_CHECK_REFS: onIommufd(mdCheckRefs),
+  MD_CHECK_IOTLB: onIommufd(mdCheckIotlb),
+  DIRTY: onIommufd(dirty),
+  TRIGGER_IOPF: onIommufd(triggerIopf),
   MMAP: onProcess(mmap),
   MUNMAP: onProcess(munmap),
   MPROTECT: onProcess(mprotect),

@@ -77,6 +77,7 @@ const makeAttached = (
     reserved: [],
     coherent: true,
     msiIsolated: true,
+    tracksDirty: iommu.tracksDirty && (flags & MOCK_NO_DIRTY) === 0,
     buffer: undefined,
   });
   if (typeof device === "string") return device;
@@ -153,4 +154,4 @@ export const mdCheckRefs: OnIommufd<"MD_CHECK_REFS"> = (_ctx, args, { memory }, 
 };
 
 /** The other front end has no mock driver, as a kernel without the selftest option. */
-const hasMockDriver = ({ platform }: Kernel): boolean => platform.frontEnd === "mock";
+export const hasMockDriver = ({ platform }: Kernel): boolean => platform.frontEnd === "mock";
