@@ -8,6 +8,8 @@ import {
   HWPT_DIRTY_TRACKING,
   HWPT_FAULT_ID_VALID,
   HWPT_NEST_PARENT,
+  INVALIDATE_DATA_MOCK,
+  INVALIDATE_DATA_MOCK_INVALID,
 } from "../../../spec/uapi/flags";
 import type { Bytes, Iova } from "../../../spec/units";
 import type { Aim } from "../aim";
@@ -96,6 +98,20 @@ const openQueue = (c: Composer, fd: number): { id: number; file: number } => {
   return { id: out?.out_fault_id ?? 0, file: out?.out_fault_fd ?? -1 };
 };
 
+/** INV-02 … INV-06: with so many entries, of a type that is known or not. */
+const invalidate = (c: Composer, fd: number, hwpt: number, entries: number): void => {
+  const { draw } = c;
+  const args = {
+    hwpt_id: c.object(fd, hwpt),
+    data_uptr: SCRATCH.va,
+    data_type: draw.chance(60) ? INVALIDATE_DATA_MOCK : INVALIDATE_DATA_MOCK_INVALID,
+    entry_len: draw.chance(70) ? 8 : 0,
+    entry_num: entries,
+    data: "0000000001000000".repeat(entries),
+  };
+  c.make({ call: "HWPT_INVALIDATE", fd: c.iommufd(fd), in: args });
+};
+
 export const TABLES: readonly Aim[] = [
   // DTY-04, DTY-18 … DTY-25, I-110 … I-115: two domains of one IOAS, each with dirty bits of its own.
   freshMotif("dirty-pages", 5, ["DIRTY", "HWPT_ALLOC", "HWPT_GET_DIRTY_BITMAP"], (c, ioas) => {
@@ -149,6 +165,7 @@ export const TABLES: readonly Aim[] = [
     map(c, ioas, { va: start("buf0"), bytes: PAGE, at: PLACE });
     for (const id of [parent, child, ioas.id]) if (draw.chance(60)) destroy(c, fd, id);
     if (draw.chance(30)) track(c, fd, child, DIRTY_TRACKING_ENABLE);
+    invalidate(c, fd, child, draw.int(0, 2));
     replace(c, mock, draw.chance(50) ? ioas.id : parent);
     for (const id of [ioas.id, parent, child, parent, ioas.id]) {
       if (draw.chance(60)) destroy(c, fd, id);

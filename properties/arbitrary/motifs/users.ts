@@ -4,6 +4,8 @@ import {
   ACCESS_NEEDS_PIN_PAGES,
   ACCESS_PAGES_WRITE,
   HWPT_DIRTY_TRACKING,
+  MAP_READABLE,
+  MAP_WRITEABLE,
   MOCK_NO_DIRTY,
 } from "../../../spec/uapi/flags";
 import { type Bytes, type Iova, U64_MAX, type UserVa } from "../../../spec/units";
@@ -20,8 +22,14 @@ const newAccess = (c: Composer, { fd, id }: IoasView): AccessView | undefined =>
   return c.scene.accesses.at(-1);
 };
 
-const pin = (c: Composer, { fd, file }: AccessView, at: bigint, bytes: bigint): number => {
-  const range = { iova: at as Iova, length: bytes as Bytes, flags: ACCESS_PAGES_WRITE };
+const pin = (
+  c: Composer,
+  { fd, file }: AccessView,
+  at: bigint,
+  bytes: bigint,
+  flags: number = ACCESS_PAGES_WRITE,
+): number => {
+  const range = { iova: at as Iova, length: bytes as Bytes, flags };
   const args = { access_fd: c.accessFile(file), ...range };
   const { outcome } = c.make({ call: "ACCESS_PAGES", fd: c.iommufd(fd), in: args });
   return (outcome.out as { out_access_pages_id?: number } | undefined)?.out_access_pages_id ?? 99;
@@ -41,6 +49,15 @@ const HELD: readonly Aim[] = [
     map(c, ioas, { va: start("buf0"), bytes: 2n * PAGE, at: PLACE });
     const users = [newAccess(c, ioas), draw.chance(40) ? newAccess(c, ioas) : undefined];
     if (draw.chance(40)) attach(c, ioas);
+    // ACC-12: not more than the mapping permits.
+    if (draw.chance(40) && users[0]) {
+      const [flags, wish] = draw.of([MAP_READABLE, ACCESS_PAGES_WRITE] as const, [
+        MAP_WRITEABLE,
+        0,
+      ]);
+      map(c, ioas, { va: start("buf4"), bytes: PAGE, at: PLACE + 2n * PAGE, flags });
+      pin(c, users[0], PLACE + 2n * PAGE, PAGE, wish);
+    }
     const pinned = users.flatMap((user) =>
       user === undefined ? [] : [{ user, item: pin(c, user, PLACE, PAGE * draw.of(1n, 2n)) }],
     );
