@@ -100,7 +100,7 @@ describe("files", () => {
     expect(bind(1000).errno).toBe("EINVAL");
     call("DEVICE_CLOSE", { devfd: 0 });
     expect(bind(1000)).toEqual({ errno: 0, out: { out_devid: 2 } });
-    expect(call("DEVICE_OPEN", { dev: 99 }).errno).toBe("ENODEV");
+    expect(call("DEVICE_OPEN", { dev: 99 }).errno).toBe("ENOENT");
   });
 
   test("a machine that ends with everything alive returns its memory", () => {

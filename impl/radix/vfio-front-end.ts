@@ -17,7 +17,7 @@ import type { PhysicalMemory } from "./physical-memory";
 
 export const deviceOpen: OnProcess<"DEVICE_OPEN"> = ({ vfio }, { dev }, process) => {
   const devfd = vfio.open(dev, process);
-  return devfd === undefined ? fail("ENODEV") : { errno: 0, out: { devfd } };
+  return devfd === undefined ? fail("ENOENT") : { errno: 0, out: { devfd } };
 };
 
 export const deviceClose: OnProcess<"DEVICE_CLOSE"> = ({ vfio }, { devfd }, process) =>
