@@ -47,7 +47,38 @@ const until = (steps: number, reason: string): History => {
   return { ...whole, outcomes: whole.outcomes.slice(0, steps), ending: { kind: "crash", reason } };
 };
 
+const FAULTS: readonly Step[] = [
+  { call: "OPEN", as: "fd0", in: {} },
+  { call: "FAULT_QUEUE_ALLOC", as: "fault0", fd, in: {} },
+  { call: "FAULT_READ", as: "read0", in: { fault_fd: new Handle("fault0", "out_fault_fd") } },
+  { call: "IOAS_ALLOC", as: "ioas0", fd, in: {}, raw: {} },
+  { call: "IOAS_MAP", as: "map0", fd, in: { ioas_id, flags: 6, length: 1n as never }, raw: {} },
+];
+
+/** A fault of device `id`, and an IOAS of that number that comes in bytes. */
+const faulting = (id: number, addr: bigint, iova = 0x1000n): History => {
+  const rest = { flags: 2, pasid: 0, grpid: 1, perm: 1, reserved: 0, length: 0 };
+  const word = (value: number) => Buffer.from([value, 0, 0, 0]).toString("hex");
+  const at = Buffer.alloc(8);
+  at.writeBigUInt64LE(iova);
+  const map = `28000000${word(6)}${word(id)}00000000${"00".repeat(8)}01${"00".repeat(7)}`;
+  const outcomes = [
+    { errno: 0, out: { fd: id } },
+    { errno: 0, out: { out_fault_id: id, out_fault_fd: id } },
+    { errno: 0, out: { records: [{ ...rest, dev_id: id, cookie: id, addr }] } },
+    { errno: 0, out: { bytes: `0c00000000000000${word(id)}` } },
+    { errno: 0, out: { bytes: `${map}${at.toString("hex")}` } },
+  ];
+  return { trace: { platform: MOCK_PLATFORM, steps: FAULTS }, outcomes: outcomes as Outcome[] };
+};
+
 describe("two runs of one trace are alike", () => {
+  test("with other devices and cookies in faults, and other ids in bytes", () => {
+    expect(behavedAlike(faulting(3, 0x1000n), faulting(9, 0x1000n))).toBe(true);
+    expect(behavedAlike(faulting(3, 0x1000n), faulting(3, 0x2000n))).toBe(false);
+    expect(behavedAlike(faulting(3, 0x1000n), faulting(3, 0x1000n, 0x5000n))).toBe(true);
+  });
+
   const once = history({});
 
   test.each<[string, History, boolean]>([

@@ -7,10 +7,11 @@
  * in one run only, different answers may both be right, and there is nothing more to compare.
  */
 import { type Call, type Outcome, shapeOf } from "../spec/calls";
+import type { PageResponse } from "../spec/fields";
 import { Handle } from "../spec/handle";
-import { Resolver } from "../spec/resolve";
+import { outputsOf, Resolver } from "../spec/resolve";
 import type { History, Step } from "../spec/trace";
-import { compare } from "./algebra/agree";
+import { compare, isName } from "./algebra/agree";
 
 export const behavedAlike = (once: History, again: History): boolean => {
   const { trace } = once;
@@ -51,25 +52,31 @@ class Side {
   /** The literal ids and file descriptors of the step that name something. */
   knows(step: Step): string {
     const types = shapeOf(step.call).in;
-    const literals = Object.entries(step.in).filter(
-      ([name, value]) => isName(types[name]) && !(value instanceof Handle),
-    );
-    return literals.map(([, value]) => this.#given.has(value)).join(" ");
+    const literals = Object.entries(step.in).flatMap(([name, value]): readonly unknown[] => {
+      if (types[name] === "responses") {
+        return (value as readonly PageResponse[]).map(({ cookie }) => cookie);
+      }
+      return isName(types[name]) ? [value] : [];
+    });
+    // What is put into bytes may be anything.
+    for (const [, bytes] of step.raw?.put ?? []) literals.push(Buffer.from(bytes, "hex")[0]);
+    return literals
+      .filter((value) => !(value instanceof Handle))
+      .map((value) => this.#given.has(value))
+      .join(" ");
   }
 
   note(step: Step, outcome: Outcome): void {
     this.#resolver.note(step, outcome);
     const types = shapeOf(step.call).out;
-    for (const [name, value] of Object.entries(outcome.out ?? {})) {
-      if (isName(types[name])) this.#given.add(value);
+    for (const [name, value] of Object.entries(outputsOf(step, outcome) ?? {})) {
+      if (isName(types[name]) || step.call === "FAULT_READ") this.#given.add(value);
     }
   }
 }
 
-const isName = (type: string | undefined): boolean => type === "id" || type === "fd";
-
-const chosenIova = (step: Step, { out }: Outcome): unknown => {
-  const outputs = (out ?? {}) as Readonly<Record<string, unknown>>;
+const chosenIova = (step: Step, outcome: Outcome): unknown => {
+  const outputs = outputsOf(step, outcome) ?? {};
   const [iova] = Object.entries(shapeOf(step.call).out).find(([, type]) => type === "iova") ?? [];
   return iova === undefined ? undefined : outputs[iova];
 };

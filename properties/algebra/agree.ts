@@ -5,10 +5,12 @@
  * window of a TRANSLATE count from where the call put it; ranges and translations may be cut
  * anywhere. What remains must be equal in every correct implementation.
  */
+
+import { typedStep } from "../../model/raw/raw";
 import { lower } from "../../model/state/intervals";
 import { show } from "../../model/verdict";
 import { type Call, type Outcome, shapeOf } from "../../spec/calls";
-import type { PinRun, Translation } from "../../spec/fields";
+import type { FieldType, PageFault, PinRun, Translation } from "../../spec/fields";
 import { MAP_FIXED_IOVA } from "../../spec/uapi/flags";
 import { type IovaRange, U64_MAX } from "../../spec/units";
 
@@ -92,14 +94,21 @@ interface Form {
   readonly fixed: boolean;
 }
 
-const formOf = ({ call, outcome }: Seen, form: Form): string => {
+/** Ids are in the bytes of a raw call too, so that it is looked at as the call it stands for. */
+const formOf = (seen: Seen, form: Form): string => {
+  const { call, outcome } = seen;
   const { errno } = outcome;
+  if (call.call === "RAW" || call.call === "DEVICE_RAW") {
+    const typed = typedStep(call, outcome, true);
+    return typeof typed === "object" ? formOf({ ...seen, ...typed }, form) : errno || "ok";
+  }
   const short = form.capacity !== undefined && errno === "EMSGSIZE";
   if (errno !== 0 && !short) return form.how.anyErrno ? "a failure" : errno;
   const given = (outcome.out ?? {}) as Readonly<Record<string, unknown>>;
   const parts = Object.entries(shapeOf(call.call).out).flatMap(([name, type]) => {
     const value = given[name];
-    if (value === undefined || type === "id" || type === "fd") return [];
+    if (value === undefined || isName(type)) return [];
+    if (type === "faults") return [`${name} ${faults(value as readonly PageFault[])}`];
     // A MAP and a COPY name it differently, and may have to be compared.
     if (type === "iova") return form.fixed ? [`at +${show(fromStart(call, value))}`] : [];
     if (type === "translations") return [`${name} ${translations(call, value, form)}`];
@@ -110,6 +119,13 @@ const formOf = ({ call, outcome }: Seen, form: Form): string => {
   });
   return ["ok", ...parts].join(", ");
 };
+
+/** True for what an implementation numbers as it likes. */
+export const isName = (type: FieldType | undefined): boolean =>
+  type === "id" || type === "fd" || type === "item";
+
+const faults = (given: readonly PageFault[]): string =>
+  show(given.map(({ dev_id: _id, cookie: _cookie, ...rest }) => rest));
 
 const isFixed = (call: Call): boolean =>
   (call.call === "IOAS_MAP" || call.call === "IOAS_COPY") && (call.in.flags & MAP_FIXED_IOVA) !== 0;
