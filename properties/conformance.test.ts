@@ -5,12 +5,10 @@
 import { describe, expect, test } from "@jest/globals";
 import { radix } from "../impl/radix";
 import { modelMachine } from "../model/machine";
-import { type Call, FD_NOT_OPEN, type Outcome, shapeOf } from "../spec/calls";
+import type { Call, Outcome } from "../spec/calls";
 import type { Capsule } from "../spec/capsule";
-import type { Fields } from "../spec/fields";
 import { type Iut, inProcess, type Machine } from "../spec/iut";
 import type { Results } from "../spec/results";
-import { MAP_FIXED_IOVA } from "../spec/uapi/flags";
 import { PROFILES } from "../spec/verdict";
 import { runCampaign } from "./campaign";
 import { type CampaignOptions, quickRun } from "./options";
@@ -155,56 +153,6 @@ describe("an implementation that is no use", () => {
     const results = await runCampaign(options(moody, { profile: "documented" }));
     expect(results).toMatchObject({ failures: [], verdict: "fail", exitCode: 3 });
     expect(results.reason).toContain("two different histories");
-  });
-});
-
-/** The model with all that is open chosen anew on each boot: ids, files, automatic IOVAs. */
-const wandering = (): Iut => {
-  let boots = 0;
-  return inProcess({ ...radix.info, name: "wandering" }, (platform): Machine => {
-    const machine = modelMachine(platform);
-    const salt = ++boots;
-    const rename = (values: object, fields: Fields, by: (type: string, n: number) => number) =>
-      Object.fromEntries(
-        Object.entries(values).map(([name, value]) => {
-          const type = fields[name];
-          if (name === "iommufd") return [name, by("fd", value)];
-          return [name, type === "id" || type === "fd" ? by(type, value) : value];
-        }),
-      );
-    const inward = (type: string, n: number): number => {
-      if (type === "id") return n === 0 ? 0 : (n ^ (salt << 16)) >>> 0;
-      return n < 0 || n >= FD_NOT_OPEN ? n : n < 100 ? FD_NOT_OPEN : n - 100 * salt;
-    };
-    const outward = (type: string, n: number): number =>
-      type === "id" ? (n ^ (salt << 16)) >>> 0 : n + 100 * salt;
-    const ask = (call: Call): Outcome => {
-      const types = shapeOf(call.call);
-      const args = rename(call.in, types.in, inward);
-      const outcome = machine.call({ ...call, fd: inward("fd", call.fd), in: args } as Call);
-      if (outcome.out === undefined) return outcome;
-      return { ...outcome, out: rename(outcome.out, types.out, outward) } as Outcome;
-    };
-    let restricted = false;
-    const elsewhere = (call: Call): Outcome => {
-      if (call.call === "IOAS_ALLOW_IOVAS") restricted = true;
-      if (restricted || call.call !== "IOAS_MAP" || (call.in.flags & MAP_FIXED_IOVA) !== 0)
-        return ask(call);
-      const iova = BigInt(salt) * 0x1_0000_0000n + (call.in.user_va & 0xfffn);
-      const fixed = { ...call, in: { ...call.in, flags: call.in.flags | MAP_FIXED_IOVA, iova } };
-      const there = call.in.length < 0x10_0000n ? ask(fixed as Call) : undefined;
-      return there?.errno === 0 ? there : ask(call);
-    };
-    return { call: elsewhere };
-  });
-};
-
-describe("an implementation that uses its freedom", () => {
-  test("conforms, with other ids, files and IOVAs each time", async () => {
-    const results = await runCampaign(options(wandering(), { profile: "documented" }));
-    expect(results.failures).toEqual([]);
-    expect(results.sequences).toBe(150);
-    expect(results.reason).not.toContain("two different histories");
   });
 });
 

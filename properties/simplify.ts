@@ -161,6 +161,8 @@ export const simplerSteps = function* (step: Step, before: readonly Step[]): Gen
   if (plainer !== undefined) yield withCall(step, plainer);
   const whole = withEverything(step);
   if (whole !== undefined) yield whole;
+  // The first process is the plainest.
+  if (step.proc !== undefined) yield withoutProcess(step);
   yield* withPlainerBytes(step);
   yield* withTheSameEnd(step);
   const made = new Set(handlesIn(before));
@@ -202,6 +204,8 @@ const without = (step: Step, field: string): Step => {
   const args = Object.entries(step.in).filter(([name]) => name !== field);
   return { ...step, in: Object.fromEntries(args) } as Step;
 };
+
+const withoutProcess = ({ proc: _, ...step }: Step): Step => step as Step;
 
 const withCall = (step: Step, call: CallName): Step => {
   const known = shapeOf(call).in;
