@@ -15,6 +15,7 @@ import {
   VFIO_IOAS_CLEAR,
   VFIO_IOAS_SET,
 } from "../../../spec/uapi/flags";
+import { IOCTLS } from "../../../spec/uapi/ioctls";
 import type { Bytes, IovaRange } from "../../../spec/units";
 import * as devices from "./devices";
 import { doubtDirty, noteDirty } from "./dirty-bits";
@@ -82,6 +83,16 @@ export class Ledger extends LedgerState {
         // What went before it failed is dirty no more, or still is (UNM-24).
         doubtDirty(this.ioas(call.fd, call.in.ioas_id), call.in);
         return mappings.noteFailedUnmap(this, call);
+      case "VFIO_UNMAP_DMA":
+        // Mappings may have been cut, and some of them may be gone (VCC-14, VCC-16).
+        this.lost = true;
+        return true;
+      case "RAW":
+      case "DEVICE_RAW":
+        // The same as bytes; and an answer that cannot be stored undoes little (GEN-16).
+        if (call.in.memory !== "r" && call.in.nr !== IOCTLS.VFIO_UNMAP_DMA.command) return false;
+        this.lost = true;
+        return true;
       case "MEM_WRITE":
         // The bytes before the first one that cannot be written have been.
         this.memory.store(call.in.va, undefined, call.in.bytes.length / 2);

@@ -74,6 +74,21 @@ export const OPEN_STORIES: readonly OpenStory[] = [
     answers: [pins([0, 2], [1, 2]), pins([0, 1], [1, 3]), pins([1, 4])],
   },
   {
+    open: "what a failed unmap of a container leaves behind (VCC-14)",
+    before: [
+      ...start,
+      map(1, IOVA, 0x1000n, BUF0),
+      map(1, IOVA + 0x1000n, 0x2000n, BUF0 + 0x1000n),
+      [ask("VFIO_IOAS", { ioas_id: 1, op: 1 }), ok()],
+      [
+        ask("VFIO_UNMAP_DMA", { argsz: 24, iova: IOVA, size: 0x2000n }),
+        failed("ENOENT", { size: 0x1000n }),
+      ],
+    ],
+    call: translate(4, IOVA, IOVA + 0xfffn),
+    answers: [runs(), runs([IOVA, 0x1000n, 0x5000n, 3])],
+  },
+  {
     open: "what a second failed unmap leaves pinned (UNM-24)",
     before: [
       ...cutOff,
