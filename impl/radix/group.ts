@@ -43,9 +43,9 @@ export class IommufdGroup {
     this.#attached.splice(this.#attached.indexOf(device), 1);
     if (this.#attached.length === 0) {
       this.#hwpt = undefined;
-      hwpt.fault?.answerAllOf(this);
       if (device.group !== null) device.group.domain = undefined;
     }
+    if (this.#attached.length === 0) hwpt.fault?.answerAllOf(this);
     hwpt.ioas.iopt.unreserve(device);
     hwpt.users -= 1;
     return hwpt;
@@ -70,8 +70,8 @@ export class IommufdGroup {
       if (moves) this.#unreserveAll(hwpt);
       return errno;
     }
-    old.fault?.answerAllOf(this);
     if (moves) this.#unreserveAll(old);
+    old.fault?.answerAllOf(this);
     this.#hwpt = hwpt;
     hwpt.users += this.#attached.length;
     old.users -= this.#attached.length;

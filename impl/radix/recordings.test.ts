@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import type { Call, Outcome } from "../../spec/calls";
+import type { Outcome } from "../../spec/calls";
 import { mayHaveEffect, type Recording, readRecordings } from "../../spec/recording";
 import { handles, RadixMachine } from "./machine";
 import { nodePool } from "./node-pool";
@@ -15,19 +15,11 @@ const recordings = (existsSync(folder) ? readdirSync(folder) : [])
   .filter((file) => file.endsWith(".jsonl"))
   .flatMap((file) => readRecordings(readFileSync(join(folder, file), "utf8"), file));
 
-/** A raw call of a command that this version does not have (HWPT_ALLOC to FAULT_QUEUE_ALLOC). */
-const isMissingRaw = (call: Call): boolean =>
-  call.call === "RAW" &&
-  !handles("HWPT_ALLOC") &&
-  call.in.nr % 0x100 >= 0x89 &&
-  call.in.nr % 0x100 <= 0x8e;
-const isSupported = (call: Call): boolean => handles(call.call) && !isMissingRaw(call);
-
 /** Steps up to the first call that took effect and that this version does not have. */
 const supported = ({ steps }: Recording) => {
-  const end = steps.findIndex((step) => !isSupported(step.call) && mayHaveEffect(step));
+  const end = steps.findIndex((step) => !handles(step.call.call) && mayHaveEffect(step));
   const upTo = end < 0 ? steps : steps.slice(0, end);
-  return upTo.filter(({ call }) => isSupported(call));
+  return upTo.filter(({ call }) => handles(call.call));
 };
 
 /** The recorder of DMA could not see what the device saw. */
