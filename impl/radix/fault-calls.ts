@@ -3,7 +3,8 @@ import { POLLIN, POLLOUT, POLLRDNORM, RESPONSE_INVALID } from "../../spec/uapi/f
 import { PAGE_FAULT, PAGE_RESPONSE } from "../../spec/uapi/layouts";
 import type { Process } from "./accounting";
 import { done, fail, type OnIommufd, type OnProcess } from "./call";
-import { FaultFile, IommufdFault } from "./fault";
+import { IommufdFault } from "./fault";
+import { FaultFile } from "./fault-file";
 import type { Kernel } from "./kernel";
 
 export const faultQueueAlloc: OnIommufd<"FAULT_QUEUE_ALLOC"> = (

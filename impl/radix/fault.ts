@@ -10,8 +10,6 @@
  */
 import type { Errno } from "../../spec/errno";
 import type { PageFault } from "../../spec/fields";
-import type { IommufdCtx } from "./ctx";
-import type { AnonFile } from "./file-table";
 import { IommufdObject } from "./iommufd-object";
 
 /** What a device reports, and for whom it is answered when they leave. */
@@ -60,23 +58,5 @@ export class IommufdFault extends IommufdObject {
   override destroy(): void {
     this.#waiting = [];
     this.#unanswered.clear();
-  }
-}
-
-/** The file that a queue is read and answered by. It keeps the context. */
-export class FaultFile implements AnonFile {
-  readonly fault: IommufdFault;
-  readonly #ctx: IommufdCtx;
-
-  constructor(fault: IommufdFault, ctx: IommufdCtx) {
-    this.fault = fault;
-    this.#ctx = ctx;
-    fault.users += 1;
-    ctx.hold();
-  }
-
-  release(): void {
-    this.fault.users -= 1;
-    this.#ctx.put();
   }
 }
