@@ -7,6 +7,11 @@ import { simplerSteps } from "./simplify";
 
 const simpler = (step: Step): Step[] => [...simplerSteps(step, [])];
 
+test("a step of another process is tried in the first one", () => {
+  const step: Step = { call: "DESTROY", proc: 2, fd: 0, in: { id: 1 } };
+  expect(simpler(step)).toContainEqual({ call: "DESTROY", fd: 0, in: { id: 1 } });
+});
+
 describe("a step with byte edits", () => {
   const step: Step = {
     call: "DESTROY",

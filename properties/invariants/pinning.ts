@@ -15,6 +15,7 @@ const exact = (
   { in: { uptr, length } }: CallOf<"PAGE_REFS">,
   refs: readonly PinRun[],
   ledger: Ledger,
+  concerns: (page: number) => boolean = () => true,
 ): Finding => {
   const { memory } = ledger;
   if (memory.offset(uptr) !== 0n || memory.offset(length) !== 0n) return undefined;
@@ -26,6 +27,7 @@ const exact = (
   for (const [pins, pages] of refs) {
     const next = Math.min(page + pages, end);
     for (; typeof pins === "number" && page < next; page++) {
+      if (!concerns(page)) continue;
       const { low, high } = bounds.at(page);
       compared = true;
       if (pins >= low && pins <= high) continue;
@@ -101,6 +103,67 @@ const sameStatus = ({ pin, lck }: Status, out: StatusOut, when: string): Finding
   };
 };
 
+const I_31: Invariant = {
+  id: "I-31",
+  statement: "As many pages are pinned for a process as its mappings need, once for each MAP.",
+  needs: ["proc-status"],
+  clauses: ["PIN-01", "PIN-02"],
+  general: true,
+  on: {
+    PROC_STATUS: (_call, { errno, out }, ledger) => {
+      const { idle } = ledger.pinAnswers;
+      const pinned = ledger.pinnedPages();
+      if (errno !== 0 || idle === undefined || pinned === undefined) return undefined;
+      if (out?.VmPin_pages === idle.pin + pinned) return pinned > 0 ? HELD : undefined;
+      return { expected: `VmPin ${idle.pin + pinned} pages`, actual: `${out?.VmPin_pages}` };
+    },
+  },
+};
+
+const I_36: Invariant = {
+  id: "I-36",
+  statement: "A process without CAP_IPC_LOCK never has more pages pinned than RLIMIT_MEMLOCK.",
+  needs: ["proc-status", "memlimit", "privilege"],
+  clauses: ["ACT-03"],
+  on: {
+    PROC_STATUS: (_call, { errno, out }, ledger) => {
+      const { limit, unprivileged, limitIsVague, pinAnswers } = ledger;
+      if (errno !== 0 || limit === undefined || !unprivileged || limitIsVague) return undefined;
+      const pinned = (out?.VmPin_pages ?? 0) - (pinAnswers.idle?.pin ?? 0);
+      if (pinned <= limit) return pinned > 0 ? HELD : undefined;
+      return { expected: `at most ${limit} pages pinned`, actual: `${pinned}` };
+    },
+  },
+};
+
+/** Pages at which a held mapping starts or ends inside. */
+const partlyMapped = (ledger: Ledger): ReadonlySet<number> => {
+  const parts = new Set<number>();
+  for (const { areas } of ledger.pins.live) {
+    for (const { held, userVa, start, last, firstPage, lastPage } of areas) {
+      if (!held) continue;
+      if (ledger.memory.offset(userVa) !== 0n) parts.add(firstPage);
+      if (ledger.memory.offset(userVa + (last - start) + 1n) !== 0n) parts.add(lastPage);
+    }
+  }
+  return parts;
+};
+
+const I_38: Invariant = {
+  id: "I-38",
+  statement: "Parts of a page pin it as often as all of it would: once for each MAP of a part.",
+  needs: ["page-refs"],
+  clauses: ["PIN-01", "PIN-02"],
+  on: {
+    PAGE_REFS: (call, { errno, out }, ledger) => {
+      if (errno !== 0 || !out?.refs) return undefined;
+      const parts = partlyMapped(ledger);
+      if (parts.size === 0) return undefined;
+      return exact(call, out.refs, ledger, (page) => parts.has(page));
+    },
+  },
+};
+
 const I_32: Invariant = {
   id: "I-32",
   statement: "When nothing is mapped any more, nothing is pinned or charged any more.",
@@ -166,8 +229,8 @@ const I_40: Invariant = {
   needs: ["proc-status"],
   clauses: ["ACT-01"],
   on: {
-    PROC_STATUS: (_call, { errno, out }, { platform, pinAnswers: { first } }) => {
-      if (errno !== 0 || first === undefined) return undefined;
+    PROC_STATUS: (_call, { errno, out }, { platform, unprivileged, pinAnswers: { first } }) => {
+      if (errno !== 0 || first === undefined || unprivileged) return undefined;
       if (!platform.processes[0]?.capabilities.includes("IPC_LOCK")) return undefined;
       if (out?.VmLck_pages === first.lck) return HELD;
       return { expected: `VmLck ${first.lck} pages, as ever`, actual: `${out?.VmLck_pages}` };
@@ -175,4 +238,4 @@ const I_40: Invariant = {
   },
 };
 
-export const PINNING: readonly Invariant[] = [I_30, I_32, I_33, I_34, I_35, I_40];
+export const PINNING: readonly Invariant[] = [I_30, I_31, I_32, I_33, I_34, I_35, I_36, I_38, I_40];

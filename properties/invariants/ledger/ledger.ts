@@ -203,7 +203,15 @@ export class Ledger extends LedgerState {
         noteDma(this, call, out);
         return true;
       case "MPROTECT":
+        return true;
       case "SETRLIMIT_MEMLOCK":
+        // What is pinned already may be more than that.
+        if (this.pins.holding > 0) this.limitIsVague = true;
+        this.limit = call.in.cur / BigInt(this.platform.pageSize);
+        return true;
+      case "SETUID":
+        if (this.pins.holding > 0) this.limitIsVague = true;
+        this.unprivileged ||= call.in.uid !== 0;
         return true;
       case "GET_HW_INFO":
       case "FAULT_POLL":
@@ -291,6 +299,7 @@ export class Ledger extends LedgerState {
     if (ctx === undefined) return;
     if (option !== OPTION_HUGE_PAGES) {
       ctx.rlimitMode = value;
+      this.limitIsVague ||= value !== 0n;
       return;
     }
     const ioas = this.ioas(fd, id);

@@ -2,7 +2,7 @@
 import type { Platform } from "../../../spec/platform";
 import type { Context, Device, Group, Hwpt, Ioas, LiveObject, Queue } from "./ioas";
 import { UserMemory } from "./memory";
-import { Pins } from "./pages";
+import { isFirm, Pins } from "./pages";
 import type { RangeSet } from "./ranges";
 
 /** An open file of a VFIO device. */
@@ -29,6 +29,12 @@ export class LedgerState {
   emptiedByClose = false;
   /** The answers went where the ledger cannot follow. */
   lost = false;
+  /** RLIMIT_MEMLOCK in pages, as it was set; undefined: as at boot. */
+  limit: bigint | undefined;
+  /** The process has lost its capabilities. */
+  unprivileged = false;
+  /** Pins were made before that, or count elsewhere, as those by process do (OPT-05). */
+  limitIsVague = false;
   /** COPYs, and calls that moved, added or removed holders of pages. */
   copies = 0;
   handovers = 0;
@@ -36,6 +42,22 @@ export class LedgerState {
   constructor(platform: Platform) {
     this.platform = platform;
     this.memory = new UserMemory(platform);
+  }
+
+  /** Pages that are pinned, once for each MAP; undefined: nobody knows (CPY-26, UNM-24). */
+  pinnedPages(): number | undefined {
+    let total = 0;
+    for (const { areas } of this.pins.live) {
+      const held = [...areas].filter((area) => area.held);
+      if (!held.every(isFirm)) return undefined;
+      let next = 0;
+      for (const { firstPage, lastPage } of held.sort((a, b) => a.firstPage - b.firstPage)) {
+        const from = Math.max(next, firstPage);
+        if (lastPage >= from) total += lastPage - from + 1;
+        next = Math.max(next, lastPage + 1);
+      }
+    }
+    return total;
   }
 
   object(fd: number, id: number): LiveObject | undefined {

@@ -84,6 +84,36 @@ export const PINNING_STORIES: readonly Story[] = [
     wrong: status(8),
   },
   {
+    id: "I-31",
+    bug: "a page is pinned for nobody",
+    before: [...start, [PROC, status(0)], map(1, IOVA, 0x2000n)],
+    call: PROC,
+    right: status(2),
+    wrong: status(3),
+  },
+  {
+    id: "I-36",
+    bug: "the limit is a page too high",
+    before: [
+      ...start,
+      [PROC, status(0)],
+      [ask("SETUID", { uid: 1000 }), ok()],
+      [ask("SETRLIMIT_MEMLOCK", { cur: 0x1000n, max: 0x1000n }), ok()],
+      map(1, IOVA, 0x1000n),
+    ],
+    call: PROC,
+    right: status(1),
+    wrong: status(2),
+  },
+  {
+    id: "I-38",
+    bug: "two halves of a page share a pin",
+    before: [...start, map(1, IOVA, 0x800n), map(1, IOVA + 0x800n, 0x800n, BUF0 + 0x800n)],
+    call: pageRefs(BUF0),
+    right: pins([2, 1]),
+    wrong: pins([1, 1]),
+  },
+  {
     id: "I-33",
     bug: "a copy of pinned memory counts",
     before: [
