@@ -210,7 +210,8 @@ export class Ledger extends LedgerState {
         this.limit = call.in.cur / BigInt(this.platform.pageSize);
         return true;
       case "SETUID":
-        if (this.pins.holding > 0) this.limitIsVague = true;
+        // Whether the pins of a mapping count is settled when it is made (ACT-01).
+        if (this.pins.live.size > 0) this.limitIsVague = true;
         this.unprivileged ||= call.in.uid !== 0;
         return true;
       case "GET_HW_INFO":

@@ -33,7 +33,7 @@ export class LedgerState {
   limit: bigint | undefined;
   /** The process has lost its capabilities. */
   unprivileged = false;
-  /** Pins were made before that, or count elsewhere, as those by process do (OPT-05). */
+  /** Mappings were made before that, or count elsewhere, as those by process do (OPT-05). */
   limitIsVague = false;
   /** COPYs, and calls that moved, added or removed holders of pages. */
   copies = 0;

@@ -52,6 +52,20 @@ const THIRD = [IOVA + 0x2000n, 0x2000n, 0x7000n, 3] as const;
 
 export const OPEN_STORIES: readonly OpenStory[] = [
   {
+    open: "pins of a mapping made before the process lost its capabilities (ACT-01)",
+    before: [
+      open(),
+      ioas(1),
+      [ask("PROC_STATUS"), status(0)],
+      map(1, IOVA, 0x1000n),
+      [ask("SETUID", { uid: 1000 }), ok()],
+      [ask("SETRLIMIT_MEMLOCK", { cur: 0n, max: 0n }), ok()],
+      mock(1, 2, 4),
+    ],
+    call: ask("PROC_STATUS"),
+    answers: [status(1)],
+  },
+  {
     open: "what is wrong with an element that ends before it begins (ALW-04, ALW-06)",
     before: start,
     call: allow(1, [[0xfffn, 0n]])[0],
