@@ -85,7 +85,8 @@ const source = (
   }
   if (draw.chance(70) || size(area) === 1n) return [0n, size(area)];
   const unit = draw.chance(60) && size(area) > PAGE ? PAGE : alignment;
-  const units = Number(size(area) / unit);
+  // An area may have more bytes than numbers can be drawn from.
+  const units = Math.min(Number(size(area) / unit), 2 ** 32);
   const from = draw.int(0, Math.max(0, units - 1));
   return [unit * BigInt(from), unit * BigInt(Math.max(1, draw.int(1, units - from)))];
 };
