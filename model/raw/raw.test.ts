@@ -176,6 +176,22 @@ describe("VFIO's commands", () => {
 });
 
 describe("an answer of a device that cannot be stored", () => {
+  test("leaves one device detached and its group where it was to go", () => {
+    const b = new Bench(VFIO_PLATFORM);
+    const [one, two] = groupOfTwo();
+    for (const [devfd, dev] of [one, two].entries()) {
+      b.done("DEVICE_OPEN", { dev });
+      b.done("VFIO_BIND", { devfd, argsz: 16, iommufd: 0 });
+    }
+    b.done("IOAS_ALLOC", {});
+    b.done("IOAS_ALLOC", {});
+    for (const devfd of [0, 1]) b.done("VFIO_ATTACH", { devfd, argsz: 12, pt_id: 3 });
+    const move = raw("VFIO_ATTACH", { devfd: 0, argsz: 12, pt_id: 4 }, { memory: "r" });
+    expect(judge(b, move, "EFAULT")).toBeUndefined();
+    expect(b.ok("DESTROY", { id: 3 })).toBeUndefined();
+    expect(b.fails("DESTROY", { id: 4 }, "EBUSY")).toBeUndefined();
+  });
+
   test("leaves it unbound, or detached", () => {
     const b = copyOf();
     const bind = { devfd: 0, argsz: 16, iommufd: 0 };
@@ -203,8 +219,21 @@ describe("VFIO_IOMMU_GET_INFO", () => {
     const short = raw("VFIO_IOMMU_GET_INFO", { argsz: 72 });
     expect(judge(b, short, "EFAULT")).toBeUndefined();
     expect(judge(b, call, "EFAULT")).toBeDefined();
+    // It stores capabilities before it finds that there is no memory for the next.
+    const half = raw("VFIO_IOMMU_GET_INFO", { argsz: 72 }, { tail: "00".repeat(16) });
+    const sent = (half.in as { bytes: string }).bytes;
+    expect(judge(b, half, "EFAULT", `${sent.slice(0, -32)}${"03".repeat(16)}`)).toBeUndefined();
+    expect(blamed(judge(b, half, "EFAULT", `ff${sent.slice(2)}`))).toBe("GEN-15");
   });
 });
+
+const groupOfTwo = (): readonly [number, number] => {
+  const { devices } = VFIO_PLATFORM;
+  const one = devices.findIndex(
+    ({ group }, i) => group !== null && devices.some((d, j) => j > i && d.group === group),
+  );
+  return [one, devices.findIndex(({ group }, j) => j > one && group === devices[one]?.group)];
+};
 
 const copyOf = (): Bench => {
   const b = new Bench(VFIO_PLATFORM);

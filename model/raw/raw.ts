@@ -76,7 +76,7 @@ const wouldRespond = (inner: Judge, v: View): boolean => {
   return Object.keys(answer).length > 0;
 };
 
-/** The device ends up detached, even if it was to be moved only (VFD-12). */
+/** The device ends up detached, even if it was to be moved only (VFD-12); its group has moved. */
 const detach = ({ machine, frame }: View): void => {
   const { call } = frame;
   const cdev = call.call === "DEVICE_RAW" ? machine.cdevs.get(call.in.devfd) : undefined;
@@ -98,8 +98,8 @@ const happenAnyway = (inner: Judge, v: View): void => {
   if (v.inner === undefined || UNDONE.has(v.frame.name ?? "RAW")) return;
   const broken = firstBroken(inner.rules, v.inner);
   if (broken !== undefined) inner.failure?.(v.inner, broken, undefined);
-  else if (v.frame.name === "VFIO_ATTACH") detach(v);
   else inner.effect?.(v.inner, inner.answer?.(v.inner) ?? {});
+  if (broken === undefined && v.frame.name === "VFIO_ATTACH") detach(v);
 };
 
 /** Outputs that are not in the struct lead nowhere, so that they are empty. */
@@ -206,6 +206,8 @@ const flawOf = (inner: Judge, v: View, errno: Errno): Flaw | undefined => {
   const stray = firstStray(v);
   if (stray !== undefined) return { clause: "GEN-15", right: `byte ${stray} as it was sent` };
   const changed = v.after !== undefined && !v.after.equals(v.frame.bytes);
+  // The chain is stored before the struct, as far as there is memory.
+  if (promisesTooMuch(v) && errno === "EFAULT" && keepsStruct(v)) return undefined;
   if (v.inner === undefined || cannotStore(v) || inner.checkFailure === undefined) {
     return changed ? NOTHING_WRITTEN : undefined;
   }
@@ -215,6 +217,11 @@ const flawOf = (inner: Judge, v: View, errno: Errno): Flaw | undefined => {
 /** The chain may not fit into the memory that argsz promises. */
 const promisesTooMuch = ({ frame }: View): boolean =>
   answersBehind(frame) && (frame.size ?? 0) > frame.bytes.length;
+
+const keepsStruct = ({ frame, after }: View): boolean => {
+  const size = frame.layout?.size ?? 0;
+  return after?.subarray(0, size).equals(frame.bytes.subarray(0, size)) !== false;
+};
 
 /** The judge of raw calls that come to the typed one which `inner` judges. */
 export const framed = (inner: Judge): Judge => ({
