@@ -27,6 +27,7 @@ export const radix: Iut = inProcess(
       "second-process",
       "compat",
       "raw-bytes",
+      "access",
     ],
   },
   (platform) => new RadixMachine(platform),

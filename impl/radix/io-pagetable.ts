@@ -12,6 +12,7 @@
 import type { Errno } from "../../spec/errno";
 import { PERM_WRITE } from "../../spec/uapi/flags";
 import { U64_MAX, wraps } from "../../spec/units";
+import { assert } from "./assert";
 import type { IommuDomain } from "./iommu-domain";
 import { IoptArea, type IoptPages } from "./iopt-pages";
 import { allocIova } from "./iova-alloc";
@@ -25,6 +26,13 @@ export interface PagesPiece {
   readonly length: bigint;
 }
 
+/** An in-kernel user of an IOAS. */
+export interface Access {
+  readonly pinsPages: boolean;
+  /** Lets go of whatever it holds that touches [iova, last]. */
+  unmap(range: Span): void;
+}
+
 const NOTHING = new IovaSpans();
 
 export class IoPagetable {
@@ -33,6 +41,7 @@ export class IoPagetable {
   readonly areas = new SpanTree<IoptArea>();
   /** In the order they were added; the first one is the storage of new areas. */
   readonly #domains: IommuDomain[] = [];
+  readonly #accesses: Access[] = [];
   readonly #reserved = new ReservedIovas();
   /** Restricts automatic IOVAs only (ALW-10). Empty: no restriction. */
   allowed = NOTHING;
@@ -81,13 +90,25 @@ export class IoPagetable {
   /** The pieces that [start, last] consists of; ENOENT when any of it is not mapped (CPY-07). */
   piecesOf(start: bigint, last: bigint): PagesPiece[] | Errno {
     const pieces: PagesPiece[] = [];
+    const errno = this.forEachPiece(start, last, (area, at, length) => {
+      pieces.push({ pages: area.pages, startByte: area.startByteAt(at), length });
+      return 0;
+    });
+    return errno === 0 ? pieces : errno;
+  }
+
+  /** Visits the areas that [start, last] consists of, up to an error or a hole (ENOENT). */
+  forEachPiece(
+    start: bigint,
+    last: bigint,
+    visit: (area: IoptArea, iova: bigint, length: bigint) => 0 | Errno,
+  ): 0 | Errno {
     for (let at = start; ; ) {
       const area = this.areas.first(at, last);
       if (area === undefined || area.iova > at) return "ENOENT";
       const pieceLast = smaller(area.last, last);
-      const length = pieceLast - at + 1n;
-      pieces.push({ pages: area.pages, startByte: area.startByteAt(at), length });
-      if (pieceLast === last) return pieces;
+      const errno = visit(area, at, pieceLast - at + 1n);
+      if (errno !== 0 || pieceLast === last) return errno;
       at = pieceLast + 1n;
     }
   }
@@ -106,12 +127,15 @@ export class IoPagetable {
 
   /**
    * Removes the areas inside [start, last] in ascending order, up to the first one that sticks
-   * out; what came before it stays removed (UNM-24).
+   * out; what came before it stays removed (UNM-24). In-kernel users are asked to let go of an
+   * area that one of them holds (UNM-27, ACC-30).
    */
   unmap(start: bigint, last: bigint): { readonly errno: 0 | Errno; readonly unmapped: bigint } {
     let unmapped = 0n;
     for (let area = this.areas.first(start, last); area; area = this.areas.first(start, last)) {
       if (area.iova < start || area.last > last) return { errno: "ENOENT", unmapped };
+      if (area.accesses > 0) for (const access of this.#accesses) access.unmap(area);
+      assert(area.accesses === 0, "in-kernel users let go of what they are asked for");
       area.pages.unfill(area, this.#domains);
       this.areas.remove(area);
       unmapped += area.length;
@@ -145,7 +169,7 @@ export class IoPagetable {
   setLargePages(on: boolean): 0 | Errno {
     if (!on && this.largePages) {
       if (this.areas.count > 0 && this.#domains.length > 0) return "EINVAL";
-      if (!this.#conformsTo(this.pageSize)) return "EADDRINUSE";
+      if (!this.#canAlignTo(this.pageSize)) return "EADDRINUSE";
     }
     this.largePages = on;
     for (const domain of this.#domains) domain.largePages = on;
@@ -160,6 +184,7 @@ export class IoPagetable {
   cutBehind(iova: bigint): 0 | Errno {
     const area = this.areas.first(iova, iova);
     if (area === undefined || area.iova === iova || area.last === iova) return 0;
+    if (area.accesses > 0) return "EINVAL";
     const next = iova + 1n;
     if (((next | area.startByteAt(next)) & (this.alignment - 1n)) !== 0n) return "EINVAL";
     this.areas.remove(area);
@@ -179,7 +204,7 @@ export class IoPagetable {
   addDomain(domain: IommuDomain): 0 | Errno {
     const ioPageSize = BigInt(domain.ioPageSize);
     if (ioPageSize > this.pageSize) return "EINVAL";
-    if (ioPageSize > this.alignment && !this.#conformsTo(ioPageSize)) return "EADDRINUSE";
+    if (!this.#canAlignTo(ioPageSize)) return "EADDRINUSE";
     domain.largePages = this.largePages;
     const errno = this.#reserveOutside(domain) || this.#fillDomain(domain);
     if (errno !== 0) {
@@ -197,6 +222,20 @@ export class IoPagetable {
     this.#unfillDomain(domain, this.areas);
     domain.assertEmpty();
     this.unreserve(domain);
+    this.#calculateAlignment();
+  }
+
+  /** One that pins needs whole pages (ACC-01). */
+  addAccess(access: Access): 0 | Errno {
+    if (access.pinsPages && !this.#canAlignTo(this.pageSize)) return "EADDRINUSE";
+    this.#accesses.push(access);
+    this.#calculateAlignment();
+    return 0;
+  }
+
+  /** The access holds nothing here any more. */
+  removeAccess(access: Access): void {
+    this.#accesses.splice(this.#accesses.indexOf(access), 1);
     this.#calculateAlignment();
   }
 
@@ -263,8 +302,9 @@ export class IoPagetable {
     );
   }
 
-  /** Whether all areas are aligned well enough (ALN-03). */
-  #conformsTo(alignment: bigint): boolean {
+  /** Whether all areas are aligned well enough, which counts when it would be more (ALN-03). */
+  #canAlignTo(alignment: bigint): boolean {
+    if (alignment <= this.alignment) return true;
     const mask = alignment - 1n;
     for (const area of this.areas) {
       if (((area.iova | area.length | BigInt(area.pageOffset)) & mask) !== 0n) return false;
@@ -273,7 +313,8 @@ export class IoPagetable {
   }
 
   #calculateAlignment(): void {
-    let alignment = this.largePages ? 1 : Number(this.pageSize);
+    const wholePages = !this.largePages || this.#accesses.some(({ pinsPages }) => pinsPages);
+    let alignment = wholePages ? Number(this.pageSize) : 1;
     for (const { ioPageSize } of this.#domains) alignment = Math.max(alignment, ioPageSize);
     this.alignment = BigInt(alignment);
   }

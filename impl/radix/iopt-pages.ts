@@ -3,14 +3,18 @@
  * IOAS where part of it is mapped. MAP makes both, COPY makes further areas on the same
  * iopt_pages (CPY-21), in any IOAS of the context.
  *
- * A page of an iopt_pages is pinned exactly while some *filled* area covers it, that is, an area
- * whose IOAS has a domain (PIN-01, PIN-03); one pin, however many areas and domains there are.
- * pfns come from three places, looked at in this order:
+ * A page of an iopt_pages is pinned exactly while it has a holder: an in-kernel user that pinned
+ * it (an iopt_pages_access), or a *filled* area that covers it, that is, an area whose IOAS has a
+ * domain (PIN-01, PIN-03). One pin, however many of them there are. pfns come from three places,
+ * looked at in this order:
  *
- *   1. the storage domain of a filled area that covers the page (DOM-08): whatever happened to
- *      the user's mapping since, every domain gets the page that was pinned first (PIN-04);
- *   2. pinned_pfns, for pages that are pinned and that no domain stores at this moment;
+ *   1. pinned_pfns, if an in-kernel user holds the page;
+ *   2. the storage domain of a filled area that covers the page (DOM-08): whatever happened to
+ *      the user's mapping since, everybody gets the page that was pinned first (PIN-04, ACC-15);
  *   3. user memory, by pinning.
+ *
+ * The holder that comes first takes the pfns over from one that is there, and the last one to go
+ * unpins; in between, pages are neither unpinned nor pinned again (PIN-05).
  *
  * Filling an area pins its missing pages into pinned_pfns, writes the IOPTEs of all domains and
  * only then hands the storage over to the first domain. A page that cannot be pinned thus fails
@@ -18,8 +22,8 @@
  * nobody else needs are read from the storage domain, their IOPTEs go from all domains, and then
  * they are unpinned. A page is never reachable by a device without a pin.
  *
- * What covers a page is found in O(log n) of the filled areas (one per COPY); everything else is
- * O(runs of pages), and O(pages) where runs are short.
+ * What holds a page is found in O(log n) of the filled areas (one per COPY) and of the accesses;
+ * everything else is O(runs of pages), and O(pages) where runs are short.
  */
 import type { Errno } from "../../spec/errno";
 import { type AccountMode, PinAccount, type Process } from "./accounting";
@@ -34,6 +38,7 @@ import {
 } from "./interval-treap";
 import type { IommuDomain } from "./iommu-domain";
 import { PinnedPfns } from "./pinned-pfns";
+import type { EntrySink } from "./radix-table";
 
 /** Combinations of PERM_READ and PERM_WRITE. */
 const PERMS = 4;
@@ -49,6 +54,8 @@ export class IoptArea implements IntervalNode<IoptArea> {
   readonly #offsetAndPerm: number;
   /** The domain that stores the pfns; undefined while the area is not filled. */
   storageDomain: IommuDomain | undefined;
+  /** Pins of in-kernel users on the area; it stays as it is until they are gone. */
+  accesses = 0;
   /** Among the filled areas of `pages`. */
   readonly serial = takeSerial();
   left: IoptArea | undefined;
@@ -93,6 +100,27 @@ export class IoptArea implements IntervalNode<IoptArea> {
   }
 }
 
+/** Pages that an in-kernel user has pinned, once. */
+export class IoptPagesAccess implements IntervalNode<IoptPagesAccess> {
+  readonly firstIndex: number;
+  readonly lastIndex: number;
+  readonly serial = takeSerial();
+  left: IoptPagesAccess | undefined;
+  right: IoptPagesAccess | undefined;
+  reach = 0;
+
+  constructor(firstIndex: number, lastIndex: number) {
+    this.firstIndex = firstIndex;
+    this.lastIndex = lastIndex;
+  }
+}
+
+/** Why pages are pinned; undefined: they are not. */
+type Holder = IoptPagesAccess | IoptArea | undefined;
+
+/** A range of pages. */
+type Indexes = Pick<IntervalNode<unknown>, "firstIndex" | "lastIndex">;
+
 export class IoptPages {
   /** Whose memory it is, and who pays for the pins. */
   readonly process: Process;
@@ -106,6 +134,8 @@ export class IoptPages {
   #pinned: PinnedPfns | undefined;
   /** Filled areas on these pages, the root of their tree: the kernel's domains_itree. */
   #filled: IoptArea | undefined;
+  /** The kernel's access_itree. */
+  #accesses: IoptPagesAccess | undefined;
 
   constructor(process: Process, firstPage: number, writable: boolean, accountMode: AccountMode) {
     this.process = process;
@@ -125,15 +155,15 @@ export class IoptPages {
    * areas that begin or end inside a unit of the alignment (CPY-11); no domain maps such a one.
    */
   fill(area: IoptArea, domains: readonly IommuDomain[], alignment: bigint): 0 | Errno {
-    const errno = this.#pinUncovered(area);
+    const errno = this.#pinMissing(area);
     if (errno !== 0) return errno;
     if (((area.iova | area.length) & (alignment - 1n)) !== 0n) {
-      this.#unpinUncovered(area);
+      this.#unpinMissing(area);
       return "EINVAL";
     }
     for (const domain of domains) this.#mapInto(area, domain);
-    this.#forEachSpan(area, (first, last, covering) => {
-      if (covering === undefined) this.#pinnedPfns.erase(first, last - first + 1);
+    this.#forEachSpan(area, (first, last, holder) => {
+      if (holder === undefined) this.#pinnedPfns.erase(first, last - first + 1);
     });
     area.storageDomain = domains[0];
     this.#filled = insertInterval(this.#filled, area);
@@ -156,9 +186,9 @@ export class IoptPages {
     const unmap = (index: number, count: number): void => {
       for (const window of windows) window.unmap(index, count);
     };
-    this.#forEachSpan(area, (first, last, covering) => {
+    this.#forEachSpan(area, (first, last, holder) => {
       const count = last - first + 1;
-      if (covering !== undefined) {
+      if (holder !== undefined) {
         unmap(first, count);
         return;
       }
@@ -198,64 +228,126 @@ export class IoptPages {
     area.window(domain).unmap(area.firstIndex, area.lastIndex - area.firstIndex + 1);
   }
 
-  /** Unpins what no filled area covers and pinned_pfns has. */
-  #unpinUncovered(area: IoptArea): void {
-    const { process } = this;
-    this.#forEachSpan(area, (first, last, covering) => {
-      if (covering !== undefined) return;
-      const count = last - first + 1;
-      process.memory.unpin(count, this.#pinnedPfns, first);
-      this.#account.uncharge(count);
+  /** An in-kernel user pins pages; their pfns are in pinned_pfns from now on. All or nothing. */
+  hold(firstIndex: number, lastIndex: number): IoptPagesAccess | Errno {
+    const access = new IoptPagesAccess(firstIndex, lastIndex);
+    const errno = this.#pinMissing(access);
+    if (errno !== 0) return errno;
+    const pinned = this.#pinnedPfns;
+    this.#forEachSpan(access, (first, last, holder) => {
+      if (!(holder instanceof IoptArea)) return;
+      this.#feed(first, last, holder, {
+        run: (index, count, pfn) => pinned.store(index, count, pfn),
+        each: (index, count, pfns, from) => pinned.storeEach(index, count, pfns, from),
+      });
+    });
+    this.#accesses = insertInterval(this.#accesses, access);
+    return access;
+  }
+
+  /** Takes a hold() back. */
+  letGo(access: IoptPagesAccess): void {
+    this.#accesses = removeInterval(this.#accesses, access);
+    this.#unpinMissing(access);
+    this.#forEachSpan(access, (first, last, holder) => {
+      if (holder instanceof IoptArea) this.#pinnedPfns.erase(first, last - first + 1);
     });
   }
 
-  /** Pins what an area needs and no filled area covers; the pfns are in pinned_pfns then. */
-  #pinUncovered(area: IoptArea): 0 | Errno {
+  /** The pfn of a page that an in-kernel user holds. */
+  heldPfn(index: number): number {
+    return this.#pinnedPfns.load(index);
+  }
+
+  /**
+   * Gives the pfns of all pages of a range to `sink`. Those without a holder are pinned just for
+   * that long, and nobody pays for it (ACC-21).
+   */
+  lend(range: Indexes, sink: EntrySink): 0 | Errno {
+    const pinned = this.#pinUncharged(range);
+    if (typeof pinned === "string") return pinned;
+    this.#forEachSpan(range, (first, last, holder) => this.#feed(first, last, holder, sink));
+    this.#unpinUncharged(range, pinned);
+    return 0;
+  }
+
+  /** Pins the pages of a range that have no holder; their pfns are in pinned_pfns then. */
+  #pinMissing(range: Indexes): 0 | Errno {
+    const pinned = this.#pinUncharged(range);
+    if (typeof pinned === "string") return pinned;
+    // Charging comes last: a page that cannot be pinned beats a limit that is exceeded (MAP-15).
+    const errno = this.#account.charge(pinned);
+    if (errno !== 0) this.#unpinUncharged(range, pinned);
+    return errno;
+  }
+
+  /** Unpins the pages of a range that have no holder and are in pinned_pfns. */
+  #unpinMissing(range: Indexes): void {
+    this.#account.uncharge(this.#unpinUncharged(range, Number.POSITIVE_INFINITY));
+  }
+
+  /** @returns how many */
+  #pinUncharged(range: Indexes): number | Errno {
     const { memory } = this.process;
     let errno: 0 | Errno = 0;
     let pinned = 0;
-    this.#forEachSpan(area, (first, last, covering) => {
-      if (covering !== undefined || errno !== 0) return;
+    this.#forEachSpan(range, (first, last, holder) => {
+      if (holder !== undefined || errno !== 0) return;
       const count = last - first + 1;
       errno = memory.pin(this.firstPage + first, count, this.writable, this.#pinnedPfns, first);
       if (errno === 0) pinned += count;
     });
-    // Charging comes last: a page that cannot be pinned beats a limit that is exceeded (MAP-15).
-    errno = errno || this.#account.charge(pinned);
-    if (errno === 0) return 0;
-    this.#forEachSpan(area, (first, last, covering) => {
-      const count = Math.min(last - first + 1, pinned);
-      if (covering !== undefined || count === 0) return;
-      memory.unpin(count, this.#pinnedPfns, first);
-      pinned -= count;
-    });
+    if (errno === 0) return pinned;
+    this.#unpinUncharged(range, pinned);
     return errno;
+  }
+
+  /**
+   * @param most only the first so many
+   * @returns how many
+   */
+  #unpinUncharged(range: Indexes, most: number): number {
+    let unpinned = 0;
+    this.#forEachSpan(range, (first, last, holder) => {
+      const count = Math.min(last - first + 1, most - unpinned);
+      if (holder !== undefined || count === 0) return;
+      this.process.memory.unpin(count, this.#pinnedPfns, first);
+      unpinned += count;
+    });
+    return unpinned;
   }
 
   /** Writes an area's IOPTEs into one domain, in runs of consecutive pfns. */
   #mapInto(area: IoptArea, domain: IommuDomain): void {
     const window = area.window(domain);
-    this.#forEachSpan(area, (first, last, covering) => {
-      const stored = covering?.storageDomain;
-      const source = stored === undefined ? this.#pinnedPfns : covering?.window(stored);
-      source?.feed(first, last, {
+    this.#forEachSpan(area, (first, last, holder) =>
+      this.#feed(first, last, holder, {
         run: (index, count, pfn) => window.map(index, count, pfn),
         each: (index, count, pfns, from) => window.mapEach(index, count, pfns, from),
-      });
-    });
+      }),
+    );
   }
 
-  /** Splits an area's pages by the filled area that covers them, if any, in ascending order. */
-  #forEachSpan(
-    area: IoptArea,
-    visit: (first: number, last: number, covering: IoptArea | undefined) => void,
-  ): void {
-    let first = area.firstIndex;
-    while (first <= area.lastIndex) {
-      const covering = findCovering(this.#filled, first);
-      const end = covering?.lastIndex ?? nextStart(this.#filled, first) - 1;
-      const last = Math.min(area.lastIndex, end);
-      visit(first, last, covering);
+  /** Gives the pfns of a span, which are where its holder has them, to `sink`. */
+  #feed(first: number, last: number, holder: Holder, sink: EntrySink): void {
+    const stored = holder instanceof IoptArea ? holder.storageDomain : undefined;
+    if (holder instanceof IoptArea && stored !== undefined) {
+      holder.window(stored).feed(first, last, sink);
+    } else {
+      this.#pinnedPfns.feed(first, last, sink);
+    }
+  }
+
+  /** Splits a range of pages by who holds them, in ascending order. */
+  #forEachSpan(range: Indexes, visit: (first: number, last: number, holder: Holder) => void): void {
+    let first = range.firstIndex;
+    while (first <= range.lastIndex) {
+      const access = findCovering(this.#accesses, first);
+      const area = access === undefined ? findCovering(this.#filled, first) : undefined;
+      let end = access?.lastIndex ?? area?.lastIndex ?? nextStart(this.#filled, first) - 1;
+      if (access === undefined) end = Math.min(end, nextStart(this.#accesses, first) - 1);
+      const last = Math.min(range.lastIndex, end);
+      visit(first, last, access ?? area);
       first = last + 1;
     }
   }

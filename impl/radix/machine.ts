@@ -7,6 +7,14 @@
 import type { Call, CallName, CallOf, Outcome, OutcomeOf } from "../../spec/calls";
 import type { Machine } from "../../spec/iut";
 import type { Platform } from "../../spec/platform";
+import {
+  accessPages,
+  accessReplaceIoas,
+  accessRw,
+  closeAccess,
+  createAccess,
+  destroyAccessPages,
+} from "./access-calls";
 import type { Process } from "./accounting";
 import { assert } from "./assert";
 import { done, fail, type OnIommufd, type OnProcess } from "./call";
@@ -112,6 +120,12 @@ const HANDLERS: { readonly [K in CallName]?: Handler<K> } = {
   MD_CHECK_IOTLB: onIommufd(mdCheckIotlb),
   DIRTY: onIommufd(dirty),
   TRIGGER_IOPF: onIommufd(triggerIopf),
+  CREATE_ACCESS: onIommufd(createAccess),
+  CLOSE_ACCESS: onProcess(closeAccess),
+  ACCESS_REPLACE_IOAS: onIommufd(accessReplaceIoas),
+  ACCESS_PAGES: onIommufd(accessPages),
+  DESTROY_ACCESS_PAGES: onIommufd(destroyAccessPages),
+  ACCESS_RW: onIommufd(accessRw),
   MMAP: onProcess(mmap),
   MUNMAP: onProcess(munmap),
   MPROTECT: onProcess(mprotect),

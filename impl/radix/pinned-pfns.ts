@@ -1,11 +1,11 @@
 /**
- * pinned_pfns of an iopt_pages: the pfns of pinned pages that no iommu_domain stores, by page
- * index within the iopt_pages.
+ * pinned_pfns of an iopt_pages: the pfns of pages that in-kernel users hold, by page index within
+ * the iopt_pages.
  *
- * A pinned page's pfn lives in exactly one place: in the storage domain of an area that covers
- * the page, or else here. While an area is filled, its new pages are here until the domain has
- * taken them over. In between, with domains as the only users, this array is empty: a pinned page
- * costs no memory beside its IOPTE.
+ * Between calls it has just these pages, whether a domain stores them too or not, so it is there
+ * to take them from when the domain goes. While an area is filled, its new pages are here until
+ * the domain has taken them over. With domains as the only users this array is thus empty: a
+ * pinned page costs no memory beside its IOPTE.
  *
  * An xarray with multi-index entries in the kernel; a radix table here, with the same costs:
  * consecutive pfns are one entry wherever they fill a node. pfn 0 does not exist.

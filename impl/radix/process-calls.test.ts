@@ -182,3 +182,22 @@ test("pages that are pinned outlive their process; others cannot be pinned any m
   machine.end();
   expect(nodePool.lent).toBe(before);
 });
+
+test("an access reaches what a process has pinned when that is gone, and nothing else", () => {
+  const { by, parent } = boot();
+  const child = by(1);
+  parent("FORK", { child: 1 });
+  child("MEM_WRITE", { va: PRIVATE, bytes: "55" });
+  expect(mapLow(child, PRIVATE, 2).errno).toBe(0);
+  parent("CREATE_ACCESS", { ioas_id: 1, flags: 1 });
+  const read = (page: number) => {
+    const iova = (LOW + pages(page)) as Iova;
+    const length = 1n as Bytes;
+    const { errno, out } = parent("ACCESS_RW", { access_fd: 3, iova, length, accessible_bytes: 1 });
+    return out?.data ?? errno;
+  };
+  parent("ACCESS_PAGES", { access_fd: 3, iova: LOW, length: PAGE });
+  expect([read(0), read(1)]).toEqual(["55", "00"]);
+  child("EXIT");
+  expect([read(0), read(1)]).toEqual(["55", "EFAULT"]);
+});

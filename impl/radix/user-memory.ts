@@ -72,6 +72,11 @@ export class UserMemory {
     this.#pagesEnd = USER_SPACE / this.pageSize - 1;
   }
 
+  /** The process has exited. */
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
   /** The address space of a child. */
   fork(): UserMemory {
     const child = new UserMemory(this.physical);
