@@ -81,7 +81,7 @@ const WORKLOADS: readonly Workload[] = [
   },
   {
     name: "a guest: 3 huge areas, and a storm of 4 KiB maps and unmaps",
-    of: "pages",
+    of: "areas",
     from: 256,
     make: (pages) => {
       const machine = new BenchMachine(16n * GiB, GiB);

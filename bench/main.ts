@@ -44,7 +44,7 @@ const measure = async (): Promise<Document> => {
   progress("growth");
   const growth = benchGrowth(isQuick ? { warmUpNs: 40e6, turns: 2 } : effort, isQuick ? 4 : 1);
   progress("the harness");
-  const harness = await benchHarness(isQuick ? 300 : 10_000);
+  const harness = await benchHarness(isQuick ? 300 : 2000);
   c?.end();
   const [cpu] = os.cpus();
   return checked({
