@@ -1,7 +1,7 @@
 /** Many areas: choosing IOVAs among them, and what they weigh. */
 import type { Figure } from "./figures";
 import { BenchMachine, BUFFER, PAGE } from "./machine";
-import { bytesOf, race, timeOf } from "./measure";
+import { bytesOf, type Effort, race, timeOf } from "./measure";
 
 const IOVA = 2n ** 40n;
 
@@ -40,7 +40,7 @@ const REQUESTS: readonly Request[] = [
   { name: "16 KiB among holes of 60 KiB", stride: 16n, va: BUFFER, length: 4n * PAGE },
 ];
 
-const benchAuto = (many: number, turns: number): Figure[] =>
+const benchAuto = (many: number, effort: Effort): Figure[] =>
   REQUESTS.map(({ name, stride, va, length }) => {
     const [small, large] = [1000, many].map((count) => {
       const machine = withAreas(count, stride);
@@ -48,7 +48,7 @@ const benchAuto = (many: number, turns: number): Figure[] =>
       return { name: `${count}`, ...auto(machine, va, length) };
     });
     if (small === undefined || large === undefined) throw new Error("two sizes");
-    const times = race([small, large], turns);
+    const times = race([small, large], effort);
     const value = (times.get(large.name) ?? Number.NaN) / (times.get(small.name) ?? Number.NaN);
     const sizes = `${many} areas against 1000`;
     return { name: `Automatic IOVA: ${name}, ${sizes}`, value, unit: "x", atMost: 3 };
@@ -58,11 +58,11 @@ const benchAuto = (many: number, turns: number): Figure[] =>
  * The worst case of first fit with alignment: 3 pages are aligned to 4, every 4 pages an area has
  * the aligned one, and the 3 pages behind it are a hole that is large enough and does not fit.
  */
-const benchWorst = (count: number, turns: number): Figure => {
+const benchWorst = (count: number, effort: Effort): Figure => {
   const machine = withAreas(count, 4n);
   closeBelow(machine);
   const { run, undo } = auto(machine, BUFFER, 3n * PAGE);
-  const value = timeOf(run, undo, turns) / count;
+  const value = timeOf({ run, undo }, effort) / count;
   return {
     name: `Automatic IOVA, worst case: ${count} holes large enough, none at an aligned address`,
     value,
@@ -96,9 +96,9 @@ const benchBytes = (count: number): Figure[] => {
   ];
 };
 
-export const benchAreas = (many: number, turns: number): Figure[] => [
-  ...benchAuto(many, turns),
-  benchWorst(1000, turns),
-  benchWorst(many / 10, turns),
+export const benchAreas = (many: number, effort: Effort): Figure[] => [
+  ...benchAuto(many, effort),
+  benchWorst(1000, effort),
+  benchWorst(many / 10, effort),
   ...benchBytes(100_000),
 ];

@@ -2,7 +2,7 @@
 import { withAreas } from "./areas";
 import type { Growth } from "./figures";
 import { BenchMachine, BUFFER, GiB, PAGE } from "./machine";
-import { exponentOf, timeOf } from "./measure";
+import { type Effort, exponentOf, race } from "./measure";
 import { shuffled } from "./shuffled";
 
 const HUGE = 512n * PAGE;
@@ -81,7 +81,7 @@ const WORKLOADS: readonly Workload[] = [
   },
   {
     name: "a guest: 3 huge areas, and a storm of 4 KiB maps and unmaps",
-    of: "pages",
+    of: "areas",
     from: 256,
     make: (pages) => {
       const machine = new BenchMachine(16n * GiB, GiB);
@@ -180,14 +180,16 @@ const FACTORS = [1, 4, 16, 64];
 /** Time per page does not grow; time per area may grow as a logarithm does. */
 const LIMIT = { pages: 1.05, areas: 1.15 };
 
-export const benchGrowth = (turns: number): Growth[] =>
+/** @param scale divides all sizes */
+export const benchGrowth = (effort: Effort, scale: number): Growth[] =>
   WORKLOADS.map(({ name, of, from, make }) => {
-    const points = FACTORS.map((factor): [number, number] => {
-      const size = from * factor;
-      const { run, undo, end } = make(size);
-      const time = timeOf(run, undo, turns);
-      end();
-      return [size, time];
-    });
+    const sizes = FACTORS.map((factor) => (from * factor) / scale);
+    const made = sizes.map((size) => ({ name: `${size}`, ...make(size) }));
+    const times = race(made, effort);
+    for (const { end } of made) end();
+    const points = sizes.map((size): [number, number] => [
+      size,
+      times.get(`${size}`) ?? Number.NaN,
+    ]);
     return { name, of, points, exponent: exponentOf(points), atMost: LIMIT[of] };
   });

@@ -1,20 +1,86 @@
-/** `npm run bench`: figures as ratios or per second of CPU time; never asserted in a test. */
+/**
+ * `npm run bench`: figures as ratios, or per page, area or call; never asserted in a test.
+ *
+ * --quick  less patience      --json  one document (document.schema.json) on stdout
+ * --write  puts the figures and the plot into docs/
+ */
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { benchAreas } from "./areas";
+import { checked, type Document } from "./document";
+import { benchGrowth } from "./growth";
 import { benchHarness } from "./harness";
+import { tableInC } from "./in-c";
+import type { Effort } from "./measure";
+import { benchPath } from "./path";
+import { plotGrowth } from "./plot";
+import { benchTable } from "./table";
+import { asMarkdown, asText } from "./tables";
 
-const sequences = process.argv.includes("--quick") ? 2000 : 10000;
+const DOCS = path.join(__dirname, "../docs");
+const [BEGIN, END] = ["<!-- figures: npm run bench -- --write -->", "<!-- end of figures -->"];
+
+const isQuick = process.argv.includes("--quick");
+const effort: Effort = isQuick ? { warmUpNs: 80e6, turns: 5 } : { warmUpNs: 250e6, turns: 12 };
+
+const measure = async (): Promise<Document> => {
+  const c = tableInC();
+  if (c === undefined) {
+    process.stderr.write(
+      "bench: NO gcc: nothing is compared with C. Install gcc, or add it to PATH.\n",
+    );
+  }
+  const progress = (what: string): void => {
+    const seconds = Math.round(process.uptime());
+    process.stderr.write(`bench: ${what} (after ${seconds} s)\n`);
+  };
+  progress("the IOPTE table");
+  const table = benchTable(c, effort);
+  progress("the whole path");
+  const whole = benchPath(effort);
+  progress("areas");
+  const areas = benchAreas(1_000_000, effort);
+  progress("growth");
+  const growth = benchGrowth(isQuick ? { warmUpNs: 40e6, turns: 2 } : effort, isQuick ? 4 : 1);
+  progress("the harness");
+  const harness = await benchHarness(isQuick ? 300 : 2000);
+  c?.end();
+  const [cpu] = os.cpus();
+  return checked({
+    format: "iommufd-conformance-bench/1",
+    machine: {
+      date: new Date().toISOString().slice(0, 10),
+      cpu: cpu?.model ?? "unknown",
+      cpus: os.cpus().length,
+      node: process.versions.node,
+      compiler: c?.compiler ?? null,
+    },
+    figures: [...table, ...whole, ...areas],
+    growth,
+    harness,
+  });
+};
+
+const write = (document: Document): void => {
+  const file = path.join(DOCS, "performance.md");
+  const text = fs.readFileSync(file, "utf8");
+  const [before, rest] = text.split(BEGIN);
+  const after = rest?.split(END)[1];
+  if (before === undefined || after === undefined) {
+    throw new Error(
+      `bench: ${file}: there is no place for figures; put in "${BEGIN}" and "${END}"`,
+    );
+  }
+  fs.writeFileSync(file, `${before}${BEGIN}\n\n${asMarkdown(document)}\n\n${END}${after}`);
+  fs.writeFileSync(path.join(DOCS, "performance.svg"), plotGrowth(document.growth));
+};
 
 const main = async (): Promise<void> => {
-  const stages = await benchHarness(sequences);
-  if (process.argv.includes("--json")) {
-    process.stdout.write(`${JSON.stringify({ harness: stages }, null, 2)}\n`);
-    return;
-  }
-  for (const row of stages) {
-    const rate = row.callsPerSecond.toLocaleString("en").padStart(8);
-    const elapsed = row.callsPerSecondElapsed.toLocaleString("en");
-    const cpu = `${rate} judged calls per CPU second (${row.microsecondsPerCall} µs each)`;
-    process.stdout.write(`${row.stage.padEnd(21)} ${cpu}, ${elapsed} elapsed\n`);
-  }
+  const document = await measure();
+  if (process.argv.includes("--write")) write(document);
+  const isJson = process.argv.includes("--json");
+  process.stdout.write(isJson ? `${JSON.stringify(document, null, 2)}\n` : asText(document));
 };
 
 void main();

@@ -32,21 +32,28 @@ const turn = ({ run, undo }: Contender, runs: number): number => {
 };
 
 const TURN_NS = 2e6;
-const WARM_UP_NS = 150e6;
+
+/** How long to look at a contender. */
+export interface Effort {
+  /** CPU time to run before anything counts, so that the compiler is done. */
+  readonly warmUpNs: number;
+  readonly turns: number;
+}
 /** A turn of fewer runs has runs of some 100 µs at least. */
 const LONG_RUNS = 16;
 const RUNS_MAX = 2 ** 14;
 
 /** Nanoseconds of one run by name of the contender. */
-export const race = (contenders: readonly Contender[], turns = 12): Map<string, number> => {
+export const race = (contenders: readonly Contender[], effort: Effort): Map<string, number> => {
   const least = new Map<string, number>();
   const runs = contenders.map((contender) => {
-    for (const end = nanoseconds() + WARM_UP_NS; nanoseconds() < end; ) turn(contender, 1);
+    const from = process.cpuUsage();
+    while (process.cpuUsage(from).user * 1000 < effort.warmUpNs) turn(contender, 1);
     let count = 1;
     while (count < RUNS_MAX && turn(contender, count) * count < TURN_NS) count *= 2;
     return count;
   });
-  for (let i = 0; i < turns; i += 1) {
+  for (let i = 0; i < effort.turns; i += 1) {
     for (const [at, contender] of contenders.entries()) {
       const time = turn(contender, runs[at] ?? 1);
       least.set(contender.name, Math.min(time, least.get(contender.name) ?? time));
@@ -56,9 +63,8 @@ export const race = (contenders: readonly Contender[], turns = 12): Map<string, 
 };
 
 /** Nanoseconds of one run of a single contender. */
-export const timeOf = (run: () => void, undo?: () => void, turns?: number): number =>
-  race([{ name: "it", run, ...(undo === undefined ? {} : { undo }) }], turns).get("it") ??
-  Number.NaN;
+export const timeOf = (contender: Omit<Contender, "name">, effort: Effort): number =>
+  race([{ name: "it", ...contender }], effort).get("it") ?? Number.NaN;
 
 /** Slope of log(time) over log(size), by least squares: the exponent of the growth. */
 export const exponentOf = (points: readonly (readonly [size: number, time: number])[]): number => {

@@ -6,7 +6,7 @@ import { PinnedPfns } from "../impl/radix/pinned-pfns";
 import type { Iova } from "../spec/units";
 import type { Figure } from "./figures";
 import { BenchMachine, BUFFER, GiB, PAGE } from "./machine";
-import { race, timeOf } from "./measure";
+import { type Effort, race, timeOf } from "./measure";
 import { BTreeRival, IntervalRival, NaiveRival, type Rival } from "./rivals";
 import { shuffled } from "./shuffled";
 
@@ -46,7 +46,7 @@ const parts = (frames: Float64Array) => {
   };
 };
 
-const benchScattered = (turns: number): Figure[] => {
+const benchScattered = (effort: Effort): Figure[] => {
   const pages = Number(MiB2 / PAGE);
   const order = shuffled(pages, "frames");
   const machine = new BenchMachine(MiB2, PAGE);
@@ -79,7 +79,7 @@ const benchScattered = (turns: number): Figure[] => {
         },
       })),
     ],
-    turns,
+    effort,
   );
   machine.end();
   const time = (name: string): number => times.get(name) ?? Number.NaN;
@@ -104,7 +104,7 @@ const benchScattered = (turns: number): Figure[] => {
 };
 
 /** Sizes of the issue, in contiguous memory, as the platform's huge pages make it. */
-const benchContiguous = (turns: number): Figure[] => {
+const benchContiguous = (effort: Effort): Figure[] => {
   const machine = new BenchMachine(64n * GiB, GiB);
   machine.touch(Array.from({ length: 64 }, (_, i) => i * Number(GiB / PAGE)));
   machine.attach(0);
@@ -113,7 +113,7 @@ const benchContiguous = (turns: number): Figure[] => {
   for (const [size, length] of Object.entries({ ...sizes, "64 GiB": 64n * GiB })) {
     const map = (): void => machine.map(BUFFER, length, GiB);
     const unmap = (): void => machine.unmap(GiB, length);
-    const value = timeOf(map, unmap, turns) / 1000;
+    const value = timeOf({ run: map, undo: unmap }, effort) / 1000;
     const limit = size === "64 GiB" ? { atMost: 1000 } : {};
     figures.push({ name: `IOAS_MAP of ${size}, contiguous`, value, unit: "µs", ...limit });
   }
@@ -121,7 +121,7 @@ const benchContiguous = (turns: number): Figure[] => {
   return figures;
 };
 
-export const benchPath = (turns: number): Figure[] => [
-  ...benchScattered(turns),
-  ...benchContiguous(turns),
+export const benchPath = (effort: Effort): Figure[] => [
+  ...benchScattered(effort),
+  ...benchContiguous(effort),
 ];

@@ -3,7 +3,7 @@ import { NodePool } from "../impl/radix/node-pool";
 import { RadixTable } from "../impl/radix/radix-table";
 import type { Figure } from "./figures";
 import type { TableInC, TableTimes } from "./in-c";
-import { bytesOf, race } from "./measure";
+import { bytesOf, type Effort, race } from "./measure";
 import { shuffled } from "./shuffled";
 
 const STEP = 8;
@@ -12,6 +12,25 @@ const PAGES = 2 ** 18;
 const BASE = 0x8123c0000;
 /** Entries of 4 KiB only: contiguous memory must not make this too easy. */
 const NO_LARGE = 0;
+
+// Loops of so many pages at a time: what is in a loop that never ends is compiled worse.
+const CHUNK = 1024;
+
+const mapEach = (table: RadixTable, from: number, end: number): void => {
+  for (let i = from; i < end; i += 1) table.setRun(BASE + i, 1, STEP * i + STEP, NO_LARGE);
+};
+
+const lookUpEach = (table: RadixTable, from: number, end: number): number => {
+  let sum = 0;
+  for (let i = from; i < end; i += 1) sum += table.get(BASE + i);
+  return sum;
+};
+
+const lookUpAll = (table: RadixTable, order: Uint32Array, from: number, end: number): number => {
+  let sum = 0;
+  for (let i = from; i < end; i += 1) sum += table.get(BASE + (order[i] ?? 0));
+  return sum;
+};
 
 const contenders = (table: RadixTable, sink: { sum: number }) => {
   const order = shuffled(PAGES, "order");
@@ -22,38 +41,34 @@ const contenders = (table: RadixTable, sink: { sum: number }) => {
     {
       name: "mapOne",
       run: () => {
-        for (let i = 0; i < PAGES; i += 1) table.setRun(BASE + i, 1, STEP * i + STEP, NO_LARGE);
+        for (let i = 0; i < PAGES; i += CHUNK) mapEach(table, i, i + CHUNK);
       },
       undo: unmap,
     },
     {
       name: "lookUp",
       run: () => {
-        let sum = 0;
-        for (let i = 0; i < PAGES; i += 1) sum += table.get(BASE + i);
-        sink.sum += sum;
+        for (let i = 0; i < PAGES; i += CHUNK) sink.sum += lookUpEach(table, i, i + CHUNK);
       },
     },
     {
       name: "lookUpRandom",
       run: () => {
-        let sum = 0;
-        for (const i of order) sum += table.get(BASE + i);
-        sink.sum += sum;
+        for (let i = 0; i < PAGES; i += CHUNK) sink.sum += lookUpAll(table, order, i, i + CHUNK);
       },
     },
     { name: "unmap", run: unmap, undo: map },
   ];
 };
 
-const timesHere = (table: RadixTable, sink: { sum: number }, turns: number): TableTimes => {
+const timesHere = (table: RadixTable, sink: { sum: number }, effort: Effort): TableTimes => {
   const [map, mapOne, lookUp, lookUpRandom, unmap] = contenders(table, sink);
   if (!map || !mapOne || !lookUp || !lookUpRandom || !unmap) throw new Error("five contenders");
   const perPage = (times: Map<string, number>, name: string): number =>
     (times.get(name) ?? Number.NaN) / PAGES;
-  const empty = race([map, mapOne], turns);
+  const empty = race([map, mapOne], effort);
   map.run();
-  const full = race([lookUp, lookUpRandom, unmap], turns);
+  const full = race([lookUp, lookUpRandom, unmap], effort);
   unmap.run();
   return {
     map: perPage(empty, "map"),
@@ -90,22 +105,22 @@ const tinyTrace = (pool: NodePool): void => {
   table.dispose();
 };
 
-export const benchTable = (c: TableInC | undefined, turns: number): Figure[] => {
+export const benchTable = (c: TableInC | undefined, effort: Effort): Figure[] => {
   const pool = new NodePool();
   const table = new RadixTable(pool, STEP);
   const sink = { sum: 0 };
-  let here = timesHere(table, sink, turns);
+  let here = timesHere(table, sink, effort);
   let inC = c?.run(PAGES, 4);
   for (let i = 0; i < 2; i += 1) {
     const again = c?.run(PAGES, 4);
     if (inC !== undefined && again !== undefined) inC = least(inC, again);
-    here = least(here, timesHere(table, sink, turns));
+    here = least(here, timesHere(table, sink, effort));
   }
 
   const words = new Float64Array(PAGES);
-  const bandwidth = race([{ name: "fill", run: () => words.fill(sink.sum % 7) }], turns);
+  const bandwidth = race([{ name: "fill", run: () => words.fill(sink.sum % 7) }], effort);
   const perWord = (bandwidth.get("fill") ?? Number.NaN) / PAGES;
-  const tiny = race([{ name: "tiny", run: () => tinyTrace(pool) }], turns).get("tiny");
+  const tiny = race([{ name: "tiny", run: () => tinyTrace(pool) }], effort).get("tiny");
 
   const names = Object.keys(NAMES) as (keyof TableTimes)[];
   const figures: Figure[] = names.flatMap((name) => {

@@ -85,7 +85,8 @@ export class AreaWindow {
       sink.run(this.#firstIndex + page, pages, Math.floor(ioPfnOf(iopte) / perPage));
     };
     const each = (ioPage: number, count: number, ioptes: Float64Array, from: number): void => {
-      for (let i = 0; i < count; i += 1) pfnsOfLeaf[i] = ioPfnOf(ioptes[from + i]!);
+      const pfnOf = ioPfnOf;
+      for (let i = 0; i < count; i += 1) pfnsOfLeaf[i] = pfnOf(ioptes[from + i]!);
       sink.each(this.#firstIndex + (ioPage - origin), count, pfnsOfLeaf, 0);
     };
     const from = Math.max(origin + (first - this.#firstIndex) * perPage, this.#first);

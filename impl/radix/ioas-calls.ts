@@ -19,6 +19,7 @@ import type { IommufdCtx } from "./ctx";
 import { IommufdIoas } from "./hw-pagetable";
 import { IoptPages } from "./iopt-pages";
 import { IovaSpans } from "./iova-spans";
+import { offsetInPage, pageOf } from "./page-math";
 
 export const ioasAlloc: OnIommufd<"IOAS_ALLOC"> = (ctx, { flags }, _process, { platform }) => {
   if (flags !== 0) return fail("EOPNOTSUPP");
@@ -73,7 +74,7 @@ export const ioasMap: OnIommufd<"IOAS_MAP"> = (ctx, args, process) => {
   if (ioas === undefined) return fail("ENOENT");
   const pages = allocPages(ctx, process, userVa, length, (flags & MAP_WRITEABLE) !== 0);
   if (typeof pages === "string") return fail(pages);
-  const startByte = userVa % BigInt(pages.pageSize);
+  const startByte = BigInt(offsetInPage(userVa, pages.pageSize));
   const at = ioas.iopt.map(
     [{ pages, startByte, length }],
     length,
@@ -133,7 +134,7 @@ export const allocPages = (
   const pageSize = BigInt(process.memory.pageSize);
   if (length === 0n || length > U64_MAX - pageSize) return "EINVAL";
   if (userVa + length > U64_MAX) return "EOVERFLOW";
-  const firstPage = Number(userVa / pageSize);
+  const firstPage = pageOf(userVa, process.memory.pageSize);
   let mode: AccountMode = "none";
   if (!process.hasIpcLock) mode = ctx.accountPerProcess ? "mm" : "user";
   return new IoptPages(process, firstPage, writable, mode);

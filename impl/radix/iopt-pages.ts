@@ -37,6 +37,7 @@ import {
   takeSerial,
 } from "./interval-treap";
 import type { IommuDomain } from "./iommu-domain";
+import { offsetInPage, pageOf } from "./page-math";
 import { PinnedPfns } from "./pinned-pfns";
 import type { EntrySink } from "./radix-table";
 
@@ -68,9 +69,9 @@ export class IoptArea implements IntervalNode<IoptArea> {
     this.pages = pages;
     this.iova = iova;
     this.last = iova + length - 1n;
-    this.firstIndex = Number(startByte / BigInt(pageSize));
-    this.lastIndex = Number((startByte + length - 1n) / BigInt(pageSize));
-    this.#offsetAndPerm = Number(startByte % BigInt(pageSize)) * PERMS + perm;
+    this.firstIndex = pageOf(startByte, pageSize);
+    this.lastIndex = pageOf(startByte + length - 1n, pageSize);
+    this.#offsetAndPerm = offsetInPage(startByte, pageSize) * PERMS + perm;
   }
 
   /** What devices may do: PERM_READ, PERM_WRITE. */

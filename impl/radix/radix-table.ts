@@ -236,7 +236,8 @@ export class RadixTable {
       const node = this.isAtLeafOf(at) ? this.#leaf : this.seek(at);
       const span = node > 0 ? NODE_SLOTS : SPAN[endLevel]!;
       const offset = offsetIn(span, at);
-      const length = Math.min(span - offset, last + 1 - at);
+      const reach = (node === 0 ? this.emptySlots() : 1) * span;
+      const length = Math.min(reach - offset, last + 1 - at);
       if (node < 0) {
         const large = this.#pool.largeEntries[-node]! + offset * step;
         if (count === 0 || large !== next || start + count !== at) {
@@ -346,7 +347,7 @@ export class RadixTable {
   isFree(index: number, count: number): boolean {
     for (let at = index; at < index + count; ) {
       if (this.seek(at) !== 0) return false;
-      at += SPAN[endLevel]! - offsetIn(SPAN[endLevel]!, at);
+      at += this.emptySlots() * SPAN[endLevel]! - offsetIn(SPAN[endLevel]!, at);
     }
     return true;
   }
@@ -409,6 +410,16 @@ export class RadixTable {
     }
     this.goToLeaf(index, node);
     return node;
+  }
+
+  /** Empty slots from the one that the last look-up ended at, in its directory. */
+  private emptySlots(): number {
+    if (endLevel === LEVELS_MAX) return 1;
+    const { directories } = this.#pool;
+    const last = endSlot | SLOT_MASK;
+    let at = endSlot + 1;
+    while (at <= last && directories[at] === 0) at += 1;
+    return at - endSlot;
   }
 
   private goToLeaf(index: number, leaf: number): void {
