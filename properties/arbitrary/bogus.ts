@@ -1,6 +1,6 @@
 import type { Arg } from "../../spec/handle";
 import type { Composer } from "./composer";
-import { BOGUS_IDS } from "./values";
+import { BOGUS_IDS } from "./nothing";
 
 /**
  * An id that is not what the call wants: one that names nothing, one of another context, or an

@@ -8,7 +8,7 @@ import { IOCTLS, type IoctlName } from "../../spec/uapi/ioctls";
 import { LAYOUTS, type Layout } from "../../spec/uapi/layouts";
 import type { UserVa } from "../../spec/units";
 import type { Draw } from "./draw";
-import { BAD_VAS } from "./values";
+import { BAD_VAS } from "./nothing";
 
 type Frame = readonly [clause: string, weight: number, edits: (l: Layout, draw: Draw) => RawEdits];
 

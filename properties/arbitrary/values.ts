@@ -14,10 +14,6 @@ import type { AreaView, IoasView } from "./view";
 
 export const PAGE = 4096n;
 
-/** Ids that name nothing (OBJ-02), or hardly anything. */
-export const BOGUS_IDS = [0, 99, 0x7fff_ffff, 0xffff_ffff] as const;
-/** User addresses where nothing is ever mapped. */
-export const BAD_VAS = [0x3000_0000_0000n, 0x1000n, 0x2fff_ffff_f801n] as const;
 /** IOVAs inside every aperture, where most mappings are put. */
 const PLAYGROUND = 0x100_0000n;
 /** Where an entry of an I/O page table of 2 MiB, 1 GiB and 512 GiB begins. */

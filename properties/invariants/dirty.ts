@@ -2,7 +2,8 @@
 import type { CallOf, OutcomeOf } from "../../spec/calls";
 import { type Finding, HELD } from "./finding";
 import type { Invariant } from "./invariant";
-import { answerOf, type DirtyBits, type Read } from "./ledger/dirty-bits";
+import type { DirtyBits, Read } from "./ledger/dirty-bits";
+import { answerOf } from "./ledger/dirty-calls";
 import type { Ledger } from "./ledger/ledger";
 import { hex } from "./ledger/ranges";
 

@@ -58,10 +58,6 @@ export const DIRTY_NO_CLEAR = 1;
 /** Page faults and the answers to them. */
 export const FAULT_PASID_VALID = 1;
 export const FAULT_LAST_PAGE = 2;
-export const FAULT_PERM_READ = 1;
-export const FAULT_PERM_WRITE = 2;
-export const FAULT_PERM_EXEC = 4;
-export const FAULT_PERM_PRIV = 8;
 export const RESPONSE_SUCCESS = 0;
 export const RESPONSE_INVALID = 1;
 export const POLLIN = 1;

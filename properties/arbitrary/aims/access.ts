@@ -12,8 +12,9 @@ import { type Bytes, type Iova, U64_MAX, type UserVa } from "../../../spec/units
 import { type Aim, makeTwisted, type Twist } from "../aim";
 import { otherIds } from "../bogus";
 import type { Composer } from "../composer";
+import { BAD_VAS } from "../nothing";
 import { probeRanges, probeRefs } from "../probes";
-import { BAD_VAS, edge, PAGE, size } from "../values";
+import { edge, PAGE, size } from "../values";
 import { type AccessView, type AreaView, type IoasView, type SceneView, userVaOf } from "../view";
 
 const NO_FILE = -1;

@@ -17,8 +17,9 @@ import { LAYOUTS } from "../../../spec/uapi/layouts";
 import { type Bytes, type Iova, U64_MAX, type UserVa } from "../../../spec/units";
 import { type Aim, makeTwisted, type Twist } from "../aim";
 import type { Composer } from "../composer";
+import { BAD_VAS } from "../nothing";
 import { probeRange, probeRanges } from "../probes";
-import { BAD_VAS, buffer, edge, freeIova, length, PAGE, size } from "../values";
+import { buffer, edge, freeIova, length, PAGE, size } from "../values";
 import type { IoasView, SceneView } from "../view";
 
 /** Mostly there is a compat IOAS, for without one nothing works. */

@@ -11,8 +11,8 @@ import {
 import { type Aim, makeTwisted, type Twist } from "../aim";
 import { otherIds } from "../bogus";
 import type { Composer } from "../composer";
+import { BOGUS_IDS } from "../nothing";
 import { probeRanges, probeWholeDomains } from "../probes";
-import { BOGUS_IDS } from "../values";
 import type { DeviceView, SceneView } from "../view";
 
 type AllocIn = StepOf<"HWPT_ALLOC">["in"];

@@ -14,8 +14,9 @@ import { type Iova, type IovaRange, U64_MAX, type UserVa } from "../../../spec/u
 import { type Aim, makeTwisted, type Twist } from "../aim";
 import { otherIds } from "../bogus";
 import type { Composer } from "../composer";
+import { BOGUS_IDS } from "../nothing";
 import { probeRanges } from "../probes";
-import { BOGUS_IDS, edge, PAGE } from "../values";
+import { edge, PAGE } from "../values";
 import type { IoasView, SceneView } from "../view";
 
 const PLENTY = 64;

@@ -6,8 +6,9 @@ import { type Bytes, type Iova, U64_MAX, type UserVa } from "../../../spec/units
 import { type Aim, makeTwisted, type Twist } from "../aim";
 import { otherIds } from "../bogus";
 import type { Composer } from "../composer";
+import { BAD_VAS } from "../nothing";
 import { probeMapped, probeNotMapped } from "../probes";
-import { access, BAD_VAS, buffer, edge, freeIova, length, PAGE, size } from "../values";
+import { access, buffer, edge, freeIova, length, PAGE, size } from "../values";
 import type { IoasView, SceneView } from "../view";
 
 type MapIn = StepOf<"IOAS_MAP">["in"];

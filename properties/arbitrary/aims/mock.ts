@@ -5,8 +5,9 @@ import { type Bytes, type Iova, U64_MAX, type UserVa } from "../../../spec/units
 import { type Aim, makeTwisted, type Twist } from "../aim";
 import { otherIds } from "../bogus";
 import type { Composer } from "../composer";
+import { BOGUS_IDS } from "../nothing";
 import { probeRanges, probeWholeDomains } from "../probes";
-import { BOGUS_IDS, edge, PAGE, pinsAt, size } from "../values";
+import { edge, PAGE, pinsAt, size } from "../values";
 import { type IoasView, type SceneView, userVaOf } from "../view";
 
 /** Something to attach to: mostly an IOAS, sometimes a domain, sometimes nothing fit. */

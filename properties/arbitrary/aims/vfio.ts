@@ -8,8 +8,9 @@ import { type Aim, makeTwisted, type Twist } from "../aim";
 import { otherIds } from "../bogus";
 import type { Composer } from "../composer";
 import { closedDevices, fitDevices } from "../devices";
+import { BOGUS_IDS } from "../nothing";
 import { probeRanges, probeWholeDomains } from "../probes";
-import { BOGUS_IDS, edge, PAGE, size } from "../values";
+import { edge, PAGE, size } from "../values";
 import { type CdevView, type SceneView, userVaOf } from "../view";
 
 const BUFFER = 64;

@@ -18,7 +18,7 @@ import {
 import { IOCTLS } from "../../../spec/uapi/ioctls";
 import type { Bytes, IovaRange } from "../../../spec/units";
 import * as devices from "./devices";
-import { doubtDirty, noteDirty } from "./dirty-bits";
+import { doubtDirty, noteDirty } from "./dirty-calls";
 import { noteDma } from "./dma";
 import { Context, Ioas } from "./ioas";
 import * as mappings from "./mappings";
