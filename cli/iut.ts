@@ -43,6 +43,10 @@ export const loadIut = (spec: string, cwd: string): Iut => {
 export const isIutSpec = (spec: string): boolean =>
   ["radix", "model", "linux"].includes(spec) || /^(?:mutant|ts|linux):./.test(spec);
 
+/** True for those that are to do what Linux 6.12 does, its deviations from the documents included. */
+export const isLikeLinux = (spec: string): boolean =>
+  /^(?:radix|model|linux|mutant)(?::|$)/.test(spec);
+
 const splitOnce = (text: string, at: string): [string, string] => {
   const cut = text.indexOf(at);
   return cut === -1 ? [text, ""] : [text.slice(0, cut), text.slice(cut + 1)];

@@ -2,6 +2,7 @@
 import path from "node:path";
 import seedrandom from "seedrandom";
 import { runCampaign } from "../properties/campaign";
+import { AS_LINUX_6_12 } from "../properties/expectation";
 import { allIds } from "../properties/ids";
 import { type CampaignOptions, QUICK } from "../properties/options";
 import { renderHeader } from "../reports/console/header";
@@ -19,7 +20,7 @@ import { EXIT } from "./exit";
 import { parseExpectations } from "./expectations";
 import { mustBeWritable, mustBeWritableFile, readInput, writeWhole } from "./files";
 import { type Io, styleFor } from "./io";
-import { DEFAULT_IUT, loadIut } from "./iut";
+import { DEFAULT_IUT, isLikeLinux, loadIut } from "./iut";
 import { packageVersion } from "./package-root";
 import { progressOn } from "./progress";
 import { Recorder } from "./recorder";
@@ -53,7 +54,7 @@ export const run = async (flags: RunFlags, io: Io): Promise<number> => {
   const ids = allIds();
   const clauseGlobs = flags.clause ?? [];
   const clauses = selectClauses(clauseGlobs, ids);
-  const knownFailing =
+  const given =
     flags.knownFailing === undefined
       ? []
       : parseExpectations(readInput(io.cwd, flags.knownFailing), flags.knownFailing, ids);
@@ -65,6 +66,8 @@ export const run = async (flags: RunFlags, io: Io): Promise<number> => {
   if (recording !== undefined) mustBeWritableFile(recording, "--record");
 
   const { iut: iutSpec = DEFAULT_IUT, profile, shard = [1, 1], time: timeMs = null } = flags;
+  const doesAsLinux = profile === "documented" && isLikeLinux(iutSpec);
+  const knownFailing = doesAsLinux ? [...given, ...AS_LINUX_6_12] : given;
   const seed = flags.seed === "random" ? seedrandom().int32() >>> 1 : flags.seed;
   const iut = loadIut(iutSpec, io.cwd);
   const { sequences = QUICK.sequences, length = QUICK.length } = flags;

@@ -11,6 +11,7 @@ import { type Iut, inProcess, type Machine } from "../spec/iut";
 import type { Results } from "../spec/results";
 import { PROFILES } from "../spec/verdict";
 import { runCampaign } from "./campaign";
+import { AS_LINUX_6_12 } from "./expectation";
 import { type CampaignOptions, quickRun } from "./options";
 
 const options = (iut: Iut, more: Partial<CampaignOptions> = {}): CampaignOptions =>
@@ -27,15 +28,16 @@ const altered = (name: string, change: (call: Call, outcome: Outcome) => Outcome
 
 describe.each(PROFILES)("profile %s", (profile) => {
   test.each([radix, model])("$info.name conforms", async (iut) => {
-    const { failures, sequences } = await runCampaign(options(iut, { profile }));
-    expect(failures).toEqual([]);
-    expect(sequences).toBe(150);
+    const knownFailing = profile === "documented" ? AS_LINUX_6_12 : [];
+    const results = await runCampaign(options(iut, { profile, knownFailing }));
+    expect(results.failures.filter(({ known }) => !known)).toEqual([]);
+    expect(results).toMatchObject({ sequences: 150, staleExpectations: [] });
   });
 });
 
 describe("a run", () => {
-  test("exercises every reachable clause from every side within a thousand sequences", async () => {
-    const results = await runCampaign(options(radix, { sequences: 1000, seed: 1 }));
+  test("exercises every reachable clause from every side within 1500 sequences", async () => {
+    const results = await runCampaign(options(radix, { sequences: 1500, seed: 1 }));
     const missed = [...results.clauses, ...results.invariants].filter(
       ({ verdict }) => verdict === "inconclusive",
     );
@@ -99,8 +101,9 @@ describe("an implementation that is no use", () => {
         call: (call) => (starved.has(call.call) ? { errno: "ENOMEM" } : machine.call(call)),
       };
     });
-    const results = await runCampaign(options(poor, { profile: "documented" }));
-    expect(results.failures).toEqual([]);
+    const known = { knownFailing: AS_LINUX_6_12 };
+    const results = await runCampaign(options(poor, { profile: "documented", ...known }));
+    expect(results.failures.filter(({ known }) => !known)).toEqual([]);
     expect(results).toMatchObject({ verdict: "inconclusive", exitCode: 2 });
   });
 
@@ -150,8 +153,9 @@ describe("an implementation that is no use", () => {
           call.call === "IOAS_MAP" && ++n % 7 === 0 ? { errno: "ENOMEM" } : machine.call(call),
       };
     });
-    const results = await runCampaign(options(moody, { profile: "documented" }));
-    expect(results).toMatchObject({ failures: [], verdict: "fail", exitCode: 3 });
+    const known = { knownFailing: AS_LINUX_6_12 };
+    const results = await runCampaign(options(moody, { profile: "documented", ...known }));
+    expect(results).toMatchObject({ verdict: "fail", exitCode: 3 });
     expect(results.reason).toContain("two different histories");
   });
 });

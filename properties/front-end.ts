@@ -1,6 +1,8 @@
 /** The same trace with devices of the mock driver, which need one call where VFIO needs three. */
 import { type Arg, Handle } from "../spec/handle";
 import type { Step } from "../spec/trace";
+import { MAP_FIXED_IOVA } from "../spec/uapi/flags";
+import type { Iova } from "../spec/units";
 
 interface Cdev {
   /** The iommufd it is bound to; undefined: none yet. */
@@ -54,3 +56,16 @@ export const withMockDevices = (steps: readonly Step[]): readonly Step[] => {
   }
   return made;
 };
+
+/** Inside every aperture there is. */
+const IN_APERTURE = 0x100_0000n;
+
+/** The same maps where a domain of any front end can have them, instead of where they come. */
+export const inAperture = (steps: readonly Step[]): readonly Step[] =>
+  steps.map((step, i): Step => {
+    if (step.call !== "IOAS_MAP") return step;
+    const { flags } = step.in;
+    if (typeof flags !== "number" || (flags & MAP_FIXED_IOVA) !== 0) return step;
+    const iova = (IN_APERTURE * BigInt(i + 1)) as Iova;
+    return { ...step, in: { ...step.in, flags: flags | MAP_FIXED_IOVA, iova } };
+  });

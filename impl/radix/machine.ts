@@ -16,7 +16,6 @@ import {
   destroyAccessPages,
 } from "./access-calls";
 import type { Process } from "./accounting";
-import { assert } from "./assert";
 import { done, fail, type OnIommufd, type OnProcess } from "./call";
 import { destroy, open, option, vfioIoas } from "./ctx-calls";
 import { deviceRaw } from "./device-framing";
@@ -75,8 +74,7 @@ const onProcess =
   (kernel, call, process) =>
     handle(kernel, call.in, process);
 
-/** Calls without one need a capability that is not declared. */
-const HANDLERS: { readonly [K in CallName]?: Handler<K> } = {
+const HANDLERS: { readonly [K in CallName]: Handler<K> } = {
   OPEN: onProcess(open),
   CLOSE: ({ iommufds }, { fd }, process) => done(iommufds.close(fd, process) ? 0 : "EBADF"),
   DESTROY: onIommufd(destroy),
@@ -148,13 +146,9 @@ const HANDLERS: { readonly [K in CallName]?: Handler<K> } = {
 };
 
 const carryOut = (kernel: Kernel, call: Call, process: Process): Outcome => {
-  const handle = HANDLERS[call.call] as Handler<CallName> | undefined;
-  assert(handle !== undefined, "a call needs no more than the declared capabilities");
+  const handle = HANDLERS[call.call] as Handler<CallName>;
   return handle(kernel, call, process);
 };
-
-/** True for the calls that it can carry out. */
-export const handles = (call: CallName): boolean => HANDLERS[call] !== undefined;
 
 export class RadixMachine implements Machine {
   readonly #kernel: Kernel;

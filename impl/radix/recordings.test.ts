@@ -6,8 +6,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import type { Outcome } from "../../spec/calls";
-import { mayHaveEffect, type Recording, readRecordings } from "../../spec/recording";
-import { handles, RadixMachine } from "./machine";
+import { readRecordings } from "../../spec/recording";
+import { RadixMachine } from "./machine";
 import { nodePool } from "./node-pool";
 
 const folder = join(__dirname, "../../properties/corpus/recordings");
@@ -15,14 +15,7 @@ const recordings = (existsSync(folder) ? readdirSync(folder) : [])
   .filter((file) => file.endsWith(".jsonl"))
   .flatMap((file) => readRecordings(readFileSync(join(folder, file), "utf8"), file));
 
-/** Steps up to the first call that took effect and that this version does not have. */
-const supported = ({ steps }: Recording) => {
-  const end = steps.findIndex((step) => !handles(step.call.call) && mayHaveEffect(step));
-  const upTo = end < 0 ? steps : steps.slice(0, end);
-  return upTo.filter(({ call }) => handles(call.call));
-};
-
-/** What the recorder could see: not what a device read, and of long reads (spec/calls/access.ts) less. */
+/** What the recorder could see: not what a device read, and less of long reads by an access. */
 const visible = (call: string, outcome: Outcome): Outcome => {
   const { errno, out } = outcome;
   if (call === "DMA" || out === undefined) return { errno };
@@ -55,7 +48,7 @@ describe("answers as Linux 6.12.117 did", () => {
     test(recording.name, () => {
       const before = nodePool.lent;
       const machine = new RadixMachine(recording.platform);
-      const steps = supported(recording);
+      const { steps } = recording;
       const answers = steps.map(({ call }) => visible(call.call, machine.call(call)));
       expect(answers).toEqual(steps.map(({ outcome }) => outcome));
       machine.end();

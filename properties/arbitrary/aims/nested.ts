@@ -149,7 +149,7 @@ export const readFaultsAim: Aim = {
     const fault_fd = c.faultFile(queue.file);
     const events = draw.of(POLLIN, POLLIN | POLLOUT, POLLRDNORM);
     if (draw.chance(50)) c.make({ call: "FAULT_POLL", in: { fault_fd, events } });
-    const count = PAGE_FAULT.size * draw.of(1, 1, 2, 4) + (draw.chance(10) ? draw.of(1, -1) : 0);
+    const count = PAGE_FAULT.size * draw.of(1, 1, 2, 4) + (draw.chance(20) ? draw.of(1, -1) : 0);
     c.make({
       call: "FAULT_READ",
       in: { fault_fd: draw.chance(96) ? fault_fd : NO_FILE, count: draw.chance(6) ? 0 : count },

@@ -139,7 +139,7 @@ const LIMITS: readonly Aim[] = [
 
 const TRACKERS: readonly Aim[] = [
   // HWP-24: a domain that tracks takes no device that cannot be tracked.
-  motif("untracked-device", 2, ["MOCK_DOMAIN_FLAGS", "HWPT_ALLOC"], (c, ioas, scene) => {
+  motif("untracked-device", 3, ["MOCK_DOMAIN_FLAGS", "HWPT_ALLOC"], (c, ioas, scene) => {
     const { fd, id } = ioas;
     const device = scene.devices.find((one) => one.fd === fd && one.tracksDirty);
     if (device === undefined) return;
@@ -147,6 +147,8 @@ const TRACKERS: readonly Aim[] = [
     const args = { ...alloc, pt_id: c.object(fd, id) };
     const { outcome } = c.make({ call: "HWPT_ALLOC", fd: c.iommufd(fd), in: args });
     const hwpt = (outcome.out as { out_hwpt_id?: number } | undefined)?.out_hwpt_id ?? 0;
+    const tracked = { pt_id: c.object(fd, hwpt), dev_flags: 0 };
+    if (c.draw.chance(60)) c.make({ call: "MOCK_DOMAIN_FLAGS", fd: c.iommufd(fd), in: tracked });
     const untracked = { pt_id: c.object(fd, hwpt), dev_flags: MOCK_NO_DIRTY };
     c.make({ call: "MOCK_DOMAIN_FLAGS", fd: c.iommufd(fd), in: untracked });
   }),

@@ -163,7 +163,9 @@ export class Ioas {
       for (const { index } of this.devices) this.#key += index < 0 ? 0 : 2 ** index;
       // All devices of the mock driver are alike.
       if (this.#key === 0 && this.devices.size > 0) this.#key = 1;
-      for (const { made } of this.hwpts) if (made) this.#key += 2 ** (MADE_ON + made.iommu);
+      // Several on one IOMMU ask for no more than one.
+      const made = new Set([...this.hwpts].map((hwpt) => hwpt.made?.iommu));
+      for (const iommu of made) if (iommu !== undefined) this.#key += 2 ** (MADE_ON + iommu);
     }
     return this.#key;
   }
