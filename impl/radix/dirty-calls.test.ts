@@ -77,13 +77,16 @@ test("a page_size of several IO pages is dirty if one is; a smaller one if the o
   expect(bitmap({ page_size: 0x400n as Bytes })).toBe("c0000000");
 });
 
-test("nothing is reported, or cleared, behind a hole, in one, or while tracking is off", () => {
+test("what is behind a hole is reported and cleared; nothing is while tracking is off", () => {
   const { call, map, track, dirty, get, bitmap } = bootTracking();
   map(18, 2);
   track();
   dirty(0, "010004");
-  expect(bitmap({ length: ioPages(20) })).toBe("010000");
+  expect(bitmap({ length: ioPages(20), flags: DIRTY_NO_CLEAR })).toBe("010004");
+  expect(bitmap({ iova: at(16), length: ioPages(4) })).toBe("04");
   expect(get({ iova: at(16), length: ioPages(4) })).toEqual({ errno: 0 });
+  expect(bitmap({ length: ioPages(20) })).toBe("010000");
+  dirty(0, "000004");
   track(false);
   expect(get({ iova: at(18), length: ioPages(2) })).toEqual({ errno: 0 });
   expect(dirty(0, "01").errno).toBe("EINVAL");

@@ -113,18 +113,6 @@ export class IoPagetable {
     }
   }
 
-  /** Where what is mapped without a hole from `start` on ends, at most `last`. */
-  lastMappedFrom(start: bigint, last: bigint): bigint | undefined {
-    let mapped: bigint | undefined;
-    for (let at = start; at <= last; ) {
-      const area = this.areas.first(at, at);
-      if (area === undefined) break;
-      mapped = smaller(area.last, last);
-      at = mapped + 1n;
-    }
-    return mapped;
-  }
-
   /**
    * Removes the areas inside [start, last] in ascending order, up to the first one that sticks
    * out; what came before it stays removed (UNM-24). In-kernel users are asked to let go of an

@@ -1,12 +1,13 @@
 /**
  * Recordings of the real Linux 6.12.117 are the ground truth for this implementation: it makes
- * 6.12's own choices, so every outcome must be equal, ids and automatic IOVAs included.
+ * 6.12's own choices, so every outcome must be equal, ids and automatic IOVAs included. It does
+ * not have 6.12's one known defect.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import type { Outcome } from "../../spec/calls";
-import { readRecordings } from "../../spec/recording";
+import { type Recording, readRecordings } from "../../spec/recording";
 import { RadixMachine } from "./machine";
 import { nodePool } from "./node-pool";
 
@@ -39,6 +40,19 @@ const fnv1a64 = (data: string): bigint => {
   return hash;
 };
 
+/** DTY-21: 6.12 does not report these pages, which are behind a hole. */
+const FORGOTTEN: Readonly<Record<string, string>> = {
+  "hwpt-8 step 26": "f1ffff",
+  "hwpt-11 step 77": "17",
+  "hwpt-24 step 16": "07",
+  "kitchen-sink-31 step 62": "e000",
+};
+
+const rightOutcome = (recording: Recording, step: number): Outcome | undefined => {
+  const bitmap = FORGOTTEN[`${recording.name} step ${step}`];
+  return bitmap === undefined ? recording.steps[step]?.outcome : { errno: 0, out: { bitmap } };
+};
+
 test("there are recorded traces of Linux 6.12.117", () => {
   expect(recordings.length).toBeGreaterThan(0);
 });
@@ -50,7 +64,7 @@ describe("answers as Linux 6.12.117 did", () => {
       const machine = new RadixMachine(recording.platform);
       const { steps } = recording;
       const answers = steps.map(({ call }) => visible(call.call, machine.call(call)));
-      expect(answers).toEqual(steps.map(({ outcome }) => outcome));
+      expect(answers).toEqual(steps.map((_, i) => rightOutcome(recording, i)));
       machine.end();
       expect(nodePool.lent).toBe(before);
     });

@@ -70,10 +70,16 @@ describe("HWPT_GET_DIRTY_BITMAP", () => {
   /** The range begins a page before the mapping. */
   const HOLE = { ...GET, iova: IOVA - 0x1000n, length: 0x3000n };
 
-  test("stops at a hole in 6.12, and must not elsewhere", () => {
-    expect(bench().ok("HWPT_GET_DIRTY_BITMAP", HOLE)).toBeUndefined();
-    const planted = bench().ok("HWPT_GET_DIRTY_BITMAP", HOLE, { bitmap: "24" });
-    expect(blamed(planted)).toBe("DTY-21");
+  test("may stop at a hole in 6.12, and must not elsewhere", () => {
+    const a = bench();
+    expect(a.ok("HWPT_GET_DIRTY_BITMAP", HOLE)).toBeUndefined();
+    expect(a.ok("HWPT_GET_DIRTY_BITMAP", GET, { bitmap: "09" })).toBeUndefined();
+    // It need not have the defect; then it has cleared what it told of.
+    const fixed = bench();
+    expect(fixed.ok("HWPT_GET_DIRTY_BITMAP", HOLE, { bitmap: "24" })).toBeUndefined();
+    expect(blamed(fixed.ok("HWPT_GET_DIRTY_BITMAP", GET, { bitmap: "09" }))).toBe("DTY-18");
+    const half = bench().ok("HWPT_GET_DIRTY_BITMAP", HOLE, { bitmap: "20" });
+    expect(blamed(half)).toBe("DTY-21");
     const b = bench("documented");
     expect(b.ok("HWPT_GET_DIRTY_BITMAP", HOLE, { bitmap: "24" })).toBeUndefined();
     expect(b.ok("HWPT_GET_DIRTY_BITMAP", GET)).toBeUndefined();

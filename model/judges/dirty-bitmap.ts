@@ -3,7 +3,8 @@
  *
  * Whoever tracks must report every dirty page of the range and no other (DTY-20). 6.12 stops at
  * the first IOVA that is not mapped (DTY-21), and so reports less: in profile documented that is
- * a deviation, and EINVAL would be right instead (UNS-09).
+ * a deviation, and EINVAL would be right instead (UNS-09). As it is a defect, nobody has to have
+ * it: in profile linux-6.12 it is right to look behind the hole, too.
  */
 import type { ClauseId } from "../../spec/clauses/registry";
 import type { Errno } from "../../spec/errno";
@@ -31,6 +32,8 @@ interface View extends OnHwpt {
   readonly strict: boolean;
   /** The call failed, if it is judged. */
   readonly failed: boolean;
+  /** The bitmap it answered, if it is judged. */
+  readonly claimed: string | undefined;
   bitmaps: Bitmaps | undefined;
 }
 
@@ -81,8 +84,31 @@ const lookedAt = (v: View, hwpt: Hwpt): number[] => {
   return reach < v.iova ? [] : dirtyPagesIn(hwpt, v.iova, reach);
 };
 
-const dirtyPages = (v: View, hwpt: Hwpt): number[] =>
-  v.strict ? lookedAt(v, hwpt) : dirtyPagesIn(hwpt, v.iova, v.last);
+/** All that is to be reported, whatever 6.12 does. */
+const allDirty = (v: View, hwpt: Hwpt): number[] =>
+  tracks(v) || !v.strict ? dirtyPagesIn(hwpt, v.iova, v.last) : [];
+
+/** Something is dirty behind a hole. */
+const isDivided = (v: View, hwpt: Hwpt): boolean =>
+  allDirty(v, hwpt).length > lookedAt(v, hwpt).length;
+
+/** The answer shows that the IUT looked behind the hole; without one it does what 6.12 does. */
+const looksBehind = (v: View, hwpt: Hwpt): boolean =>
+  v.claimed !== undefined &&
+  v.prefill !== undefined &&
+  v.claimed !== hexOf(bitmapOf(v, hwpt, lookedAt(v, hwpt))) &&
+  v.claimed === hexOf(bitmapOf(v, hwpt, allDirty(v, hwpt)));
+
+const dirtyPages = (v: View, hwpt: Hwpt): number[] => {
+  if (!v.strict) return allDirty(v, hwpt);
+  return isDivided(v, hwpt) && looksBehind(v, hwpt) ? allDirty(v, hwpt) : lookedAt(v, hwpt);
+};
+
+/** Nothing shows whether what is dirty behind the hole was looked at. */
+const nobodyCanTell = (v: View, hwpt: Hwpt): boolean =>
+  isDivided(v, hwpt) &&
+  (v.prefill === undefined ||
+    isSubset(bitmapOf(v, hwpt, allDirty(v, hwpt)), bitmapOf(v, hwpt, lookedAt(v, hwpt))));
 
 const bytesOf = (v: View): number => Number((v.length / v.pageSize + 7n) / 8n);
 
@@ -170,10 +196,16 @@ const clear = (v: View): void => {
   for (const page of dirtyPages(v, v.hwpt)) v.hwpt.dirty?.pages.delete(page);
 };
 
+const clearAll = (v: View): void => {
+  if (v.hwpt === undefined) return;
+  for (const page of allDirty(v, v.hwpt)) v.hwpt.dirty?.pages.delete(page);
+};
+
 type Otherwise = readonly ((view: View) => void)[];
 const NO_DOUBT: Otherwise = [];
 const KEPT: Otherwise = [() => undefined];
 const LOST: Otherwise = [clear];
+const LOST_BEHIND: Otherwise = [clearAll];
 
 /** Whoever cannot report may say so: UNS-09, and DTY-23. */
 const whyItMayFail = (v: View, errno: Errno): ClauseId | undefined => {
@@ -201,6 +233,7 @@ export const HWPT_GET_DIRTY_BITMAP = judge<"HWPT_GET_DIRTY_BITMAP", View>("HWPT_
       prefill: prefill === "" ? undefined : Number.parseInt(prefill, 16),
       strict: profile === "linux-6.12",
       failed: claimed !== undefined && claimed.errno !== 0,
+      claimed: claimed?.out?.bitmap,
       bitmaps: undefined,
     };
   },
@@ -260,7 +293,8 @@ export const HWPT_GET_DIRTY_BITMAP = judge<"HWPT_GET_DIRTY_BITMAP", View>("HWPT_
   leeway: (v, errno) => (v.strict ? undefined : whyItMayFail(v, errno)),
   // Where nobody says whether what was not reported is lost: it is, and it is not.
   otherwise: (v, errno) => {
-    if (v.strict || v.hwpt?.dirty === undefined || !isMeasurable(v) || !clears(v)) return NO_DOUBT;
+    if (v.hwpt?.dirty === undefined || !isMeasurable(v) || !clears(v)) return NO_DOUBT;
+    if (v.strict) return errno === 0 && nobodyCanTell(v, v.hwpt) ? LOST_BEHIND : NO_DOUBT;
     if (errno === 0) return v.prefill === undefined ? KEPT : NO_DOUBT;
     return whyItMayFail(v, errno) === undefined ? NO_DOUBT : LOST;
   },

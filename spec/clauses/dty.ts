@@ -172,7 +172,8 @@ export const DTY = [
     id: "DTY-21",
     statement:
       "6.12 walks the range up to the first hole and answers 0: pages behind the hole are " +
-      "neither reported nor cleared, against DTY-20. With tracking off it answers 0, too.",
+      "neither reported nor cleared, against DTY-20, and nobody else has to do so. With tracking " +
+      "off it answers 0, too.",
     basis: { rule: "I" },
     source: ["io_pagetable.c iommu_read_and_clear_dirty"],
     needs: ["mock", "dirty"],
