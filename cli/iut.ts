@@ -44,8 +44,7 @@ export const isIutSpec = (spec: string): boolean =>
   ["radix", "model", "linux"].includes(spec) || /^(?:mutant|ts|linux):./.test(spec);
 
 /** True for those that are to do what Linux 6.12 does, its deviations from the documents included. */
-export const isLikeLinux = (spec: string): boolean =>
-  /^(?:radix|model|linux|mutant)(?::|$)/.test(spec);
+export const isLikeLinux = (spec: string): boolean => /^(?:model|linux)(?::|$)/.test(spec);
 
 const splitOnce = (text: string, at: string): [string, string] => {
   const cut = text.indexOf(at);

@@ -55,10 +55,10 @@ const userRange = (machine: View["machine"], piece: Piece): UserRange => ({
   length: Number(piece.last - piece.first) + 1,
 });
 
-/** The slow path over more than a page of user memory goes by pins. */
+/** The slow path goes by pins over more than a page, and where there is no process any more. */
 const goesByPins = (machine: View["machine"], piece: Piece, slow: boolean): boolean => {
-  const { va, length } = userRange(machine, piece);
-  return slow && (va % machine.page) + BigInt(length) > machine.page;
+  const { process, va, length } = userRange(machine, piece);
+  return slow && (process === undefined || (va % machine.page) + BigInt(length) > machine.page);
 };
 
 /** How many bytes of a piece move, and what hinders the rest. */

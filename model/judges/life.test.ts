@@ -103,6 +103,18 @@ describe("EXIT", () => {
     expect(c.ok("IOAS_UNMAP", unmap, { length: PAGE })).toBeUndefined();
   });
 
+  test("leaves pinned pages to in-kernel users, even a single one (ACC-22)", () => {
+    const b = bench();
+    b.done("MOCK_DOMAIN", { pt_id: 1 });
+    const shared = { ...map, user_va: buf(0) };
+    expect(as(b, CHILD, "IOAS_MAP", shared as never, 0, { iova: IOVA })).toBeUndefined();
+    b.done("CREATE_ACCESS", { ioas_id: 1, flags: 0 });
+    expect(as(b, CHILD, "EXIT", {}, 0)).toBeUndefined();
+    const read = { access_fd: 0, iova: IOVA, length: 1n, accessible_bytes: 1 };
+    expect(blamed(b.fails("ACCESS_RW", read, "EFAULT"))).toBe("ACC-20");
+    expect(b.ok("ACCESS_RW", read, { data: "00" })).toBeUndefined();
+  });
+
   test("gives back what was charged to its user", () => {
     const b = new Bench();
     b.done("IOAS_ALLOC", {});

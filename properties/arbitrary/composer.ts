@@ -82,7 +82,7 @@ export class Composer {
     const isFramed = this.framed > 0 && this.draw.chance(this.framed);
     // A size of its own makes the bytes of a typed call too few for its fields.
     const hasSize = shapeOf(step.call).in["size"] === "u32" && Object.hasOwn(step.in, "size");
-    const raw = isFramed && !hasSize ? frameFor(this.draw, step.call) : undefined;
+    const raw = step.raw ?? (isFramed && !hasSize ? frameFor(this.draw, step.call) : undefined);
     if (raw !== undefined && this.can(callMade({ call: step.call, raw }))) {
       named = { ...named, raw };
       call = this.#resolver.resolve(named);

@@ -159,6 +159,11 @@ export const TABLES: readonly Aim[] = [
     if (mock === undefined) return;
     const parent = paging(c, ioas, mock.idev, draw.chance(88) ? HWPT_NEST_PARENT : 0);
     const child = nested(c, fd, mock.idev, parent);
+    // HWP-15: one whose id cannot be stored.
+    if (draw.chance(30) && c.can("RAW")) {
+      const given = { dev_id: c.object(fd, mock.idev), pt_id: c.object(fd, ioas.id) };
+      c.make({ call: "HWPT_ALLOC", fd: c.iommufd(fd), in: given, raw: { memory: "r" } });
+    }
     if (draw.chance(20)) nested(c, fd, mock.idev, child);
     replace(c, mock, draw.chance(80) ? child : parent);
     look(c, ioas);
