@@ -2,9 +2,8 @@
 import type { Call, CallName, CallOf } from "../../spec/calls";
 import { encodeCall, encodeResponses } from "../../spec/uapi/codec";
 import { type IoctlCall, isIoctlCall, NUMBER_IOCTLS } from "../../spec/uapi/ioctls";
-import { LAYOUTS } from "../../spec/uapi/layouts";
 import type { ByteWriter } from "./byte-writer";
-import { arrayOf, filesIn, NO_FILES, structOf } from "./ioctl";
+import { arrayOf, NO_WORDS, structOf, wordsIn } from "./ioctl";
 import { ARRAY, BACKING, FILE, MEMORY, OP, PROT } from "./protocol";
 
 interface Place {
@@ -54,13 +53,12 @@ const writeIoctl = (w: ByteWriter, call: IoctlCall): number => {
   const { command } = encodeCall(call);
   const struct = structOf(call);
   const { kind, length, given } = arrayOf(call);
-  const pointer = LAYOUTS[call.call].fields.find((field) => field.pointer)?.offset ?? 0;
   const isDevice = "devfd" in call.in;
   w.s32("devfd" in call.in ? call.in.devfd : call.fd).u32(command);
   w.u16(struct.length).u8(isDevice ? FILE.device : FILE.iommufd);
   w.u8(ARRAY[kind]).u32(length);
-  const { comesIn, comesOut } = filesIn(command, struct);
-  w.u8(comesIn).u8(comesOut).u8(pointer).u8(MEMORY.any);
+  const { fileIn, fileOut, pointer } = wordsIn(command, struct);
+  w.u8(fileIn).u8(fileOut).u8(pointer).u8(MEMORY.any);
   w.put(struct);
   if (given !== undefined) w.put(given);
   return OP.ioctl;
@@ -72,9 +70,10 @@ const writeRaw = (w: ByteWriter, call: CallOf<"RAW"> | CallOf<"DEVICE_RAW">): nu
   w.s32(call.call === "RAW" ? call.fd : call.in.devfd).u32(nr);
   w.u16(memory === "none" ? 8 : bytes.length);
   w.u8(call.call === "RAW" ? FILE.iommufd : FILE.device);
-  w.u8(ARRAY.none).u32(0);
-  const { comesIn, comesOut } = memory === "none" ? NO_FILES : filesIn(nr, bytes);
-  w.u8(comesIn).u8(comesOut).u8(0).u8(MEMORY[memory]);
+  const { fileIn, fileOut, pointer } = memory === "none" ? NO_WORDS : wordsIn(nr, bytes);
+  // A pointer of raw bytes leads nowhere: to an array of no bytes.
+  w.u8(pointer === 0 ? ARRAY.none : ARRAY.in).u32(0);
+  w.u8(fileIn).u8(fileOut).u8(pointer).u8(MEMORY[memory]);
   if (memory === "none") w.u64(arg);
   else w.put(bytes);
   return OP.ioctl;

@@ -5,8 +5,8 @@ import type { PinRun } from "../../spec/fields";
 import { Resolver } from "../../spec/resolve";
 import type { Trace } from "../../spec/trace";
 import { decodeFaults, decodeOutputs, decodeRanges } from "../../spec/uapi/codec";
-import { isIoctlCall } from "../../spec/uapi/ioctls";
-import { IOVA_RANGE } from "../../spec/uapi/layouts";
+import { type IoctlCall, isIoctlCall } from "../../spec/uapi/ioctls";
+import { IOVA_RANGE, LAYOUTS } from "../../spec/uapi/layouts";
 import { arrayAfter, structSize } from "./ioctl";
 import type { RawAnswer } from "./protocol";
 
@@ -98,7 +98,7 @@ const leftovers = (call: Call, errno: Errno | 0, bytes: Buffer): Outputs | undef
   const sent = call.in as Outputs;
   const all: Outputs = decodeOutputs(call, struct);
   const changed = Object.keys(shapeOf(call.call).out).filter(
-    (name) => name !== "array" && name in all && !isSame(all[name], sent[name]),
+    (name) => isInStruct(call, name) && name in all && !isSame(all[name], sent[name]),
   );
   const out: Record<string, unknown> = {};
   for (const name of changed) out[name] = all[name];
@@ -108,6 +108,9 @@ const leftovers = (call: Call, errno: Errno | 0, bytes: Buffer): Outputs | undef
   }
   return out;
 };
+
+const isInStruct = ({ call }: IoctlCall, name: string): boolean =>
+  LAYOUTS[call].fields.some((field) => field.name === name);
 
 /** A field that only goes out was sent as 0. */
 const isSame = (now: unknown, sent: unknown): boolean =>

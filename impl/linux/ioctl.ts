@@ -2,10 +2,10 @@
  * An ioctl in memory: its struct, what is at its pointer, and which words of it are numbers of
  * files, which a guest has its own of.
  */
-import { type CallName, shapeOf } from "../../spec/calls";
+import { shapeOf } from "../../spec/calls";
 import { encodeCall, POISON } from "../../spec/uapi/codec";
 import { ACCESS_RW_WRITE } from "../../spec/uapi/flags";
-import { IOCTLS, type Ioctl, type IoctlCall } from "../../spec/uapi/ioctls";
+import { IOCTLS, type Ioctl, type IoctlCall, type IoctlName } from "../../spec/uapi/ioctls";
 import { IOVA_RANGE, LAYOUTS } from "../../spec/uapi/layouts";
 import type { ARRAY } from "./protocol";
 
@@ -82,33 +82,43 @@ export const arrayAfter = (call: IoctlCall, written: Uint8Array): Uint8Array => 
   return array;
 };
 
-/** Offsets of the number of a file that a struct brings, or gets; 0: there is none. */
-interface Files {
-  readonly comesIn: number;
-  readonly comesOut: number;
+/** Words of a struct that a guest has its own values for: offsets, 0 where there is none. */
+interface Words {
+  /** The number of a file that the struct brings, or gets. */
+  readonly fileIn: number;
+  readonly fileOut: number;
+  readonly pointer: number;
 }
 
-export const NO_FILES: Files = { comesIn: 0, comesOut: 0 };
+export const NO_WORDS: Words = { fileIn: 0, fileOut: 0, pointer: 0 };
 
-/** By command, and by operation where one command has several. Only numbers of files are signed. */
-const FILES = new Map<string, Files>();
-const keyOf = (command: number, op?: number): string => `${command} ${op ?? ""}`;
+/** By command, and by operation where one command has several. */
+const WORDS = new Map<string, Words>();
 const OPS = new Set<number>();
-for (const [name, { command, op }] of Object.entries(IOCTLS) as [keyof typeof LAYOUTS, Ioctl][]) {
+const keyOf = (command: number, op?: number): string => `${command} ${op ?? ""}`;
+for (const [name, { command, op }] of Object.entries(IOCTLS) as [IoctlName, Ioctl][]) {
+  const { fields } = LAYOUTS[name];
+  // Nothing but numbers of files is signed.
+  const file = fields.find(({ type }) => type === "s32");
+  const isOut = file !== undefined && Object.hasOwn(shapeOf(name).out, file.name);
   if (op !== undefined) OPS.add(command);
-  const file = LAYOUTS[name].fields.find(({ type }) => type === "s32");
-  if (file === undefined) continue;
-  const isOut = Object.hasOwn(shapeOf(name as CallName).out, file.name);
-  const offset = file.offset;
-  FILES.set(
-    keyOf(command, op),
-    isOut ? { comesIn: 0, comesOut: offset } : { comesIn: offset, comesOut: 0 },
-  );
+  WORDS.set(keyOf(command, op), {
+    fileIn: isOut ? 0 : (file?.offset ?? 0),
+    fileOut: isOut ? file.offset : 0,
+    pointer: fields.find(({ pointer }) => pointer)?.offset ?? 0,
+  });
 }
 
-export const filesIn = (command: number, struct: Uint8Array): Files => {
+/** Those of them that are there. */
+export const wordsIn = (command: number, struct: Uint8Array): Words => {
   const bytes = Buffer.from(struct.buffer, struct.byteOffset, struct.length);
   const op = OPS.has(command) && bytes.length >= 8 ? bytes.readUInt32LE(4) : undefined;
-  const files = FILES.get(keyOf(command, op)) ?? NO_FILES;
-  return bytes.length < files.comesIn + 4 || bytes.length < files.comesOut + 4 ? NO_FILES : files;
+  const { fileIn, fileOut, pointer } = WORDS.get(keyOf(command, op)) ?? NO_WORDS;
+  const ifThere = (offset: number, width: number): number =>
+    offset + width <= bytes.length ? offset : 0;
+  return {
+    fileIn: ifThere(fileIn, 4),
+    fileOut: ifThere(fileOut, 4),
+    pointer: ifThere(pointer, 8),
+  };
 };

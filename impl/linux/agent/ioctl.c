@@ -75,10 +75,12 @@ static uint32_t written_of(const struct header *h, const uint8_t *array, const u
 }
 
 /* The struct as the trace knows it: with numbers of the trace where the kernel has its own. */
-static void own_numbers(const struct header *h, uint8_t *arg, int32_t file_in, bool succeeded)
+static void own_numbers(const struct header *h, uint8_t *arg, const uint8_t *own, bool succeeded)
 {
 	if (h->file_in > 0)
-		put32(arg + h->file_in, (uint32_t)file_in);
+		memcpy(arg + h->file_in, own + h->file_in, 4);
+	if (h->pointer > 0)
+		memcpy(arg + h->pointer, own + h->pointer, 8);
 	if (h->file_out > 0 && succeeded) {
 		int kind = h->command == FAULT_QUEUE_ALLOC ? OF_FAULTS : OF_ACCESS;
 
@@ -119,8 +121,8 @@ void do_ioctl(uint8_t *body, uint32_t length, struct answer *answer)
 	uint8_t *given = body + IOCTL_HEADER, *array = NULL, *after = answer->bytes;
 	uint8_t *array_given = given + h.size;
 	uint32_t sent = h.array == ARRAY_IN || h.array == ARRAY_IN_OUT ? h.array_length : 0;
+	uint8_t own[MAX_STRUCT];
 	uint32_t written = 0;
-	int32_t file_in = 0;
 
 	if (IOCTL_HEADER + h.size + sent > length || h.array_length > MAX_ARRAY ||
 	    h.size + h.array_length > answer->room ||
@@ -128,6 +130,7 @@ void do_ioctl(uint8_t *body, uint32_t length, struct answer *answer)
 		answer->error = ENOSYS;
 		return;
 	}
+	memcpy(own, given, h.size < sizeof(own) ? h.size : sizeof(own));
 	if (h.array != ARRAY_NONE) {
 		array = place_array(given, &h);
 		if (array != NULL) {
@@ -140,10 +143,9 @@ void do_ioctl(uint8_t *body, uint32_t length, struct answer *answer)
 				memcpy(array, array_given, h.array_length);
 		}
 	}
-	if (h.file_in > 0) {
-		file_in = (int32_t)get32(given + h.file_in);
-		put32(given + h.file_in, (uint32_t)translate_file(file_in));
-	}
+	if (h.file_in > 0)
+		put32(given + h.file_in,
+		      (uint32_t)translate_file((int32_t)get32(given + h.file_in)));
 	answer->error = call_on(&h, given, after);
 	if (h.memory == MEMORY_NONE)
 		return;
@@ -151,7 +153,7 @@ void do_ioctl(uint8_t *body, uint32_t length, struct answer *answer)
 		written = written_of(&h, array, array_given);
 	/* A failed call mostly writes nothing: then there is nothing to tell. */
 	if (answer->error == 0 || written > 0 || memcmp(after, given, h.size) != 0) {
-		own_numbers(&h, after, file_in, answer->error == 0);
+		own_numbers(&h, after, own, answer->error == 0);
 		memcpy(after + h.size, array, written);
 		answer->length = h.size + written;
 	}
