@@ -49,6 +49,12 @@ export const arrayOf = (call: IoctlCall): Memory => {
       return out(call.in.writable_bytes);
     case "ACCESS_RW":
       return bufferOf(call.in);
+    case "HWPT_INVALIDATE": {
+      const given = Buffer.from(call.in.data, "hex");
+      // Whether the pointer is NULL counts by itself (INV-02).
+      if (call.in.data_uptr === 0n) return { kind: "none", length: 0 };
+      return { kind: "in", length: given.length, given };
+    }
     case "HWPT_GET_DIRTY_BITMAP": {
       const given = encodeCall(call).array ?? new Uint8Array(0);
       return { kind: "inOut", length: given.length, given };
