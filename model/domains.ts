@@ -29,6 +29,12 @@ export const automaticHwpt = (id: number, { iommu, pageSizes }: BoundDevice): Hw
   tracksDirty: false,
 });
 
+/** VCC-10: a device's IOMMU may have no entry for what may be neither read nor written. */
+export const mayRefuseRightless = ({ platform }: MachineState, ioas: Ioas | undefined): boolean =>
+  platform.frontEnd === "vfio" &&
+  ioas !== undefined &&
+  [...ioas.areas].some(({ readable, writeable }) => !readable && !writeable);
+
 /** A new paging HWPT: its domain joins the IOAS (DOM-02, DOM-04). */
 export const joinDomain = (
   machine: MachineState,

@@ -1,9 +1,10 @@
 /** The arguments of one call as the agent reads them (agent/run.c, agent/calls.c). */
-import type { Call, CallName } from "../../spec/calls";
-import { encodeCall } from "../../spec/uapi/codec";
-import { type IoctlCall, isIoctlCall } from "../../spec/uapi/ioctls";
+import type { Call, CallName, CallOf } from "../../spec/calls";
+import { encodeCall, encodeResponses } from "../../spec/uapi/codec";
+import { type IoctlCall, isIoctlCall, NUMBER_IOCTLS } from "../../spec/uapi/ioctls";
 import type { ByteWriter } from "./byte-writer";
-import { ARRAY, BACKING, ON, OP, PROT } from "./protocol";
+import { arrayOf, NO_WORDS, structOf, wordsIn } from "./ioctl";
+import { ARRAY, BACKING, FILE, MEMORY, OP, PROT } from "./protocol";
 
 interface Place {
   readonly offset: number;
@@ -28,12 +29,18 @@ export const FIXED_BODIES: {
   PROC_STATUS: {},
   DEVICE_OPEN: { dev: at(0, 4) },
   DEVICE_CLOSE: { devfd: at(0, 4) },
+  VFIO_GET_API_VERSION: { "": at(0, 4), arg: at(8, 8) },
+  VFIO_CHECK_EXTENSION: { "": at(0, 4), arg: at(8, 8) },
+  VFIO_SET_IOMMU: { "": at(0, 4), arg: at(8, 8) },
+  FAULT_READ: { fault_fd: at(0, 4), count: at(4, 4) },
+  FAULT_WRITE: { fault_fd: at(0, 4), count: at(4, 4) },
+  FAULT_POLL: { fault_fd: at(0, 4), events: at(4, 2) },
+  CLOSE_FAULT: { fault_fd: at(0, 4) },
+  CLOSE_ACCESS: { access_fd: at(0, 4) },
+  SETRLIMIT_MEMLOCK: { cur: at(0, 8), max: at(8, 8) },
+  SETUID: { uid: at(0, 4) },
   DMA: { devfd: at(0, 4), iova: at(8, 8), length: at(16, 4), device_offset: at(20, 4) },
 };
-
-/** Elements of iova_range that scratch memory holds. */
-const ELEMENT = 16;
-const MAX_ELEMENTS = 0x1_0000 / ELEMENT;
 
 /**
  * Writes the body of a call; answers its op.
@@ -43,20 +50,32 @@ export const writeBody = (w: ByteWriter, call: Call): number =>
   isIoctlCall(call) ? writeIoctl(w, call) : writeOther(w, call);
 
 const writeIoctl = (w: ByteWriter, call: IoctlCall): number => {
-  const { command, bytes, array } = encodeCall(call);
+  const { command } = encodeCall(call);
+  const struct = structOf(call);
+  const { kind, length, given } = arrayOf(call);
   const isDevice = "devfd" in call.in;
-  const on = call.call === "VFIO_BIND" ? ON.deviceBind : isDevice ? ON.device : ON.iommufd;
-  w.s32("devfd" in call.in ? call.in.devfd : call.fd);
-  w.u32(command).u16(bytes.length).u8(on);
-  if (call.call === "IOAS_IOVA_RANGES") {
-    w.u8(ARRAY.out).u32(Math.min(call.in.writable_elems, MAX_ELEMENTS) * ELEMENT);
-  } else if (array !== undefined) {
-    w.u8(ARRAY.in).u32(array.length);
-  } else {
-    w.u8(ARRAY.none).u32(0);
-  }
-  w.put(bytes);
-  if (array !== undefined) w.put(array);
+  w.s32("devfd" in call.in ? call.in.devfd : call.fd).u32(command);
+  w.u16(struct.length).u8(isDevice ? FILE.device : FILE.iommufd);
+  w.u8(ARRAY[kind]).u32(length);
+  const { fileIn, fileOut, pointer } = wordsIn(command, struct);
+  w.u8(fileIn).u8(fileOut).u8(pointer).u8(MEMORY.any);
+  w.put(struct);
+  if (given !== undefined) w.put(given);
+  return OP.ioctl;
+};
+
+const writeRaw = (w: ByteWriter, call: CallOf<"RAW"> | CallOf<"DEVICE_RAW">): number => {
+  const { nr, memory, arg } = call.in;
+  const bytes = Buffer.from(call.in.bytes, "hex");
+  w.s32(call.call === "RAW" ? call.fd : call.in.devfd).u32(nr);
+  w.u16(memory === "none" ? 8 : bytes.length);
+  w.u8(call.call === "RAW" ? FILE.iommufd : FILE.device);
+  const { fileIn, fileOut, pointer } = memory === "none" ? NO_WORDS : wordsIn(nr, bytes);
+  // A pointer of raw bytes leads nowhere: to an array of no bytes.
+  w.u8(pointer === 0 ? ARRAY.none : ARRAY.in).u32(0);
+  w.u8(fileIn).u8(fileOut).u8(pointer).u8(MEMORY[memory]);
+  if (memory === "none") w.u64(arg);
+  else w.put(bytes);
   return OP.ioctl;
 };
 
@@ -102,6 +121,35 @@ const writeOther = (w: ByteWriter, call: Exclude<Call, IoctlCall>): number => {
       w.u64(iova).u32(length).u32(device_offset);
       return OP.dma;
     }
+    case "VFIO_GET_API_VERSION":
+    case "VFIO_CHECK_EXTENSION":
+    case "VFIO_SET_IOMMU":
+      w.s32(call.fd).u32(NUMBER_IOCTLS[call.call]).u64(call.in.arg);
+      return OP.numberIoctl;
+    case "FAULT_READ":
+      w.s32(call.in.fault_fd).u32(call.in.count);
+      return OP.fileRead;
+    case "FAULT_WRITE":
+      w.s32(call.in.fault_fd).u32(call.in.count).put(encodeResponses(call.in.responses));
+      return OP.fileWrite;
+    case "FAULT_POLL":
+      w.s32(call.in.fault_fd).u16(call.in.events);
+      return OP.filePoll;
+    case "CLOSE_FAULT":
+      w.s32(call.in.fault_fd).u8(FILE.faults);
+      return OP.fileClose;
+    case "CLOSE_ACCESS":
+      w.s32(call.in.access_fd).u8(FILE.access);
+      return OP.fileClose;
+    case "SETRLIMIT_MEMLOCK":
+      w.u64(call.in.cur).u64(call.in.max);
+      return OP.setMemlock;
+    case "SETUID":
+      w.u32(call.in.uid);
+      return OP.setUid;
+    case "RAW":
+    case "DEVICE_RAW":
+      return writeRaw(w, call);
     default:
       throw new RangeError(`${call.call} cannot be made on a kernel`);
   }

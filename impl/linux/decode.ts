@@ -4,9 +4,10 @@ import { ERRNO, type Errno } from "../../spec/errno";
 import type { PinRun } from "../../spec/fields";
 import { Resolver } from "../../spec/resolve";
 import type { Trace } from "../../spec/trace";
-import { decodeOutputs, decodeRanges } from "../../spec/uapi/codec";
-import { isIoctlCall } from "../../spec/uapi/ioctls";
-import { LAYOUTS } from "../../spec/uapi/layouts";
+import { decodeFaults, decodeOutputs, decodeRanges } from "../../spec/uapi/codec";
+import { type IoctlCall, isIoctlCall } from "../../spec/uapi/ioctls";
+import { IOVA_RANGE, LAYOUTS } from "../../spec/uapi/layouts";
+import { arrayAfter, structSize } from "./ioctl";
 import type { RawAnswer } from "./protocol";
 
 const ERRNO_NAMES = new Map<number, Errno>(
@@ -36,12 +37,14 @@ export const decodeAnswer = (call: Call, { error, bytes }: RawAnswer): Outcome =
   return { errno, ...(out !== undefined && Object.keys(out).length > 0 && { out }) } as Outcome;
 };
 
+const NOTHING = new Uint8Array(0);
+
 type Outputs = Readonly<Record<string, unknown>>;
 
 const outputsOf = (call: Call, bytes: Buffer): Outputs => {
   if (isIoctlCall(call)) {
-    const { size } = LAYOUTS[call.call];
-    return decodeOutputs(call, bytes.subarray(0, size), bytes.subarray(size));
+    const size = structSize(call);
+    return decodeOutputs(call, bytes.subarray(0, size), arrayAfter(call, bytes.subarray(size)));
   }
   switch (call.call) {
     case "OPEN":
@@ -52,6 +55,18 @@ const outputsOf = (call: Call, bytes: Buffer): Outputs => {
       return { bytes: bytes.toString("hex") };
     case "PAGE_REFS":
       return { refs: decodeRuns(bytes) };
+    case "VFIO_GET_API_VERSION":
+    case "VFIO_CHECK_EXTENSION":
+    case "VFIO_SET_IOMMU":
+    case "FAULT_WRITE":
+      return { rc: bytes.readUInt32LE(0) };
+    case "FAULT_READ":
+      return { records: decodeFaults(bytes) };
+    case "FAULT_POLL":
+      return { revents: bytes.readUInt32LE(0) };
+    case "RAW":
+    case "DEVICE_RAW":
+      return { bytes: bytes.toString("hex") };
     case "PROC_STATUS":
       return { VmPin_pages: bytes.readUInt32LE(0), VmLck_pages: bytes.readUInt32LE(4) };
     default:
@@ -71,9 +86,11 @@ const decodeRuns = (bytes: Buffer): PinRun[] => {
 
 /** What a call that failed has written nevertheless; the agent sends bytes only if any differ. */
 const leftovers = (call: Call, errno: Errno | 0, bytes: Buffer): Outputs | undefined => {
-  if (!isIoctlCall(call) || bytes.length === 0) return undefined;
-  const { size } = LAYOUTS[call.call];
-  const [struct, array] = [bytes.subarray(0, size), bytes.subarray(size)];
+  if (bytes.length === 0) return undefined;
+  if (!isIoctlCall(call)) return outputsOf(call, bytes);
+  const size = structSize(call);
+  const struct = bytes.subarray(0, size);
+  const array = bytes.length > size ? arrayAfter(call, bytes.subarray(size)) : NOTHING;
   // EMSGSIZE promises them all (RNG-07), also where one happens to be what was sent.
   if (call.call === "IOAS_IOVA_RANGES" && errno === "EMSGSIZE") {
     return decodeOutputs(call, struct, array);
@@ -81,13 +98,19 @@ const leftovers = (call: Call, errno: Errno | 0, bytes: Buffer): Outputs | undef
   const sent = call.in as Outputs;
   const all: Outputs = decodeOutputs(call, struct);
   const changed = Object.keys(shapeOf(call.call).out).filter(
-    (name) => name !== "array" && name in all && !isSame(all[name], sent[name]),
+    (name) => isInStruct(call, name) && name in all && !isSame(all[name], sent[name]),
   );
   const out: Record<string, unknown> = {};
   for (const name of changed) out[name] = all[name];
-  if (array.length > 0) out["array"] = decodeRanges(array);
+  const elements = Math.ceil((bytes.length - size) / IOVA_RANGE.size);
+  if (call.call === "IOAS_IOVA_RANGES" && elements > 0) {
+    out["array"] = decodeRanges(array, elements);
+  }
   return out;
 };
+
+const isInStruct = ({ call }: IoctlCall, name: string): boolean =>
+  LAYOUTS[call].fields.some((field) => field.name === name);
 
 /** A field that only goes out was sent as 0. */
 const isSame = (now: unknown, sent: unknown): boolean =>

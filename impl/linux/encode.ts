@@ -13,7 +13,8 @@ import type { Platform } from "../../spec/platform";
 import { firstOutput, Resolver } from "../../spec/resolve";
 import type { Step, Trace } from "../../spec/trace";
 import { VFIO_IOAS_GET } from "../../spec/uapi/flags";
-import { LAYOUTS, type Layout, WIDTH } from "../../spec/uapi/layouts";
+import type { IoctlName } from "../../spec/uapi/ioctls";
+import { LAYOUTS, type Layout, PAGE_FAULT, PAGE_RESPONSE, WIDTH } from "../../spec/uapi/layouts";
 import { wrap64 } from "../../spec/units";
 import { FIXED_BODIES, writeBody } from "./bodies";
 import { ByteWriter } from "./byte-writer";
@@ -28,6 +29,8 @@ interface Place {
 type Uses = ReadonlyMap<string, number>;
 
 interface Relocation extends Place {
+  /** Bytes of the value that are not put there, from the lowest. */
+  readonly skip: number;
   readonly slot: number;
   readonly add: bigint;
 }
@@ -68,7 +71,7 @@ export const encodeRun = (trace: Trace, request: RunRequest): Buffer => {
     const call = resolver.resolve(step);
     const uses = plan.uses[i];
     const failNth = step.failNth ?? 0;
-    writeCall(writer, call, failNth, plan.relocations[i] ?? [], storesOf(call, uses));
+    writeCall(writer, call, failNth, plan.relocations[i] ?? [], storesOf(step, call, uses));
   });
   return writer.patch32(0, writer.length - 4).done();
 };
@@ -93,7 +96,7 @@ const planSlots = ({ platform, steps }: Trace): Plan => {
       const place = placeOf(step.call, field);
       if (maker === undefined || place === undefined) continue;
       const output = handle.output === "" ? firstOutput(maker.call) : handle.output;
-      const outputType = shapeOf(maker.call).out[output];
+      const outputType = outputTypeOf(maker.call, output);
       if (outputType === undefined || kindOf(outputType) === "other") continue;
       if (kindOf(outputType) !== kindOf(type)) continue;
       const ofMaker = uses[maker.step] ?? new Map<string, number>();
@@ -101,7 +104,8 @@ const planSlots = ({ platform, steps }: Trace): Plan => {
       const slot = ofMaker.get(output) ?? slots++;
       ofMaker.set(output, slot);
       // As in the resolver: constants are for 64-bit numbers only.
-      found.push({ ...place, slot, add: kindOf(type) === "wide" ? wrap64(handle.add) : 0n });
+      const add = kindOf(type) === "wide" ? wrap64(handle.add) : 0n;
+      for (const part of partsLeft(step, field, place)) found.push({ ...part, slot, add });
     }
     // Also a step that fails unbinds the name: what was made under it before is lost.
     if (step.as !== undefined) made.set(step.as, { step: i, call: step.call });
@@ -120,6 +124,43 @@ const kindOf = (type: FieldType): Kind => {
   return typeof absent === "number" ? "narrow" : "other";
 };
 
+/** The nth cookie of a FAULT_READ, and where it stands. */
+const COOKIE = /^cookie(\d+)$/;
+
+const cookieAt = (call: CallName, output: string): Place | undefined => {
+  const index = call === "FAULT_READ" ? COOKIE.exec(output)?.[1] : undefined;
+  const cookie = PAGE_FAULT.fields.find(({ name }) => name === "cookie")?.offset ?? 0;
+  return index === undefined ? undefined : at(Number(index) * PAGE_FAULT.size + cookie, 4);
+};
+
+const outputTypeOf = (call: CallName, output: string): FieldType | undefined =>
+  cookieAt(call, output) === undefined ? shapeOf(call).out[output] : "u32";
+
+interface Part extends Place {
+  readonly skip: number;
+}
+
+/** What the edits of a raw call leave of an argument. */
+const partsLeft = ({ call, raw }: Step, field: string, place: Place): Part[] => {
+  const whole = { ...place, skip: 0 };
+  if (raw === undefined || place.offset < IOCTL_HEADER) return [whole];
+  const layout = LAYOUTS[call as IoctlName];
+  const isPointer = layout.fields.some(({ name, pointer }) => name === field && pointer === true);
+  if (raw.memory === "none" || isPointer) return [];
+  const edits: readonly (readonly [from: number, to: number])[] = [
+    [raw.keep ?? layout.size, Number.POSITIVE_INFINITY],
+    ...(raw.put ?? []).map(([from, hex]) => [from, from + hex.length / 2] as const),
+  ];
+  const isLeft = (byte: number): boolean =>
+    !edits.some(([from, to]) => byte - IOCTL_HEADER >= from && byte - IOCTL_HEADER < to);
+  const parts: Part[] = [];
+  for (let skip = 0; skip < place.width; skip++) {
+    const offset = place.offset + skip;
+    if (isLeft(offset)) parts.push({ offset, width: 1, skip });
+  }
+  return parts.length === place.width ? [whole] : parts;
+};
+
 const handlesOf = (step: Step): [field: string, type: FieldType, handle: Handle][] => {
   const { in: types } = shapeOf(step.call);
   const args = step.in as Readonly<Record<string, unknown>>;
@@ -129,6 +170,11 @@ const handlesOf = (step: Step): [field: string, type: FieldType, handle: Handle]
     const value = args[field];
     const type = value instanceof Handle ? types[field] : undefined;
     if (type !== undefined) found.push([field, type, value as Handle]);
+  }
+  if (step.call === "FAULT_WRITE" && Array.isArray(step.in.responses)) {
+    step.in.responses.forEach(({ cookie }, i) => {
+      if (cookie instanceof Handle) found.push([`responses${i}`, "u32", cookie]);
+    });
   }
   return found;
 };
@@ -147,9 +193,15 @@ for (const [call, layout] of Object.entries(LAYOUTS)) {
   ARGUMENTS.set(call, new Map([...placesOf(layout, IOCTL_HEADER), ["", file], ["devfd", file]]));
 }
 
+/** The cookies of FAULT_WRITE. */
+const responseAt = (call: CallName, field: string): Place | undefined => {
+  const index = call === "FAULT_WRITE" ? /^responses(\d+)$/.exec(field)?.[1] : undefined;
+  return index === undefined ? undefined : at(8 + Number(index) * PAGE_RESPONSE.size, 4);
+};
+
 /** Where an argument stands in the body of its call; "" is the file that the call is made on. */
 const placeOf = (call: CallName, field: string): Place | undefined =>
-  FIXED_BODIES[call]?.[field] ?? ARGUMENTS.get(call)?.get(field);
+  responseAt(call, field) ?? FIXED_BODIES[call]?.[field] ?? ARGUMENTS.get(call)?.get(field);
 
 interface Store extends Place {
   readonly slot: number;
@@ -157,14 +209,15 @@ interface Store extends Place {
 
 const NO_STORES: readonly Store[] = [];
 
-const storesOf = (call: Call, uses: Uses | undefined): readonly Store[] => {
+const storesOf = (step: Step, call: Call, uses: Uses | undefined): readonly Store[] => {
   // Like decodeOutputs: only GET answers anything.
   const isMute = call.call === "VFIO_IOAS" && call.in.op !== VFIO_IOAS_GET;
   if (uses === undefined || uses.size === 0 || isMute) return NO_STORES;
   const stores: Store[] = [];
   for (const [output, slot] of uses) {
     const second = call.call === "PROC_STATUS" && output === "VmLck_pages";
-    const place = FIELDS.get(call.call)?.get(output) ?? at(second ? 4 : 0, 4);
+    const place =
+      FIELDS.get(step.call)?.get(output) ?? cookieAt(step.call, output) ?? at(second ? 4 : 0, 4);
     stores.push({ ...place, slot });
   }
   return stores;
@@ -182,12 +235,12 @@ const writeCall = (
   const body = writer.length;
   const op = writeBody(writer, call);
   writer.patch8(start, op).patch32(start + 4, writer.length - body);
-  for (const { offset, width, slot, add } of relocations) {
+  for (const { offset, width, skip, slot, add } of relocations) {
     // What stands there now is what the handle is when it is lost.
     writer
       .u16(offset)
       .u8(width)
-      .u8(0)
+      .u8(skip)
       .u32(slot)
       .u64(add)
       .again(body + offset, width, 8);

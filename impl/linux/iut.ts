@@ -46,6 +46,15 @@ const CAPABILITIES: IutInfo["capabilities"] = [
   "proc-status",
   "self-report",
   "fault-injection",
+  "hwpt",
+  "dirty",
+  "nesting",
+  "access",
+  "fault-queue",
+  "memlimit",
+  "privilege",
+  "compat",
+  "raw-bytes",
 ];
 
 export const makeLinux = (image: LinuxImage): LinuxIut => {

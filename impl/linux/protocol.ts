@@ -24,15 +24,25 @@ export const OP = {
   deviceOpen: 11,
   deviceClose: 12,
   dma: 13,
+  numberIoctl: 14,
+  fileRead: 15,
+  fileWrite: 16,
+  filePoll: 17,
+  fileClose: 18,
+  setMemlock: 19,
+  setUid: 20,
 } as const;
 
-export const ON = { iommufd: 0, device: 1, deviceBind: 2 } as const;
-export const ARRAY = { none: 0, in: 1, out: 2 } as const;
+/** What a file is of. */
+export const FILE = { iommufd: 0, access: 1, faults: 2, device: 3 } as const;
+export const ARRAY = { none: 0, in: 1, out: 2, inOut: 3 } as const;
+/** Where a struct is: anywhere, or up to the end of memory that allows just this. */
+export const MEMORY = { any: 0, rw: 1, r: 2, none: 3 } as const;
 export const PROT = { none: 0, r: 1, rw: 2 } as const;
 export const BACKING = { "anon-shared": 0, "anon-private": 1, memfd: 2 } as const;
 
 /** Bytes before the struct in the body of an ioctl. */
-export const IOCTL_HEADER = 16;
+export const IOCTL_HEADER = 20;
 
 export interface Frame {
   readonly type: number;

@@ -17,7 +17,7 @@ import {
 } from "../../spec/uapi/flags";
 import { LAYOUTS, MOCK_NESTED_DATA } from "../../spec/uapi/layouts";
 import { type Joining, joinRules } from "../attach/join";
-import { addNested, joinDomain } from "../domains";
+import { addNested, joinDomain, mayRefuseRightless } from "../domains";
 import { fact, judge, never, rule } from "../judge";
 import type { BoundDevice, FaultQueue, Hwpt, IommufdObject } from "../state/objects";
 import { expectLater } from "../state/seen";
@@ -204,4 +204,6 @@ export const HWPT_ALLOC = judge<"HWPT_ALLOC", View>("HWPT_ALLOC", {
     if (v.ioas === undefined) return;
     if (broken.clause === "ALN-03") expectLater(v.ioas.seen.ranges, "ALN-04");
   },
+  leeway: (v, errno) =>
+    errno === "EINVAL" && mayRefuseRightless(v.machine, v.ioas) ? "VCC-10" : undefined,
 });

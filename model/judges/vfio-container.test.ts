@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { MOCK_PLATFORM } from "../../spec/platform";
+import { MOCK_PLATFORM, VFIO_PLATFORM } from "../../spec/platform";
 import type { Profile } from "../../spec/verdict";
 import { Bench, blamed, buf } from "../fixture";
 
@@ -237,5 +237,32 @@ describe("VFIO_IOMMU_GET_INFO", () => {
     expect(blamed(b.ok("VFIO_IOMMU_GET_INFO", { argsz: 72 }, { ...other, caps }))).toBe("VCC-23");
     const strict = bench(V2);
     expect(blamed(strict.ok("VFIO_IOMMU_GET_INFO", { argsz: 72 }, other))).toBe("VCC-23");
+  });
+});
+
+describe("a mapping that may be neither read nor written", () => {
+  const rightless = { ...map, flags: 0 };
+
+  test("is a mapping where there is no device", () => {
+    expect(
+      blamed(bench(V2).fails("VFIO_MAP_DMA", { ...rightless, iova: 0x10_0000n }, "EINVAL")),
+    ).toBe("VCC-10");
+  });
+
+  test("may be refused by the IOMMU of a device, as VT-d does, now or when it joins", () => {
+    const b = new Bench(VFIO_PLATFORM);
+    b.done("IOAS_ALLOC", {});
+    b.done("VFIO_IOAS", { ioas_id: 1, op: 1 });
+    b.done("DEVICE_OPEN", { dev: 0 });
+    b.done("VFIO_BIND", { devfd: 0, argsz: 16 });
+    const attach = { devfd: 0, argsz: 12, pt_id: 1 };
+    expect(blamed(b.fails("VFIO_ATTACH", attach, "EINVAL"))).toBeDefined();
+    expect(blamed(b.fails("VFIO_MAP_DMA", rightless, "EINVAL"))).toBe("VCC-10");
+    b.done("VFIO_MAP_DMA", rightless);
+    expect(b.fails("VFIO_ATTACH", attach, "EINVAL")).toBeUndefined();
+    b.done("IOAS_UNMAP", { ioas_id: 1, length: U64 });
+    b.done("VFIO_ATTACH", attach);
+    expect(b.fails("VFIO_MAP_DMA", rightless, "EINVAL")).toBeUndefined();
+    expect(b.ok("VFIO_MAP_DMA", rightless)).toBeUndefined();
   });
 });

@@ -18,6 +18,7 @@ import {
 } from "../attach/answer";
 import { attachRules } from "../attach/rules";
 import { type AttachView, attachView } from "../attach/target";
+import { mayRefuseRightless } from "../domains";
 import { fact, judge, never, type Rule, rule } from "../judge";
 import { bindDevice, detachDevice, endIfUnused, isAttached, unbindDevice } from "../lifetime";
 import { own } from "../processes";
@@ -243,6 +244,8 @@ export const VFIO_ATTACH = judge<"VFIO_ATTACH", AttachPtView>("VFIO_ATTACH", {
   failure: (v, broken, coverage) => {
     if (v.device !== undefined && !badAttach(v)) afterFailedAttach(v, broken, coverage);
   },
+  leeway: (v, errno) =>
+    errno === "EINVAL" && mayRefuseRightless(v.machine, v.ioas) ? "VCC-10" : undefined,
   otherwise: (v, errno) =>
     v.strict && !badAttach(v) && mayLoseRegions(v, errno) ? [loseRegions] : [],
 });

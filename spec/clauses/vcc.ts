@@ -44,7 +44,8 @@ export const VCC = [
     statement:
       "VFIO_IOMMU_MAP_DMA wants an argsz of at least 32 and no flags but READ and WRITE " +
       "(EINVAL), then a compat IOAS (ENODEV), and then maps like MAP with FIXED. Neither READ " +
-      "nor WRITE is needed. A larger argsz is ignored.",
+      "nor WRITE is needed, but the IOMMU of a device may refuse what has neither (EINVAL; VT-d " +
+      "does), now or when its domain joins. A larger argsz is ignored.",
     basis: { rule: "DT" },
     source: ["uapi vfio.h", "vfio_compat.c iommufd_vfio_map_dma", "selftest iommufd.c vfio_compat"],
     needs: ["compat"],

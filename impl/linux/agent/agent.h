@@ -56,12 +56,24 @@ enum op {
 	OP_DEVICE_OPEN,
 	OP_DEVICE_CLOSE,
 	OP_DMA,
+	OP_NUMBER_IOCTL,
+	OP_FILE_READ,
+	OP_FILE_WRITE,
+	OP_FILE_POLL,
+	OP_FILE_CLOSE,
+	OP_SET_MEMLOCK,
+	OP_SET_UID,
 };
 
-/* What an ioctl is made on, and what else is to be done for it. */
-enum ioctl_on { ON_IOMMUFD = 0, ON_DEVICE = 1, ON_DEVICE_BIND = 2 };
-/* Memory at the pointer in the struct: none, given by the host, or filled in by the kernel. */
-enum ioctl_array { ARRAY_NONE = 0, ARRAY_IN = 1, ARRAY_OUT = 2 };
+/* What a file is of; from OF_DEVICES on, the index of the device is added. */
+enum file_kind { OF_IOMMUFD = 0, OF_ACCESS = 1, OF_FAULTS = 2, OF_DEVICES = 3 };
+/*
+ * Memory at the pointer in the struct: none, given by the host, filled in by the kernel, or given
+ * and then changed.
+ */
+enum ioctl_array { ARRAY_NONE = 0, ARRAY_IN = 1, ARRAY_OUT = 2, ARRAY_IN_OUT = 3 };
+/* Where the struct itself is: anywhere, or up to the end of memory that allows just this. */
+enum ioctl_memory { MEMORY_ANY = 0, MEMORY_RW = 1, MEMORY_R = 2, MEMORY_NONE = 3 };
 
 enum prot { PROT_OF_NONE = 0, PROT_OF_R = 1, PROT_OF_RW = 2 };
 enum backing { ANON_SHARED = 0, ANON_PRIVATE = 1, MEMFD = 2 };
@@ -69,6 +81,9 @@ enum backing { ANON_SHARED = 0, ANON_PRIVATE = 1, MEMFD = 2 };
 /* Where arrays that calls read or write live; as SCRATCH in spec/platform.ts. */
 #define SCRATCH_VA 0x100000000ull
 #define SCRATCH_LENGTH 0x10000ull
+#define SCRATCH_END (SCRATCH_VA + SCRATCH_LENGTH)
+/* What fills memory that the kernel is to write. */
+#define POISON 0xa5
 
 /* Numbers of VFIO_BIND that are not a file of the trace; as in spec/calls.ts. */
 #define FD_NOT_AN_IOMMUFD 0x7fff0001
@@ -122,6 +137,8 @@ bool send_frame(int port, uint32_t type, const struct iovec *parts, int count);
 /* memory.c: the address space that the trace sees. */
 void catch_faults(void);
 bool make_scratch(void);
+uint8_t *scratch_end_for(uint32_t length);
+void drop_more_scratch(uint32_t length);
 bool make_region(const uint8_t *region, bool populate);
 int do_mmap(uint64_t va, uint64_t length, int prot, int backing);
 int do_munmap(uint64_t va, uint64_t length);
@@ -138,16 +155,29 @@ void allow_faults(void);
 bool arm_fault(uint32_t nth);
 bool disarm_fault(void);
 
-/* calls.c: everything that is made on a file of /dev/iommu, and the files of a trace. */
-int real_fd(int32_t number, bool device);
-int add_file(int fd, int device);
+/* calls.c: the files of a trace, and probes. */
+int real_fd(int32_t number, int kind);
+int translate_file(int32_t number);
+int add_file(int fd, int kind);
 int device_of(int32_t number);
-void forget_file(int32_t number);
 void do_open(struct answer *answer);
-void do_close(int32_t number, bool device, struct answer *answer);
-void do_ioctl(uint8_t *body, uint32_t length, struct answer *answer);
+void do_close(int32_t number, int kind, struct answer *answer);
 void do_page_refs(const uint8_t *body, struct answer *answer);
 void do_proc_status(struct answer *answer);
+
+/* ioctl.c: ioctls on any of the files. */
+void do_ioctl(uint8_t *body, uint32_t length, struct answer *answer);
+void do_number_ioctl(const uint8_t *body, struct answer *answer);
+
+/* queue.c: the files of page faults. */
+void do_file_read(const uint8_t *body, struct answer *answer);
+void do_file_write(const uint8_t *body, uint32_t length, struct answer *answer);
+void do_file_poll(const uint8_t *body, struct answer *answer);
+
+/* process.c: what the process may do. */
+void give_access_to_all(void);
+int do_set_memlock(uint64_t soft, uint64_t hard);
+int do_set_uid(uint32_t uid);
 
 /* device.c: VFIO devices. */
 int find_devices(void);

@@ -12,15 +12,8 @@
 #define TEST_CMD 0x3ba0
 #define TEST_CMD_SIZE 72
 #define OP_MD_CHECK_REFS 4
-#define IOVA_RANGE_SIZE 16
-/* Where both structs with an array have its pointer and its number of elements. */
-#define ARRAY_POINTER 16
-#define ARRAY_COUNT 8
-#define BIND_IOMMUFD 8
 #define PAGE 4096ull
-#define POISON 0xa5
 
-#define MAX_STRUCT 128
 #define MAX_FILES 1024
 #define MAX_PINS 1000000
 #define MAX_PAGES (1u << 20)
@@ -28,31 +21,52 @@
 /* The open files of the trace. Their numbers count opens and are never used twice. */
 static struct {
 	int fd;
-	/* Index of the device; -1: an iommufd. */
-	int device;
+	/* What it is of, see enum file_kind. */
+	int kind;
 } files[MAX_FILES];
 static int32_t file_count;
 
-int add_file(int fd, int device)
+int add_file(int fd, int kind)
 {
 	if (file_count == MAX_FILES)
 		return -1;
 	files[file_count].fd = fd;
-	files[file_count].device = device;
+	files[file_count].kind = kind;
 	return file_count++;
 }
 
-/* -1, which every call answers with EBADF, for all that is not open. */
-int real_fd(int32_t number, bool device)
+static int family_of(int kind)
 {
-	if (number < 0 || number >= file_count || (files[number].device >= 0) != device)
+	return kind > OF_DEVICES ? OF_DEVICES : kind;
+}
+
+/* -1, which every call answers with EBADF, for all that is not open or of another kind. */
+int real_fd(int32_t number, int kind)
+{
+	if (number < 0 || number >= file_count || family_of(files[number].kind) != kind)
 		return -1;
 	return files[number].fd;
 }
 
+/* The same where a call is given a file of whatever kind as an argument. */
+int translate_file(int32_t number)
+{
+	static int other = -1;
+
+	if (number == FD_NOT_AN_IOMMUFD) {
+		if (other < 0)
+			other = open("/dev/null", O_RDWR | O_CLOEXEC);
+		return other;
+	}
+	/* A negative number is refused for being one; any other must be a closed file. */
+	if (number < 0)
+		return number;
+	return number >= file_count || files[number].fd < 0 ? 0x7fff0000 : files[number].fd;
+}
+
 int device_of(int32_t number)
 {
-	return number < 0 || number >= file_count ? -1 : files[number].device;
+	return number < 0 || number >= file_count ? -1 : files[number].kind - OF_DEVICES;
 }
 
 static void succeed_with(struct answer *answer, int32_t number)
@@ -68,113 +82,17 @@ void do_open(struct answer *answer)
 	if (fd < 0)
 		answer->error = errno;
 	else
-		succeed_with(answer, add_file(fd, -1));
+		succeed_with(answer, add_file(fd, OF_IOMMUFD));
 }
 
-void do_close(int32_t number, bool device, struct answer *answer)
+void do_close(int32_t number, int kind, struct answer *answer)
 {
-	int fd = real_fd(number, device);
+	int fd = real_fd(number, kind);
 
 	if (close(fd) != 0)
 		answer->error = errno;
 	if (fd >= 0)
 		files[number].fd = -1;
-}
-
-static bool in_scratch(uint64_t va)
-{
-	return va >= SCRATCH_VA && va < SCRATCH_VA + SCRATCH_LENGTH;
-}
-
-/* What has been overwritten of poisoned memory, in whole elements. */
-static uint32_t elements_written(const uint8_t *array, uint32_t elements)
-{
-	uint32_t written = 0;
-
-	for (uint32_t i = 0; i < elements; i++)
-		for (uint32_t j = 0; j < IOVA_RANGE_SIZE; j++)
-			if (array[i * IOVA_RANGE_SIZE + j] != POISON)
-				written = i + 1;
-	return written;
-}
-
-/*
- * An array must end where scratch memory does, so that the element behind it faults. A trace that
- * says how much is at its pointer is taken at its word, wherever the shrinker has moved that to;
- * a pointer to nothing is passed on as it is.
- */
-static uint8_t *place_array(uint8_t *arg, uint32_t length)
-{
-	uint64_t va;
-
-	if (length == 0 && !in_scratch(get64(arg + ARRAY_POINTER)))
-		return NULL;
-	va = SCRATCH_VA + SCRATCH_LENGTH - length;
-	memcpy(arg + ARRAY_POINTER, &va, sizeof(va));
-	return (uint8_t *)(uintptr_t)va;
-}
-
-static int translate_iommufd(int32_t number)
-{
-	static int other = -1;
-
-	if (number != FD_NOT_AN_IOMMUFD) {
-		int fd = real_fd(number, false);
-
-		/* A negative number is refused for being one; any other must be a closed file. */
-		return number < 0 ? number : fd < 0 ? 0x7fff0000 : fd;
-	}
-	if (other < 0)
-		other = open("/dev/null", O_RDWR | O_CLOEXEC);
-	return other;
-}
-
-/*
- * number s32, command u32, size u16, on u8, array u8, array_length u32, struct, array.
- * Answers the struct, and behind it as much of an ARRAY_OUT as was written.
- */
-void do_ioctl(uint8_t *body, uint32_t length, struct answer *answer)
-{
-	uint32_t command = get32(body + 4), array_length = get32(body + 12);
-	uint16_t size = get16(body + 8);
-	uint8_t on = body[10], kind = body[11];
-	uint8_t arg[MAX_STRUCT], sent[MAX_STRUCT];
-	uint8_t *array = NULL;
-	int fd = real_fd((int32_t)get32(body), on != ON_IOMMUFD);
-	uint32_t written = 0;
-
-	if (size > sizeof(arg) || 16u + size > length) {
-		answer->error = ENOSYS;
-		return;
-	}
-	memcpy(arg, body + 16, size);
-	if (array_length > SCRATCH_LENGTH)
-		array_length = SCRATCH_LENGTH;
-	if (kind != ARRAY_NONE)
-		array = place_array(arg, array_length);
-	if (array != NULL && kind == ARRAY_IN)
-		memcpy(array, body + 16 + size, array_length);
-	if (array != NULL && kind == ARRAY_OUT)
-		memset(array, POISON, array_length);
-	if (on == ON_DEVICE_BIND)
-		put32(arg + BIND_IOMMUFD,
-		      (uint32_t)translate_iommufd((int32_t)get32(arg + BIND_IOMMUFD)));
-	memcpy(sent, arg, size);
-	if (ioctl(fd, command, arg) != 0)
-		answer->error = errno;
-	if (array != NULL && kind == ARRAY_OUT)
-		written = elements_written(array, array_length / IOVA_RANGE_SIZE) * IOVA_RANGE_SIZE;
-	/* A failed call mostly writes nothing: then there is nothing to tell. */
-	if (answer->error != 0 && written == 0 && memcmp(arg, sent, size) == 0)
-		return;
-	if (size + written > answer->room) {
-		answer->error = ENOSYS;
-		return;
-	}
-	memcpy(answer->bytes, arg, size);
-	if (written > 0)
-		memcpy(answer->bytes + size, array, written);
-	answer->length = size + written;
 }
 
 static int check_refs(int fd, uint64_t va, uint64_t length, uint32_t refs)
@@ -217,7 +135,7 @@ static bool add_run(struct answer *answer, int64_t pins, uint32_t pages)
 
 void do_page_refs(const uint8_t *body, struct answer *answer)
 {
-	int fd = real_fd((int32_t)get32(body), false);
+	int fd = real_fd((int32_t)get32(body), OF_IOMMUFD);
 	uint64_t va = get64(body + 4), length = get64(body + 12);
 	uint64_t pages = length / PAGE;
 	int64_t pins = 0;

@@ -130,7 +130,7 @@ void do_device_open(uint32_t device, struct answer *answer)
 		answer->error = errno;
 		return;
 	}
-	put32(answer->bytes, (uint32_t)add_file(fd, (int)device));
+	put32(answer->bytes, (uint32_t)add_file(fd, OF_DEVICES + (int)device));
 	answer->length = 4;
 }
 
@@ -171,7 +171,7 @@ void do_dma(const uint8_t *body, struct answer *answer)
 	bool to_memory = body[4] != 0;
 	uint64_t iova = get64(body + 8), here;
 	uint32_t length = get32(body + 16), offset = get32(body + 20);
-	int fd = real_fd(number, true), device = device_of(number);
+	int fd = real_fd(number, OF_DEVICES), device = device_of(number);
 	volatile uint64_t *registers;
 
 	if (fd < 0) {

@@ -96,6 +96,7 @@ int main(void)
 	find_devices();
 	open_log();
 	allow_faults();
+	give_access_to_all();
 	if (!say_hello(port))
 		power_off();
 

@@ -50,6 +50,32 @@ bool make_scratch(void)
 	       address(SCRATCH_VA);
 }
 
+/* More than scratch memory holds is put before it, for the time of one call. */
+static uint64_t start_for(uint32_t length)
+{
+	return (SCRATCH_END - length) & ~0xfffull;
+}
+
+/* Where memory of this length begins if it ends where scratch memory does; NULL: no room. */
+uint8_t *scratch_end_for(uint32_t length)
+{
+	uint64_t start = start_for(length);
+
+	if (start < SCRATCH_VA &&
+	    mmap(address(start), SCRATCH_VA - start, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != address(start))
+		return NULL;
+	return address(SCRATCH_END - length);
+}
+
+void drop_more_scratch(uint32_t length)
+{
+	uint64_t start = start_for(length);
+
+	if (start < SCRATCH_VA)
+		munmap(address(start), SCRATCH_VA - start);
+}
+
 /* The files of memfd regions, by the number that the platform gives them. */
 static int memfd_of(unsigned number, uint64_t size)
 {

@@ -14,7 +14,8 @@
  *   per region: 32 bytes, see make_region
  *   per call: op u8, relocations u8, stores u8, 0 u8, length of the body u32, fail_nth u32
  *     (see arm_fault; 0: nothing is to fail), body
- *     per relocation: offset in the body u16, width u8, 0 u8, slot u32, addend u64, lost u64
+ *     per relocation: offset in the body u16, width u8, skip u8 (bytes of the value
+ *       that are not put there), slot u32, addend u64, lost u64
  *     per store: offset in the answer u16, width u8, 0 u8, slot u32
  */
 #define RUN_HEADER 20
@@ -38,15 +39,17 @@ static struct {
 	bool valid;
 } slots[MAX_SLOTS];
 
-static void relocate(uint8_t *body, const uint8_t *relocation)
+static void relocate(uint8_t *body, uint32_t length, const uint8_t *relocation)
 {
-	unsigned width = relocation[2];
+	unsigned width = relocation[2], skip = relocation[3];
 	uint32_t slot = get32(relocation + 4);
 	uint64_t value = get64(relocation + 16);
 
 	if (slot < MAX_SLOTS && slots[slot].valid)
-		value = slots[slot].value + get64(relocation + 8);
-	put_sized(body + get16(relocation), width, value);
+		value = (slots[slot].value + get64(relocation + 8)) >> 8 * skip;
+	/* A struct of an older caller may end before the field. */
+	if (get16(relocation) + width <= length)
+		put_sized(body + get16(relocation), width, value);
 }
 
 static void store(const struct answer *answer, const uint8_t *entry)
@@ -68,7 +71,7 @@ static void perform(uint8_t op, uint8_t *body, uint32_t length, struct answer *a
 		do_open(answer);
 		break;
 	case OP_CLOSE:
-		do_close((int32_t)get32(body), false, answer);
+		do_close((int32_t)get32(body), OF_IOMMUFD, answer);
 		break;
 	case OP_IOCTL:
 		do_ioctl(body, length, answer);
@@ -107,10 +110,31 @@ static void perform(uint8_t op, uint8_t *body, uint32_t length, struct answer *a
 		do_device_open(get32(body), answer);
 		break;
 	case OP_DEVICE_CLOSE:
-		do_close((int32_t)get32(body), true, answer);
+		do_close((int32_t)get32(body), OF_DEVICES, answer);
 		break;
 	case OP_DMA:
 		do_dma(body, answer);
+		break;
+	case OP_NUMBER_IOCTL:
+		do_number_ioctl(body, answer);
+		break;
+	case OP_FILE_READ:
+		do_file_read(body, answer);
+		break;
+	case OP_FILE_WRITE:
+		do_file_write(body, length, answer);
+		break;
+	case OP_FILE_POLL:
+		do_file_poll(body, answer);
+		break;
+	case OP_FILE_CLOSE:
+		do_close((int32_t)get32(body), body[4], answer);
+		break;
+	case OP_SET_MEMLOCK:
+		answer->error = do_set_memlock(get64(body), get64(body + 8));
+		break;
+	case OP_SET_UID:
+		answer->error = do_set_uid(get32(body));
 		break;
 	default:
 		answer->error = ENOSYS;
@@ -200,7 +224,7 @@ static void work(int port, int life)
 		if (stores + at[2] * STORE_SIZE > end || answer.room < 4096)
 			give_up(STATUS_CANNOT, i);
 		for (unsigned r = 0; r < at[1]; r++)
-			relocate(body, relocations + r * RELOCATION_SIZE);
+			relocate(body, length, relocations + r * RELOCATION_SIZE);
 		if (fail_nth > 0 && !arm_fault(fail_nth))
 			give_up(STATUS_CANNOT, i);
 		perform(at[0], body, length, &answer);
