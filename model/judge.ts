@@ -79,8 +79,8 @@ export const fact = <V, O>(clause: ClauseId, options: FactOptions<V, O> = {}): F
 export interface JudgeOf<K extends CallName, V> {
   /** Promises that a call which breaks no rule succeeds. */
   readonly promise: ClauseId;
-  /** A more telling clause that promises it for this very call. */
-  readonly promises?: (view: V) => ClauseId | undefined;
+  /** A more telling clause that promises it for this very call, which failed with that errno. */
+  readonly promises?: (view: V, errno: Errno) => ClauseId | undefined;
   /** Looks up, once per call, what the rules ask about. */
   readonly view: (
     machine: MachineState,

@@ -62,11 +62,11 @@ const eachPage = (
   }
 };
 
-/** Stores `bytes`, or as many of them as the range is long. */
-export const storeBytes = (range: UserRange, bytes: Uint8Array): void =>
+/** Stores `bytes`, or as many of them as the range is long; 1s in `open` are of unknown ones. */
+export const storeBytes = (range: UserRange, bytes: Uint8Array, open?: Uint8Array): void =>
   eachPage(range, (vma, number, offset, from, to) => {
     const page = touch(range.machine, vma, number);
-    writeBytes(page, offset, bytes.subarray(from, to));
+    writeBytes(page, offset, bytes.subarray(from, to), open?.subarray(from, to));
     if (page.pins > 0 && vma.object.isPrivate) page.writtenWhilePinned = true;
   });
 

@@ -75,7 +75,7 @@ const unexpectedErrno = (
 ): Reading => {
   const named = new Set<ClauseId>();
   for (const rule of broken) for (const id of clausesOf(rule, view)) named.add(id);
-  const promised = broken.length === 0 ? judge.promises?.(view) : undefined;
+  const promised = broken.length === 0 ? judge.promises?.(view, errno) : undefined;
   if (promised !== undefined) named.add(promised);
   // Rules about what a call is for come after those about its form.
   const owner = judge.rules.findLast((rule) => rule.errno === errno && applies(rule, view));

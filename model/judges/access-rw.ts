@@ -29,6 +29,7 @@ import { ACCESS_BYTES_MAX } from "./access-pages";
 import { fdIsOpen } from "./common";
 
 interface View extends OnAccess {
+  readonly strict: boolean;
   readonly proc: number;
   readonly flags: number;
   readonly iova: bigint;
@@ -135,15 +136,17 @@ const eachPinned = (
 
 const isSlow = (v: View): boolean => (v.flags & ACCESS_RW_SLOW_PATH) !== 0;
 
-const store = (v: View): void =>
+/** Stores what is moved; nobody knows those bytes afterwards if that is `open`. */
+const store = (v: View, open = false): void =>
   eachMoved(v, (piece, range, from, to) => {
     const bytes = Uint8Array.from({ length: to - from }, (_, i) =>
       v.data.length === 0 ? 0 : (v.data[(from + i) % v.data.length] ?? 0),
     );
-    if (!goesByPins(v.machine, piece, isSlow(v))) storeBytes(range, bytes);
+    const unknown = open ? new Uint8Array(to - from).fill(1) : undefined;
+    if (!goesByPins(v.machine, piece, isSlow(v))) storeBytes(range, bytes, unknown);
     else {
       eachPinned(v, piece, range.length, (page, offset, a, b) =>
-        writeBytes(page, offset, bytes.subarray(a, b)),
+        writeBytes(page, offset, bytes.subarray(a, b), unknown?.subarray(a, b)),
       );
     }
   });
@@ -207,7 +210,7 @@ const isUnaligned = (v: View): boolean => ((v.iova | v.length) & (v.machine.page
 
 export const ACCESS_RW = judge<"ACCESS_RW", View>("ACCESS_RW", {
   promise: "ACC-20",
-  view: (machine, call) => {
+  view: (machine, call, _claimed, profile) => {
     const { access_fd, iova, length, flags, data_repeat, accessible_bytes } = call.in;
     const access = machine.accesses.get(access_fd);
     const last = iova + length - 1n;
@@ -219,6 +222,7 @@ export const ACCESS_RW = judge<"ACCESS_RW", View>("ACCESS_RW", {
     const slow = foreign || (flags & ACCESS_RW_SLOW_PATH) !== 0;
     return {
       machine,
+      strict: profile === "linux-6.12",
       context: machine.fds.get(call.fd),
       access,
       proc: call.proc,
@@ -281,7 +285,11 @@ export const ACCESS_RW = judge<"ACCESS_RW", View>("ACCESS_RW", {
     if (!isStale(v.machine, piece)) expectLater(v.machine.seenRefs, "ACC-21", va);
   },
   // What came before the fault has been written, if the bytes to write could be had at all.
+  // Elsewhere it may have been or not, whichever of the broken rules the errno is of (ACC-20).
   failure: (v, broken) => {
-    if (broken.clause === "ACC-20" && writes(v)) store(v);
+    if (!writes(v)) return;
+    const endsEarly = v.moved.end !== "fine" || !v.whole;
+    if (!v.strict && endsEarly) store(v, true);
+    else if (broken.clause === "ACC-20") store(v);
   },
 });

@@ -188,6 +188,20 @@ describe("ACCESS_RW", () => {
     expect(b.ok("MEM_READ", read, { bytes: WRITTEN.slice(0, 8) })).toBeUndefined();
   });
 
+  test("may have written what comes before a hole or not, whatever the documents' errno", () => {
+    for (const errno of ["ENOENT", "EFAULT"] as const) {
+      for (const left of ["00000000", WRITTEN.slice(0, 8)]) {
+        const b = bench("documented");
+        const args = { ...write, iova: IOVA + 0x1ffcn, accessible_bytes: 0 };
+        expect(b.fails("ACCESS_RW", args, errno)).toBeUndefined();
+        const last = { va: buf(0, 0x1ffcn), length: 4 };
+        expect(b.ok("MEM_READ", last, { bytes: left })).toBeUndefined();
+        const before = { va: buf(0, 0x1ff8n), length: 4 };
+        expect(blamed(b.ok("MEM_READ", before, { bytes: WRITTEN.slice(0, 8) }))).toBeDefined();
+      }
+    }
+  });
+
   test("takes the pinned pages on its slow path over two pages, and only there", () => {
     const b = bench();
     b.done("MOCK_DOMAIN", { pt_id: 1 });

@@ -119,7 +119,9 @@ const endsAtTop = (v: View): boolean => v.fixed && v.iova + v.length - 1n === U6
 
 export const IOAS_MAP = judge<"IOAS_MAP", View>("IOAS_MAP", {
   promise: "MAP-20",
-  promises: (v) => {
+  promises: (v, errno) => {
+    // The limit leaves room for it: not every page was returned, or one was charged twice.
+    if (errno === "ENOMEM" && isCharged(v)) return "ACT-03";
     if (v.fixed && v.iova === 0n) return "MAP-25";
     if (endsAtTop(v)) return "MAP-26";
     if (isOutsideAllowed(v)) return "ALW-10";

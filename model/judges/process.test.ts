@@ -31,6 +31,12 @@ describe("SETRLIMIT_MEMLOCK", () => {
     expect(b.fails("IOAS_MAP", map(4n, 1n), "ENOMEM")).toBeUndefined();
   });
 
+  test("is blamed if it is met before its time", () => {
+    const b = bench(2n);
+    expect(blamed(b.fails("IOAS_MAP", map(0n, 2n), "ENOMEM"))).toBe("ACT-03");
+    expect(blamed(b.fails("IOAS_MAP", map(0n, 2n), "EEXIST"))).toBe("RNG-16");
+  });
+
   test("does not take away what is pinned already", () => {
     const b = bench(2n);
     b.done("IOAS_MAP", map(0n, 2n));

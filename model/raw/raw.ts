@@ -227,7 +227,7 @@ const keepsStruct = ({ frame, after }: View): boolean => {
 export const framed = (inner: Judge): Judge => ({
   ...judge<"RAW", View>("RAW", {
     promise: inner.promise,
-    promises: (v) => v.inner && inner.promises?.(v.inner),
+    promises: (v, errno) => v.inner && inner.promises?.(v.inner, errno),
     view: (machine, call, claimed, profile) => viewOf(inner, machine, call, claimed, profile),
     rules: [
       ...frameRules,
