@@ -116,6 +116,28 @@ const LIMITS: readonly Aim[] = [
     map(c, ioas, { va: start("buf4"), bytes: PAGE, at: PLACE });
     probeProcess(c);
   }),
+  // ACT-01, I-36: what one user's process mapped is returned to it, whoever unmaps it.
+  freshMotif("unmapped-by-another", 3, ["SETRLIMIT_MEMLOCK", "SETUID", "FORK"], (c, ioas) => {
+    const { draw } = c;
+    const { processes } = c.scene;
+    const parent = c.proc;
+    const child = [1, 2, 3].find((i) => c.model.state.processes[i] === undefined);
+    if (child === undefined || processes.length > 2) return;
+    const limit = (BigInt(draw.int(1, 2)) * PAGE) as Bytes;
+    attach(c, ioas);
+    c.make({ call: "FORK", in: { child } });
+    c.proc = child;
+    c.make({ call: "SETRLIMIT_MEMLOCK", in: { cur: limit, max: limit } });
+    c.make({ call: "SETUID", in: { uid: USER } });
+    map(c, ioas, { va: start("buf0"), bytes: limit, at: PLACE });
+    c.proc = parent;
+    unmap(c, ioas, PLACE, limit);
+    c.proc = child;
+    map(c, ioas, { va: start("buf1"), bytes: limit, at: PLACE });
+    map(c, ioas, { va: start("buf4"), bytes: PAGE, at: PLACE + limit });
+    c.proc = draw.pick(c.scene.processes) ?? parent;
+    probeProcess(c);
+  }),
   // MAP-33, I-39: a mapping of a process that is gone.
   freshMotif("orphan", 4, ["FORK", "EXIT"], (c, ioas) => {
     const { draw } = c;
