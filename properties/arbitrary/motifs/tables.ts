@@ -196,11 +196,16 @@ export const TABLES: readonly Aim[] = [
     c.make({ call: "FAULT_POLL", in: { fault_fd, events: 5 } });
     c.make({ call: "FAULT_READ", in: { fault_fd, count: 40 * draw.of(1, 2, 4) } });
     const read = c.scene.queues.find(({ file }) => file === queue.file)?.unanswered ?? [];
+    // FLT-05: those that were read do not wait.
+    c.make({ call: "FAULT_POLL", in: { fault_fd, events: 5 } });
     if (draw.chance(50)) replace(c, mock, ioas.id);
-    const answer = (cookie: number): void => {
-      const responses = [{ cookie: c.cookie(queue.file, cookie), code: 0 }];
-      c.make({ call: "FAULT_WRITE", in: { fault_fd, count: 8, responses } });
+    const answer = (...cookies: readonly number[]): void => {
+      const responses = cookies.map((n) => ({ cookie: c.cookie(queue.file, n), code: 0 }));
+      c.make({ call: "FAULT_WRITE", in: { fault_fd, count: 8 * cookies.length, responses } });
     };
+    // FLT-04: those before the first that cannot be answered are.
+    const [first] = read;
+    if (first !== undefined && draw.chance(40)) answer(first, draw.of(first, 77), ...read.slice(1));
     for (const cookie of read) answer(cookie);
     if (draw.chance(50)) answer(draw.pick(read) ?? 9);
     destroy(c, fd, queue.id);
