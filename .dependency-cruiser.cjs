@@ -1,5 +1,5 @@
 // Who may import whom; docs/architecture.md says why. Test files wire anything together, but still form no cycle.
-const tests = "[.]test[.]ts$";
+const tests = "([.]test|/testdata/[^/]+)[.]ts$";
 const npmOrNode = [
   "npm",
   "npm-dev",

@@ -28,9 +28,11 @@ const lines = (): string[] =>
 test("what a run records, judge agrees with, and what has no word in the format is counted", async () => {
   const out = await record("radix", 40);
   const recorded = Number(/(\d+) traces recorded in/.exec(out)?.[1]);
+  const inPart = Number(/(\d+) traces? recorded up to/.exec(out)?.[1] ?? 0);
   expect(recorded).toBeGreaterThan(10);
-  expect(out).toContain(`${40 - recorded} traces not recorded: a platform with several IOMMUs`);
-  expect(lines()).toHaveLength(recorded);
+  const left = 40 - recorded - inPart;
+  expect(out).toContain(`${left} traces not recorded: a platform with several IOMMUs`);
+  expect(lines()).toHaveLength(recorded + inPart);
   const { exit, out: judged } = await conform("judge", "new/all.jsonl");
   expect(judged).toMatch(/, 0 disagreed, 0 unsupported, 0 not judged/);
   expect(exit).toBe(0);

@@ -1,0 +1,3 @@
+import { testMutants } from "./testdata/mutants";
+
+testMutants(1);
