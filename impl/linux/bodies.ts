@@ -1,7 +1,7 @@
 /** The arguments of one call as the agent reads them (agent/run.c, agent/calls.c). */
 import type { Call, CallName, CallOf } from "../../spec/calls";
-import { encodeCall, encodeResponses } from "../../spec/uapi/codec";
-import { type IoctlCall, isIoctlCall, NUMBER_IOCTLS } from "../../spec/uapi/ioctls";
+import { encodeResponses } from "../../spec/uapi/codec";
+import { IOCTLS, type IoctlCall, isIoctlCall, NUMBER_IOCTLS } from "../../spec/uapi/ioctls";
 import type { ByteWriter } from "./byte-writer";
 import { arrayOf, NO_WORDS, structOf, wordsIn } from "./ioctl";
 import { ARRAY, BACKING, FILE, MEMORY, OP, PROT } from "./protocol";
@@ -50,7 +50,7 @@ export const writeBody = (w: ByteWriter, call: Call): number =>
   isIoctlCall(call) ? writeIoctl(w, call) : writeOther(w, call);
 
 const writeIoctl = (w: ByteWriter, call: IoctlCall): number => {
-  const { command } = encodeCall(call);
+  const { command } = IOCTLS[call.call];
   const struct = structOf(call);
   const { kind, length, given } = arrayOf(call);
   const isDevice = "devfd" in call.in;

@@ -106,3 +106,35 @@ test("handles are resolved with the answers before them", () => {
     { errno: 0 },
   ]);
 });
+
+const RW = {
+  access_fd: 1,
+  iova: iova(0n),
+  length: length(4n),
+  uptr: userVa(0x1_0000_0000n),
+  flags: 0,
+  data_repeat: "",
+  accessible_bytes: 4,
+};
+
+test("what was not written of a buffer is what it was filled with", () => {
+  const struct = "00".repeat(72);
+  const read = decodeAnswer(callOf("ACCESS_RW", RW), { error: 0, bytes: raw(`${struct} 0102`) });
+  expect(read).toEqual({ errno: 0, out: { data: "0102a5a5" } });
+});
+
+test("what a failed call left behind its pointer is no output", () => {
+  const bytes = raw(`${"00".repeat(72)} 01`);
+  const failed = decodeAnswer(callOf("ACCESS_RW", RW), { error: 14, bytes });
+  expect(failed).toEqual({ errno: "EFAULT" });
+});
+
+test("raw bytes come back as they are, also from a failure", () => {
+  const args = { nr: 0x3b80, bytes: "08", memory: "rw", arg: userVa(0n) } as const;
+  for (const error of [0, 2]) {
+    expect(decodeAnswer(callOf("RAW", args), { error, bytes: raw("0900") })).toEqual({
+      errno: error === 0 ? 0 : "ENOENT",
+      out: { bytes: "0900" },
+    });
+  }
+});

@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { Handle } from "../../spec/handle";
 import { MOCK_PLATFORM, SCRATCH, VFIO_PLATFORM } from "../../spec/platform";
+import type { RawEdits } from "../../spec/raw";
 import { LOST } from "../../spec/resolve";
 import type { Step } from "../../spec/trace";
 import type { Bytes, Iova, UserVa } from "../../spec/units";
@@ -216,4 +217,57 @@ test("what fits no struct, and what no kernel answers, is refused", () => {
   expect(() => send([{ call: "IOAS_MAP", in: { length } }])).toThrow(RangeError);
   expect(() => send([{ call: "TRANSLATE", in: {} }])).toThrow(/cannot be made on a kernel/);
   expect(() => send([{ call: "MEM_READ", in: { va: 1n as UserVa, length: 4 } }])).not.toThrow();
+});
+
+test("a raw call keeps what its edits leave of a handle", () => {
+  const edited = (raw: RawEdits): SentCall | undefined =>
+    send([OPEN, ALLOC, { call: "IOAS_MAP", fd, in: { ioas_id: new Handle("ioas0") }, raw }])[2];
+  const parts = (call: SentCall | undefined) =>
+    call?.relocations.slice(1).map(({ offset, width }) => [offset - IOCTL_HEADER, width]);
+  expect(parts(edited({}))).toEqual([[8, 4]]);
+  expect(parts(edited({ put: [[9, "0000"]] }))).toEqual([
+    [8, 1],
+    [11, 1],
+  ]);
+  expect(edited({ put: [[8, "000000"]] })?.relocations).toHaveLength(2);
+  expect(parts(edited({ keep: 8 }))).toEqual([]);
+  expect(parts(edited({ memory: "none" }))).toEqual([]);
+});
+
+test("the numbers of files and the pointer of a struct are told, as far as it has them", () => {
+  const words = (step: Step): number[] =>
+    [16, 17, 18].map((at) => send([OPEN, step])[1]?.body.readUInt8(at) ?? -1);
+  expect(words({ call: "CREATE_ACCESS", fd, in: {} })).toEqual([0, 16, 0]);
+  expect(words({ call: "ACCESS_RW", fd, in: {} })).toEqual([8, 0, 32]);
+  expect(words({ call: "ACCESS_RW", fd, in: {}, raw: { keep: 20 } })).toEqual([8, 0, 0]);
+  expect(words({ call: "FAULT_QUEUE_ALLOC", fd, in: {} })).toEqual([0, 12, 0]);
+  expect(words({ call: "DESTROY", fd, in: {} })).toEqual([0, 0, 0]);
+});
+
+const cookie = (name: string) => ({ cookie: new Handle("read0", name), code: 0 });
+
+test("answers to page faults name them by cookies that were read before", () => {
+  const [, read, write] = send([
+    { call: "FAULT_QUEUE_ALLOC", as: "fault0", in: {} },
+    { call: "FAULT_READ", as: "read0", in: { count: 80 } },
+    {
+      call: "FAULT_WRITE",
+      in: { count: 16, responses: [1, 0].map((n) => cookie(`cookie${n}`)) },
+    },
+  ]);
+  expect(read?.stores.map(({ offset, width }) => [offset, width])).toEqual([
+    [76, 4],
+    [36, 4],
+  ]);
+  expect(write?.relocations.map(({ offset }) => offset)).toEqual([8, 16]);
+});
+
+test("a struct of an older caller says so, and NULL stays NULL where it counts", () => {
+  const [, alloc, dirty] = send([
+    OPEN,
+    { call: "HWPT_ALLOC", fd, in: { size: 24, data_type: 1, data: "00" } },
+    { call: "DIRTY", fd, in: { bitmap: "ff" } },
+  ]);
+  expect(alloc?.body.readUInt32LE(IOCTL_HEADER)).toBe(24);
+  expect(dirty?.body.readUInt8(11)).toBe(ARRAY.none);
 });

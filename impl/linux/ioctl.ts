@@ -3,7 +3,7 @@
  * files, which a guest has its own of.
  */
 import { shapeOf } from "../../spec/calls";
-import { encodeCall, POISON } from "../../spec/uapi/codec";
+import { encodeCall, encodeRanges, POISON } from "../../spec/uapi/codec";
 import { ACCESS_RW_WRITE } from "../../spec/uapi/flags";
 import { IOCTLS, type Ioctl, type IoctlCall, type IoctlName } from "../../spec/uapi/ioctls";
 import { IOVA_RANGE, LAYOUTS } from "../../spec/uapi/layouts";
@@ -12,21 +12,32 @@ import type { ARRAY } from "./protocol";
 /** What VFIO_IOMMU_GET_INFO gives to the call (calls/compat.ts). */
 const INFO_BUFFER = 320;
 
-/** The struct, or the larger buffer that takes its place. */
-export const structOf = (call: IoctlCall): Uint8Array => {
-  const { bytes } = encodeCall(call);
-  if (call.call !== "VFIO_IOMMU_GET_INFO") return bytes;
-  const buffer = Buffer.alloc(INFO_BUFFER, POISON);
-  buffer.set(bytes.subarray(0, 4));
-  return buffer;
-};
+/** The most that the agent has room for. */
+const MAX_STRUCT = 512;
 
-export const structSize = (call: IoctlCall): number => {
-  if (call.call === "VFIO_IOMMU_GET_INFO") return INFO_BUFFER;
+/**
+ * The struct, or the larger buffer that takes its place. What lies beyond the size that a caller
+ * tells is there all the same, and nobody looks at it.
+ * @throws RangeError when the machines have no room for it
+ */
+export const structOf = (call: IoctlCall): Uint8Array => {
+  if (call.call === "VFIO_IOMMU_GET_INFO") {
+    const buffer = Buffer.alloc(INFO_BUFFER, POISON);
+    buffer.writeUInt32LE(call.in.argsz);
+    return buffer;
+  }
   // Of VFIO's structs, `size` is an argument of 64 bits.
   const size = "size" in call.in && typeof call.in.size === "number" ? call.in.size : 0;
-  return size === 0 ? LAYOUTS[call.call].size : size;
+  if (size === 0) return encodeCall(call).bytes;
+  if (size > MAX_STRUCT) throw new RangeError(`a struct of ${size} bytes`);
+  const whole = encodeCall({ ...call, in: { ...call.in, size: 0 } } as IoctlCall).bytes;
+  const bytes = Buffer.alloc(Math.max(size, whole.length));
+  bytes.set(whole);
+  bytes.writeUInt32LE(size);
+  return bytes;
 };
+
+export const structSize = (call: IoctlCall): number => structOf(call).length;
 
 interface Memory {
   readonly kind: keyof typeof ARRAY;
@@ -49,24 +60,26 @@ export const arrayOf = (call: IoctlCall): Memory => {
       return out(call.in.writable_bytes);
     case "ACCESS_RW":
       return bufferOf(call.in);
-    case "HWPT_INVALIDATE": {
-      const given = Buffer.from(call.in.data, "hex");
-      // Whether the pointer is NULL counts by itself (INV-02).
-      if (call.in.data_uptr === 0n) return { kind: "none", length: 0 };
-      return { kind: "in", length: given.length, given };
-    }
+    // Whether the pointer is NULL counts by itself.
+    case "HWPT_INVALIDATE":
+      return call.in.data_uptr === 0n ? NOTHING : inputOf(Buffer.from(call.in.data, "hex"));
+    case "DIRTY":
+      return call.in.uptr === 0n ? NOTHING : inputOf(Buffer.from(call.in.bitmap, "hex"));
     case "HWPT_GET_DIRTY_BITMAP": {
       const given = encodeCall(call).array ?? new Uint8Array(0);
       return { kind: "inOut", length: given.length, given };
     }
-    default: {
-      const given = encodeCall(call).array;
-      return given === undefined
-        ? { kind: "none", length: 0 }
-        : { kind: "in", length: given.length, given };
-    }
+    case "HWPT_ALLOC":
+      return inputOf(Buffer.from(call.in.data, "hex"));
+    case "IOAS_ALLOW_IOVAS":
+      return inputOf(encodeRanges(call.in.array));
+    default:
+      return NOTHING;
   }
 };
+
+const NOTHING: Memory = { kind: "none", length: 0 };
+const inputOf = (given: Uint8Array): Memory => ({ kind: "in", length: given.length, given });
 
 const out = (bytes: number): Memory => ({ kind: "out", length: Math.min(bytes, MAX_ARRAY) });
 

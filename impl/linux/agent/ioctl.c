@@ -131,7 +131,7 @@ void do_ioctl(uint8_t *body, uint32_t length, struct answer *answer)
 		return;
 	}
 	memcpy(own, given, h.size < sizeof(own) ? h.size : sizeof(own));
-	if (h.array != ARRAY_NONE) {
+	if (h.array != ARRAY_NONE && h.pointer > 0) {
 		array = place_array(given, &h);
 		if (array != NULL) {
 			uint64_t va = (uintptr_t)array;
