@@ -25,7 +25,10 @@ module.exports = {
     rule(
       "no-dev-dependencies",
       "What ships may use only what an installed package brings along.",
-      { path: "^(spec|model|impl|properties|reports|cli|index[.]ts)", pathNot: [tests, "/testdata/"] },
+      {
+        path: "^(spec|model|impl|properties|reports|cli|index[.]ts)",
+        pathNot: [tests, "/testdata/"],
+      },
       { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only"], pathNot: "/@types/" },
     ),
 
