@@ -25,8 +25,8 @@ struct piece {
 /* More than most traces have: what the worker itself took from between leaves holes. */
 #define POOL_PAGES 144u
 #define MAX_POOL 1024u
-/* The longest region of memory and some more. */
-#define LONG_RUN 48u
+/* All memory of a usual trace, and some more. */
+#define LONG_RUN 100u
 
 struct run {
 	unsigned first, length;
