@@ -24,6 +24,7 @@ export const NEEDS = {
   "large-iommu-page": "an IOMMU page larger than the system page",
   access: "in-kernel users of an IOAS (iommufd_access)",
   hwpt: "manually allocated HW page tables",
+  "silent-iommu": "an IOMMU that tells nothing of itself (GET_HW_INFO)",
   dirty: "dirty tracking",
   nesting: "nested HW page tables",
   "fault-queue": "page faults delivered to user space",

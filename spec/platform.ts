@@ -122,6 +122,7 @@ export const offersOf = (platform: Platform): ReadonlySet<Need> => {
   else offers.add("access").add("fault-queue");
   if (platform.iommus.some((iommu) => iommu.dirty)) offers.add("dirty");
   if (platform.iommus.some((iommu) => iommu.nesting)) offers.add("nesting");
+  if (platform.iommus.some((iommu) => !iommu.hwInfo)) offers.add("silent-iommu");
   const groups = platform.devices.map((device) => device.group);
   if (groups.some((group, i) => group !== null && groups.indexOf(group) !== i)) {
     offers.add("multi-device-group");

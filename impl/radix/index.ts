@@ -16,6 +16,7 @@ export const radix: Iut = inProcess(
       "dma",
       "dma-result",
       "hwpt",
+      "silent-iommu",
       "dirty",
       "nesting",
       "fault-queue",

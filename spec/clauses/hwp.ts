@@ -328,7 +328,7 @@ export const HWI = [
       "buffer is all zeros.",
     basis: { rule: "D" },
     source: ["uapi iommufd.h", "device.c iommufd_get_hw_info"],
-    needs: ["hwpt"],
+    needs: ["hwpt", "silent-iommu"],
     sides: ["success"],
   },
   {
