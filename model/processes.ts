@@ -12,7 +12,11 @@ import { type Judge, judge, never, rule } from "./judge";
 import type { MachineState } from "./state/machine";
 
 /** The argument of a call that is the number of a file, beside its fd. */
-const FILE_FIELD = { devfd: "cdevs", access_fd: "accesses", fault_fd: "faultFiles" } as const;
+const FILE_FIELDS = [
+  ["devfd", "cdevs"],
+  ["access_fd", "accesses"],
+  ["fault_fd", "faultFiles"],
+] as const;
 
 export const isThere = (machine: MachineState, proc: number): boolean =>
   machine.processes[proc] !== undefined;
@@ -28,7 +32,7 @@ export const seenBy = (machine: MachineState, call: Call): Call => {
   let seen = call;
   if (!has(machine, proc, machine.fds.get(fd))) seen = { ...seen, fd: -1 } as Call;
   const given = call.in as Readonly<Record<string, unknown>>;
-  for (const [field, table] of Object.entries(FILE_FIELD)) {
+  for (const [field, table] of FILE_FIELDS) {
     const number = given[field];
     if (typeof number !== "number" || has(machine, proc, machine[table].get(number))) continue;
     seen = { ...seen, in: { ...seen.in, [field]: -1 } } as Call;

@@ -133,8 +133,12 @@ export const VFIO_UNMAP_DMA = judge<"VFIO_UNMAP_DMA", View>("VFIO_UNMAP_DMA", {
     const isRange = everything ? iova === 0n && size === 0n : size > 0n && last <= U64_MAX;
     const found = isFine && isRange && !refused ? areasIn(areas, iova, last) : NONE;
     return {
-      ...on,
-      ...found,
+      machine,
+      context: on.context,
+      ioas,
+      from: found.from,
+      touched: found.touched,
+      covered: found.covered,
       strict: profile === "linux-6.12",
       argsz,
       flags,

@@ -176,16 +176,16 @@ const viewOf = (
 ): View => {
   const frame = frameOf(call, machine.platform.frontEnd === "mock");
   const cdev = call.call === "DEVICE_RAW" ? machine.cdevs.get(call.in.devfd) : undefined;
-  const on: OnFrame = {
-    frame,
-    isOpen: cdev !== undefined || machine.fds.has(call.fd),
-    isBound: cdev?.bound !== undefined,
-  };
-  const typed = firstBroken(frameRules, on) === undefined ? typedCall(frame) : undefined;
+  const isOpen = cdev !== undefined || machine.fds.has(call.fd);
+  const isBound = cdev?.bound !== undefined;
+  const refusal = firstBroken(frameRules, { frame, isOpen, isBound });
+  const typed = refusal === undefined ? typedCall(frame) : undefined;
   const after = bytesAfter(claimed);
   const outcome = claimed && typedOutcome(frame, claimed, after);
   return {
-    ...on,
+    frame,
+    isOpen,
+    isBound,
     machine,
     strict: profile === "linux-6.12",
     inner: typed && inner.view(machine, typed, outcome, profile),

@@ -32,12 +32,15 @@ interface Ground {
   readonly platform: Platform;
   readonly available: ReadonlySet<CallName>;
   readonly aims: readonly Aim[];
+  readonly families: ReadonlySet<Family>;
 }
 
 const groundOf = (platform: Platform, capabilities: readonly Need[]): Ground => {
   const available = availableCalls(platform, capabilities);
   const aims = AIMS.filter((aim) => aim.calls.every((call) => available.has(call)));
-  return { platform, available, aims };
+  const families = new Set(aims.flatMap(({ family }) => family ?? []));
+  if (available.has("RAW")) families.add("framing");
+  return { platform, available, aims, families };
 };
 
 class TraceArbitrary extends fc.Arbitrary<Trace> {
@@ -116,9 +119,7 @@ const DWELL = 3;
 const FRAMED = 35;
 const SOME_FRAMED = 8;
 
-const familiesOf = ({ aims, available }: Ground, draw: Draw): ReadonlySet<Family> => {
-  const all = new Set(aims.flatMap(({ family }) => family ?? []));
-  if (available.has("RAW")) all.add("framing");
+const familiesOf = ({ families: all }: Ground, draw: Draw): ReadonlySet<Family> => {
   const kind = draw.int(0, 99);
   if (all.size === 0 || kind < PLAIN) return new Set();
   const one = draw.pick([...all]);
