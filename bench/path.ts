@@ -2,7 +2,6 @@
 import { AreaWindow } from "../impl/radix/area-window";
 import { Iommu } from "../impl/radix/iommu";
 import { PhysicalMemory } from "../impl/radix/physical-memory";
-import { PinnedPfns } from "../impl/radix/pinned-pfns";
 import type { Iova } from "../spec/units";
 import type { Figure } from "./figures";
 import { BenchMachine, BUFFER, GiB, PAGE } from "./machine";
@@ -31,7 +30,6 @@ const parts = (frames: Float64Array) => {
   const window = new AreaWindow(area, domain, Number(PAGE));
   const physical = new PhysicalMemory(Number(PAGE));
   for (let i = 0; i < length; i += 1) physical.allocate(1);
-  const pfns = new PinnedPfns();
   return {
     table: (): void => {
       window.mapEach(0, length, frames, 0);
@@ -39,8 +37,6 @@ const parts = (frames: Float64Array) => {
     },
     pins: (): void => {
       physical.pinEach(length, frames, 0);
-      pfns.storeEach(0, length, frames, 0);
-      pfns.erase(0, length);
       physical.unpinEach(length, frames, 0);
     },
   };

@@ -5,8 +5,8 @@ import { PinnedPfns } from "./pinned-pfns";
 test("pinned_pfns holds pfns sparsely and no memory when it holds none", () => {
   const before = nodePool.lent;
   const pfns = new PinnedPfns();
-  pfns.store(0, 3, 77);
-  pfns.store(2 ** 51, 2, 5);
+  pfns.run(0, 3, 77);
+  pfns.run(2 ** 51, 2, 5);
   expect([0, 1, 2, 2 ** 51, 2 ** 51 + 1].map((index) => pfns.load(index))).toEqual([
     77, 78, 79, 5, 6,
   ]);

@@ -13,7 +13,7 @@
 import { nodePool } from "./node-pool";
 import { type EntrySink, LARGEST, RadixTable } from "./radix-table";
 
-export class PinnedPfns {
+export class PinnedPfns implements EntrySink {
   readonly #table = new RadixTable(nodePool, 1);
 
   /** The pfn of page `index`, which is here. */
@@ -27,12 +27,12 @@ export class PinnedPfns {
   }
 
   /** Takes in `count` pages with consecutive pfns. */
-  store(index: number, count: number, pfn: number): void {
+  run(index: number, count: number, pfn: number): void {
     this.#table.setRun(index, count, pfn, LARGEST);
   }
 
   /** Takes in `count` pages with any pfns. */
-  storeEach(index: number, count: number, pfns: Float64Array, from: number): void {
+  each(index: number, count: number, pfns: Float64Array, from: number): void {
     this.#table.setEach(index, count, pfns, from, 1, 0);
   }
 
