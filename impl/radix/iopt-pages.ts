@@ -16,9 +16,9 @@
  * The holder that comes first takes the pfns over from one that is there, and the last one to go
  * unpins; in between, pages are neither unpinned nor pinned again (PIN-05).
  *
- * Filling an area pins its missing pages into pinned_pfns, writes the IOPTEs of all domains and
- * only then hands the storage over to the first domain. A page that cannot be pinned thus fails
- * the call before any IOPTE exists (MAP-28). Unfilling goes run by run: the pfns of pages that
+ * Filling an area pins its missing pages and writes the IOPTEs of all domains, run by run; the
+ * pfns are stored in the first domain, and nowhere else. Where a page cannot be pinned, what was
+ * done so far is unfilled again (MAP-28). Unfilling goes run by run, too: the pfns of pages that
  * nobody else needs are read from the storage domain, their IOPTEs go from all domains, and then
  * they are unpinned. A page is never reachable by a device without a pin.
  *
