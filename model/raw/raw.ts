@@ -304,5 +304,9 @@ export const typedStep = (
   return { call: typed, outcome: typedOutcome(frame, outcome, bytesAfter(outcome)) };
 };
 
+/** The typed call that a raw one comes to, if the frame lets it through. */
+export const callInside = (call: RawCall, hasMock: boolean): Call | undefined =>
+  typedCall(frameOf(call, hasMock));
+
 /** The typed call that a raw one comes to, if its command is one. */
 export const typedName = (call: RawCall): CallName | undefined => frameOf(call, true).name;
