@@ -23,6 +23,7 @@ import {
   rule,
 } from "../judge";
 import { detachDevice } from "../lifetime";
+import { seenBy } from "../processes";
 import type { MachineState } from "../state/machine";
 import { countSeen } from "../state/seen";
 import {
@@ -188,7 +189,7 @@ const viewOf = (
     ...on,
     machine,
     strict: profile === "linux-6.12",
-    inner: typed && inner.view(machine, typed, outcome, profile),
+    inner: typed && inner.view(machine, seenBy(machine, typed), outcome, profile),
     typed: outcome,
     after,
   };
