@@ -84,11 +84,12 @@ const unmappedDma = (
   const range = unmapDmaRange(call.in);
   if (ioas === undefined || range === undefined || size === undefined) return undefined;
   const { least, most, cut } = coverageOf(ioas, range.start, range.last);
-  if (cut && neverCuts(ioas)) {
+  const onlyWhole = neverCuts(ioas);
+  if (cut && onlyWhole) {
     const where = showRange(cut.start, cut.last);
     return { expected: `ENOENT: the mapping at ${where} is only partly in it`, actual: "success" };
   }
-  const [low, high] = cut ? bytesIn(ioas, range.start, range.last) : [least, most];
+  const [low, high] = onlyWhole ? [least, most] : bytesIn(ioas, range.start, range.last);
   // All 2^64 bytes are 0 in a u64.
   if ((size >= low && size <= high) || high > U64_MAX) return HELD;
   const bytes = low === high ? hex(low) : `${hex(low)} to ${hex(high)}`;

@@ -94,6 +94,8 @@ export class UserMemory {
   readonly #aliases: Aliases;
   /** Ascending, disjoint. */
   #segments: Segment[];
+  /** The one that was looked up last: questions come page by page. */
+  #recent: Segment | undefined;
   /** Pages that left their address, but may still be seen at another one or by another process. */
   readonly #elsewhere: Segment[] = [];
   #changes = 0;
@@ -161,9 +163,12 @@ export class UserMemory {
     const key = now === "open" ? undefined : this.bytes.allocate(last - first + 1);
     kept.push({ first, last, key, since, isPrivate: now === "anon-private" });
     this.#segments = kept.sort((a, b) => a.first - b.first);
+    this.#recent = undefined;
   }
 
   #at(page: number): Segment | undefined {
+    const recent = this.#recent;
+    if (recent !== undefined && recent.first <= page && page <= recent.last) return recent;
     const segments = this.#segments;
     let low = 0;
     let high = segments.length;
@@ -173,7 +178,9 @@ export class UserMemory {
       else high = middle;
     }
     const segment = segments[low];
-    return segment !== undefined && segment.first <= page ? segment : undefined;
+    if (segment === undefined || segment.first > page) return undefined;
+    this.#recent = segment;
+    return segment;
   }
 
   /** Number of the last change of what is at this page's address; 0: as at the start. */

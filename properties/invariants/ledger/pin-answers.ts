@@ -87,23 +87,20 @@ export class PinBounds {
     this.low = 0;
     this.high = 0;
     if (this.#near.length === 0) return this;
-    const key = this.#memory.key(page);
-    for (const pages of this.#near) this.#add(pages, page, this.#shows(pages, page, key, true));
+    for (const pages of this.#near) this.#add(pages, page, this.#shows(pages, page, page));
     for (const alias of this.#memory.aliases(page)) {
-      for (const pages of this.#near) {
-        this.#add(pages, alias, this.#shows(pages, alias, key, false));
-      }
+      for (const pages of this.#near) this.#add(pages, alias, this.#shows(pages, alias, page));
     }
     return this;
   }
 
-  /** Whether a MAP of page number `at` has the page `key`: 2 it has, 1 it may have, 0 it has not. */
-  #shows(pages: Pages, at: number, key: number | undefined, here: boolean): 0 | 1 | 2 {
-    const { memory } = pages.process;
+  /** Whether a MAP has at `at` the page now at `page`: 2 it has, 1 it may have, 0 it has not. */
+  #shows({ process: { memory }, born }: Pages, at: number, page: number): 0 | 1 | 2 {
     // What was mapped before its address changed hands may be pinned as it was or as it is.
-    if (memory.changedAt(at) > pages.born) return 1;
-    if (here && memory === this.#memory) return 2;
+    if (memory.changedAt(at) > born) return 1;
+    if (at === page && memory === this.#memory) return 2;
     const mapped = memory.key(at);
+    const key = this.#memory.key(page);
     if (mapped === undefined || key === undefined) return 1;
     return mapped === key ? 2 : 0;
   }

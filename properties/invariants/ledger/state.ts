@@ -3,7 +3,7 @@ import type { Platform } from "../../../spec/platform";
 import { PageBytes } from "./bytes";
 import type { Access, Context, Device, Group, Hwpt, Ioas, LiveObject, Queue } from "./ioas";
 import type { UserMemory } from "./memory";
-import { isFirm, Pins } from "./pages";
+import { type Holder, isFirm, Pins } from "./pages";
 import { bootProcesses, Owners, type Pinned, type Process } from "./process";
 import type { RangeSet } from "./ranges";
 
@@ -12,6 +12,20 @@ export interface DeviceFile {
   readonly index: number;
   device: Device | undefined;
 }
+
+/** How many pages some holders have between them. */
+const spanOf = (holders: ReadonlySet<Holder>): number => {
+  if (holders.size === 1) {
+    for (const { firstPage, lastPage } of holders) return lastPage - firstPage + 1;
+  }
+  let [pages, next] = [0, 0];
+  for (const { firstPage, lastPage } of [...holders].sort((a, b) => a.firstPage - b.firstPage)) {
+    const from = Math.max(next, firstPage);
+    if (lastPage >= from) pages += lastPage - from + 1;
+    next = Math.max(next, lastPage + 1);
+  }
+  return pages;
+};
 
 export class LedgerState {
   readonly platform: Platform;
@@ -72,16 +86,10 @@ export class LedgerState {
     let [pages, maps, locked]: [number, number, number | undefined] = [0, 0, 0];
     for (const { process: owner, holders, byProcess } of this.pins.live) {
       if (owner !== process || holders.size === 0) continue;
-      const held = [...holders];
-      if (!held.every(isFirm)) return undefined;
+      for (const holder of holders) if (!isFirm(holder)) return undefined;
       maps++;
       const before = pages;
-      let next = 0;
-      for (const { firstPage, lastPage } of held.sort((a, b) => a.firstPage - b.firstPage)) {
-        const from = Math.max(next, firstPage);
-        if (lastPage >= from) pages += lastPage - from + 1;
-        next = Math.max(next, lastPage + 1);
-      }
+      pages += spanOf(holders);
       if (byProcess === undefined) locked = undefined;
       else if (byProcess && locked !== undefined) locked += pages - before;
     }

@@ -211,6 +211,17 @@ export const OPEN_PROCESSES: readonly OpenStory[] = [
     answers: [runs(), runs([IOVA, 0x1000n, 0x5000n, 3])],
   },
   {
+    open: "how much a container cuts off of a MAP that could not answer (GEN-16)",
+    before: [
+      ...start,
+      [ask("VFIO_IOAS", { ioas_id: 1, op: 1 }), ok()],
+      [ask("VFIO_SET_IOMMU", { arg: 1n }), ok({ rc: 0 })],
+      unanswered(1, IOVA, 0x2000n),
+    ],
+    call: ask("VFIO_UNMAP_DMA", { argsz: 24, iova: IOVA, size: 0x1000n }),
+    answers: [ok({ size: 0n }), ok({ size: 0x1000n })],
+  },
+  {
     open: "where an automatic MAP went that could not answer (GEN-16)",
     before: [...start, unanswered(1, undefined, 0x1000n)],
     call: translate(4, IOVA, LAST),
