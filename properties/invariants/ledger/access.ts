@@ -12,7 +12,7 @@ import { endIfUnused } from "./devices";
 import { type Cover, coverOf, forgetPage, pageOf, storeByte } from "./dma";
 import type { Access, Ioas } from "./ioas";
 import { doubtItemsIn, letGo, letGoOfAll } from "./items";
-import { confirm, sourceAreas } from "./mappings";
+import { confirm, sourcesOf } from "./mappings";
 import { byteOf } from "./memory";
 import type { Area, Holder } from "./pages";
 import { higher, lower } from "./ranges";
@@ -128,27 +128,24 @@ const pin = (
   id: number,
 ): void => {
   const last = iova + length - 1n;
-  const areas = access.ioas && sourceAreas(access.ioas, iova, last);
-  if (access.ioas === undefined || areas === undefined) {
-    // Of memory at a place that nobody knows.
-    if (!access.ioas || access.ioas.strays.length === 0) ledger.lost = true;
+  const { ioas } = access;
+  const sources = ioas && sourcesOf(ioas, iova, last);
+  if (ioas === undefined || sources === undefined) {
+    ledger.lost = true;
     return;
   }
   const perm = (flags & ACCESS_PAGES_WRITE) !== 0 ? PERM_WRITE : PERM_READ;
-  const pins = areas.map((area): Holder => {
-    confirm(ledger, access.ioas as Ioas, area);
+  const pins = sources.areas.map((area): Holder => {
     const start = area.userVa + (higher(area.start, iova) - area.start);
     const end = area.userVa + (lower(area.last, last) - area.start);
     const { memory } = area.pages.process;
-    return {
-      pages: area.pages,
-      firstPage: memory.page(start),
-      lastPage: memory.page(end),
-      perm,
-      sure: true,
-      held: false,
-    };
+    const [firstPage, lastPage] = [memory.page(start), memory.page(end)];
+    return { pages: area.pages, firstPage, lastPage, perm, sure: true, held: false };
   });
+  for (const area of sources.areas) confirm(ledger, ioas, area);
+  for (const { pages, firstPage, lastPage } of sources.strays) {
+    pins.push({ pages, firstPage, lastPage, perm, sure: false, held: false });
+  }
   letGo(ledger, access, id);
   access.items.set(id, { first: iova, last, pins });
   for (const each of pins) ledger.pins.hold(each);

@@ -11,7 +11,7 @@ import {
   remove,
   removeAll,
   removeRange,
-  sourceAreas,
+  sourcesOf,
 } from "./mappings";
 import { type Area, Pages } from "./pages";
 import { higher, lower } from "./ranges";
@@ -83,55 +83,52 @@ export const noteMap = (ledger: LedgerState, call: CallOf<"IOAS_MAP">, start: bi
   else addMapping(ledger, { ioas, start, length, userVa, perm: permOf(flags) });
 };
 
-/** What a copy of a source range to `dst` consists of; undefined: not all of it is known. */
+interface Copies {
+  /** What is known of the copy. */
+  readonly areas: readonly Area[];
+  /** What may be in it besides, nobody knows where. */
+  readonly strays: readonly Area[];
+}
+
+/** What a copy of a source range to `dst` consists of; undefined: there is no such range. */
 const copiesOf = (
   call: CallOf<"IOAS_COPY">,
   from: Ioas,
   ioas: Ioas,
   dst: bigint,
-): Area[] | undefined => {
+): Copies | undefined => {
   const { src_iova: src, length, flags } = call.in;
   const last = lastOf<bigint>(src, length);
-  const sources = length === 0n ? undefined : sourceAreas(from, src, last);
-  return sources?.map((source): Area => {
+  const sources = length === 0n ? undefined : sourcesOf(from, src, last);
+  if (sources === undefined) return undefined;
+  const whole = sources.areas.length === 1 && sources.strays.length === 0;
+  const areas = sources.areas.map((source): Area => {
     const copied = part(source, higher(source.start, src), lower(source.last, last), true);
-    return {
-      ...copied,
-      ioas,
-      start: dst + (copied.start - src),
-      last: dst + (copied.last - src),
-      perm: permOf(flags),
-      whole: sources.length === 1,
-      sure: true,
-    };
+    const start = dst + (copied.start - src);
+    const end = dst + (copied.last - src);
+    return { ...copied, ioas, start, last: end, perm: permOf(flags), whole, sure: true };
   });
+  const strays = sources.strays.map((stray) => ({ ...stray, ioas, held: false }));
+  return { areas, strays };
 };
 
 export const noteCopy = (ledger: LedgerState, call: CallOf<"IOAS_COPY">, dst: bigint): void => {
   const { src_iova: src, length } = call.in;
   const from = ledger.ioas(call.fd, call.in.src_ioas_id);
   const ioas = ledger.ioas(call.fd, call.in.dst_ioas_id);
-  if (from === undefined || ioas === undefined) {
+  const copies = from && ioas && copiesOf(call, from, ioas, dst);
+  if (from === undefined || ioas === undefined || copies === undefined) {
     ledger.lost = true;
-    return;
-  }
-  const copies = copiesOf(call, from, ioas, dst);
-  if (copies === undefined) {
-    // Of memory at a place that nobody knows.
-    if (from.strays.length === 0) ledger.lost = true;
-    for (const stray of [...from.strays]) {
-      mayBeThere(ledger, ioas, { ...stray, ioas, held: false }, false);
-    }
     return;
   }
   ledger.copies++;
   // It was copied, so it is there.
   if (!from.ctx.closed) {
-    for (const source of sourceAreas(from, src, lastOf(src, length)) ?? []) {
-      confirm(ledger, from, source);
-    }
+    const sources = sourcesOf(from, src, lastOf(src, length));
+    for (const source of sources?.areas ?? []) confirm(ledger, from, source);
   }
-  for (const copy of copies) insert(ledger, ioas, copy);
+  for (const copy of copies.areas) insert(ledger, ioas, copy);
+  for (const stray of copies.strays) mayBeThere(ledger, ioas, stray, false);
 };
 
 /** A COPY may have succeeded. @param fixed false: nobody knows where */
@@ -142,12 +139,11 @@ export const mayBeCopied = (
 ): void => {
   const from = ledger.ioas(call.fd, call.in.src_ioas_id);
   const ioas = ledger.ioas(call.fd, call.in.dst_ioas_id);
-  if (from === undefined || ioas === undefined) return;
+  const copies = from && ioas && copiesOf(call, from, ioas, call.in.dst_iova);
+  if (ioas === undefined || copies === undefined) return;
   ledger.copies++;
-  const copies = copiesOf(call, from, ioas, call.in.dst_iova);
-  for (const copy of copies ?? [...from.strays]) {
-    mayBeThere(ledger, ioas, { ...copy, ioas, held: false }, fixed && copies !== undefined);
-  }
+  for (const copy of copies.areas) mayBeThere(ledger, ioas, copy, fixed);
+  for (const stray of copies.strays) mayBeThere(ledger, ioas, stray, false);
 };
 
 export const noteUnmap = (ledger: LedgerState, call: CallOf<"IOAS_UNMAP">): void => {

@@ -112,6 +112,29 @@ export const sourceAreas = (ioas: Ioas, start: bigint, last: bigint): Area[] | u
   return found;
 };
 
+/** Areas that have a part in a range, in ascending order. */
+const touching = (ioas: Ioas, start: bigint, last: bigint): Area[] => {
+  const from = ioas.firstAt(start);
+  let to = from;
+  while ((ioas.areas[to]?.start ?? PAST) <= last) to++;
+  return ioas.areas.slice(from, to);
+};
+
+export interface Sources {
+  /** What is known of the range. */
+  readonly areas: readonly Area[];
+  /** What may be in it besides; none if it is known completely. */
+  readonly strays: readonly Area[];
+}
+
+/** What a range that is mapped for certain consists of; undefined: nobody can have mapped it. */
+export const sourcesOf = (ioas: Ioas, start: bigint, last: bigint): Sources | undefined => {
+  const areas = sourceAreas(ioas, start, last);
+  if (areas !== undefined) return { areas, strays: [] };
+  if (ioas.strays.length === 0) return undefined;
+  return { areas: touching(ioas, start, last), strays: [...ioas.strays] };
+};
+
 /**
  * An unmap of a range that fails half-way may have removed mappings (UNM-24, VCC-14).
  * @returns true when that may have happened

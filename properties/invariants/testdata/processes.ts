@@ -222,6 +222,18 @@ export const OPEN_PROCESSES: readonly OpenStory[] = [
     answers: [ok({ size: 0n }), ok({ size: 0x1000n })],
   },
   {
+    open: "a copy of a mapping and of what may be before it (GEN-16)",
+    before: [
+      ...start,
+      ioas(9),
+      unanswered(9, undefined, 0x1000n),
+      map(9, FAR, 0x1000n),
+      copy([9, FAR - 0x1000n], [1, IOVA], 0x2000n),
+    ],
+    call: pageRefs(BUF0),
+    answers: [pins([2, 1])],
+  },
+  {
     open: "where an automatic MAP went that could not answer (GEN-16)",
     before: [...start, unanswered(1, undefined, 0x1000n)],
     call: translate(4, IOVA, LAST),
