@@ -60,7 +60,9 @@ export const concludeRun = (options: CampaignOptions, tallies: Tallies): Results
   const invariants = INVARIANTS.filter(({ id }) => clauses.has(id)).map(
     ({ id, statement, needs }): InvariantResult => {
       const checked = tallies.tally.of(id);
-      return { id, statement, checked, ...verdictOf(id, needs, checked > 0, available, failing) };
+      // Some can be compared in several ways: what they need is a reason only if none was there.
+      const lacks = checked > 0 ? [] : needs;
+      return { id, statement, checked, ...verdictOf(id, lacks, checked > 0, available, failing) };
     },
   );
   const quotas = quotasOf(tallies.health);

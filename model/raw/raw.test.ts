@@ -44,6 +44,15 @@ describe("a raw call", () => {
     expect(b.counts("GEN-01")[0]).toBe(1);
   });
 
+  test("names the files that its process has, as the typed one does", () => {
+    const b = bench();
+    const { out_access_fd: access_fd } = b.done("CREATE_ACCESS", { ioas_id: 1 });
+    b.done("FORK", { child: 1 });
+    b.done("CLOSE_ACCESS", { access_fd });
+    const call = raw("ACCESS_REPLACE_IOAS", { access_fd, ioas_id: 1 });
+    expect(b.model.predict(call).errno).toBe("EBADFD");
+  });
+
   test("is judged by the outputs in its bytes", () => {
     const call = raw("IOAS_MAP", map);
     const bytes = Buffer.from(bytesOf(bench(), call), "hex");

@@ -23,6 +23,7 @@ import {
   rule,
 } from "../judge";
 import { detachDevice } from "../lifetime";
+import { seenBy } from "../processes";
 import type { MachineState } from "../state/machine";
 import { countSeen } from "../state/seen";
 import {
@@ -188,7 +189,7 @@ const viewOf = (
     isBound,
     machine,
     strict: profile === "linux-6.12",
-    inner: typed && inner.view(machine, typed, outcome, profile),
+    inner: typed && inner.view(machine, seenBy(machine, typed), outcome, profile),
     typed: outcome,
     after,
   };
@@ -303,6 +304,10 @@ export const typedStep = (
   if (outcome.errno === "EFAULT" && call.in.memory === "r") return "unknown";
   return { call: typed, outcome: typedOutcome(frame, outcome, bytesAfter(outcome)) };
 };
+
+/** The typed call that a raw one comes to, if the frame lets it through. */
+export const callInside = (call: RawCall, hasMock: boolean): Call | undefined =>
+  typedCall(frameOf(call, hasMock));
 
 /** The typed call that a raw one comes to, if its command is one. */
 export const typedName = (call: RawCall): CallName | undefined => frameOf(call, true).name;

@@ -101,6 +101,7 @@ export const ALGEBRA: readonly (Invariant & RelationInfo)[] = [
 const ALSO: readonly RelationInfo[] = [
   { id: "I-05", clauses: ["RNG-03"], compares: { anyAlignment: true } },
   { id: "I-34", clauses: ["PIN-05"], compares: {} },
+  { id: "I-37", clauses: ["ACT-02", "ACT-04"], compares: {} },
   { id: "I-56", clauses: ["GEN-22"], compares: {} },
   { id: "I-84", clauses: ["RNG-15"], ...PINNED },
   { id: "I-104", clauses: ["MAP-21"], compares: {} },

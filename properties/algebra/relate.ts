@@ -7,6 +7,7 @@ import { AUTOMATIC } from "./relations/automatic";
 import { CONTEXTS } from "./relations/contexts";
 import { COPIES } from "./relations/copies";
 import { MAPS } from "./relations/maps";
+import { PARTITION } from "./relations/partition";
 import { QUERIES } from "./relations/queries";
 import { UNMAPS } from "./relations/unmaps";
 import { Tail } from "./tail";
@@ -18,6 +19,7 @@ export const RELATIONS: readonly Relation[] = [
   ...UNMAPS,
   ...COPIES,
   ...AUTOMATIC,
+  ...PARTITION,
   ...QUERIES,
 ];
 

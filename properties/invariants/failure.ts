@@ -98,8 +98,15 @@ const I_102: Invariant = {
 /** EADDRINUSE on something new in an IOAS must have a mapping or an allowed IOVA to point at. */
 const inWay = (ioas: Ioas | undefined): Finding => {
   if (ioas === undefined || ioas.ctx.closed || ioas.allowed === undefined) return undefined;
-  if (ioas.areas.length > 0 || ioas.allowed.length > 0) return HELD;
+  if (ioas.areas.length + ioas.strays.length + ioas.allowed.length > 0) return HELD;
   return { expected: "success: nothing is mapped or allowed", actual: "EADDRINUSE" };
+};
+
+/** An in-kernel user reserves nothing: only mappings can be in its way, by their alignment. */
+const misfit = (ioas: Ioas | undefined): Finding => {
+  if (ioas === undefined) return undefined;
+  if (ioas.areas.length + ioas.strays.length > 0) return HELD;
+  return { expected: "success: nothing is mapped", actual: "EADDRINUSE" };
 };
 
 const attachInWay = (call: Call, { errno }: Outcome, ledger: Ledger): Finding => {
@@ -119,6 +126,8 @@ const I_104: Invariant = {
     MOCK_DOMAIN_REPLACE: attachInWay,
     ADD_RESERVED: (call, { errno }, ledger) =>
       errno === "EADDRINUSE" ? inWay(ledger.ioas(call.fd, call.in.ioas_id)) : undefined,
+    CREATE_ACCESS: (call, { errno }, ledger) =>
+      errno === "EADDRINUSE" ? misfit(ledger.ioas(call.fd, call.in.ioas_id)) : undefined,
     IOAS_ALLOW_IOVAS: (call, { errno }, ledger) => {
       const { array, num_iovas: count } = call.in;
       const ioas = errno === "EADDRINUSE" ? ledger.ioas(call.fd, call.in.ioas_id) : undefined;
@@ -162,6 +171,9 @@ const DOCUMENTED: { readonly [K in CallName]?: readonly Errno[] } = {
   VFIO_BIND: [...VFIO, "EBADFD", "EPERM", "ENODEV", "EBUSY"],
   VFIO_ATTACH: [...VFIO, "ENOENT", ...ATTACH],
   VFIO_DETACH: VFIO,
+  VFIO_SET_IOMMU: [...VFIO, "ENODEV", "EADDRINUSE"],
+  VFIO_MAP_DMA: [...VFIO, ...PLACE],
+  VFIO_UNMAP_DMA: [...VFIO, "ENODEV", "EOVERFLOW", "ENOENT", "EBUSY", "EDEADLOCK"],
   ADD_RESERVED: [...COMMAND, "EOVERFLOW", "EADDRINUSE"],
   MOCK_DOMAIN: [...COMMAND, ...ATTACH],
   MOCK_DOMAIN_FLAGS: [...COMMAND, ...ATTACH],

@@ -48,6 +48,19 @@ export const BUGS: Readonly<Record<string, Bug>> = {
       return call.call === "DESTROY" && call.in.id === last;
     };
   }),
+  "I-37": {
+    about: "a MAP of several pages costs one more",
+    plant: () => {
+      let more = 0;
+      return (call, outcome) => {
+        if (call.call === "OPEN") more = 0;
+        if (call.call === "IOAS_MAP" && ok(outcome) && call.in.length > PAGE) more++;
+        if (call.call !== "PROC_STATUS" || !ok(outcome)) return outcome;
+        const out = outcome.out as { VmPin_pages: number; VmLck_pages: number };
+        return { errno: 0, out: { ...out, VmPin_pages: out.VmPin_pages + more } };
+      };
+    },
+  },
   "I-55": leak("an IOAS that goes before an older one leaves a pin", () => {
     const live = new Set<string>();
     return (call, outcome) => {
