@@ -12,7 +12,7 @@ import type { Errno } from "../spec/errno";
 import type { Platform } from "../spec/platform";
 import type { Deviation, Profile } from "../spec/verdict";
 import { ruleBinds } from "./basis";
-import { firstBroken, type Judge } from "./judge";
+import { allBroken, type Broken, firstBroken, type Judge } from "./judge";
 import { judgeOf } from "./judges";
 import { judgeInstead, seenBy } from "./processes";
 import { boot, type MachineState } from "./state/machine";
@@ -157,10 +157,20 @@ export class Model {
 
   /** Which rule a call would break now, without moving. */
   foresee(made: Call): { errno: 0 } | { errno: Errno; clause: ClauseId } {
-    const call = seenBy(this.#states[0], made);
-    const judge = judgeInstead(this.#states[0], call) ?? judgeOf(call);
-    const view = judge.view(this.#states[0], call, undefined, "linux-6.12");
+    const [judge, view] = this.#look(made);
     const broken = firstBroken(judge.rules, view);
     return broken === undefined ? { errno: 0 } : { errno: broken.errno, clause: broken.clause };
+  }
+
+  /** All rules that a call would break now, in the order of linux-6.12. */
+  foreseeAll(made: Call): readonly Broken[] {
+    const [judge, view] = this.#look(made);
+    return allBroken(judge.rules, view);
+  }
+
+  #look(made: Call): readonly [Judge, object] {
+    const call = seenBy(this.#states[0], made);
+    const judge = judgeInstead(this.#states[0], call) ?? judgeOf(call);
+    return [judge, judge.view(this.#states[0], call, undefined, "linux-6.12")];
   }
 }

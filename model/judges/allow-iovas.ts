@@ -60,7 +60,7 @@ export const IOAS_ALLOW_IOVAS = judge<"IOAS_ALLOW_IOVAS", View>("IOAS_ALLOW_IOVA
       also: (v) => aboutId(v.context, v.id),
       hard: true,
     }),
-    rule("ALW-04", "EINVAL", (v) => v.ioas !== undefined && isInverted(v), {
+    rule("ALW-04", "EINVAL", isInverted, {
       applies: hasElements,
       also: (v) =>
         reservedBefore(
@@ -68,11 +68,11 @@ export const IOAS_ALLOW_IOVAS = judge<"IOAS_ALLOW_IOVAS", View>("IOAS_ALLOW_IOVA
           v.elements.findIndex(({ first, last }) => first >= last),
         ),
     }),
-    rule("ALW-05", "EINVAL", (v) => v.ioas !== undefined && firstOverlap(v) >= 0, {
+    rule("ALW-05", "EINVAL", (v) => firstOverlap(v) >= 0, {
       applies: hasElements,
       also: (v) => reservedBefore(v, firstOverlap(v)),
     }),
-    rule("ALW-03", "EFAULT", (v) => v.ioas !== undefined && v.elements.length < v.count, {
+    rule("ALW-03", "EFAULT", (v) => v.elements.length < v.count, {
       applies: hasElements,
     }),
     rule("ALW-06", "EADDRINUSE", (v) => v.elements.some((element) => isReserved(v, element)), {
