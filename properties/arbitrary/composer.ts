@@ -2,6 +2,7 @@
  * A trace in the making: steps, the predicted state (the model with canonical choices), and the
  * names of everything made so far.
  */
+import type { Broken } from "../../model/judge";
 import { hasJudge } from "../../model/judges";
 import { Model } from "../../model/model";
 import { CALL_NAMES, type Call, type CallName, type Outcome, shapeOf } from "../../spec/calls";
@@ -62,6 +63,12 @@ export class Composer {
   /** True when IUT and platform have what the call needs. */
   can(call: CallName): boolean {
     return this.#available.has(call);
+  }
+
+  /** All rules that a step would break now. */
+  breaks<K extends CallName>(given: StepOf<K>): readonly Broken[] {
+    const step = this.proc === 0 ? given : { proc: this.proc, ...given };
+    return this.model.foreseeAll(this.#resolver.resolve(step as Step));
   }
 
   /** Appends a step and predicts its outcome. Handles are named here. */
