@@ -4,6 +4,8 @@
  */
 import type { Outcome } from "../../../spec/calls";
 import { OPTION_OP_SET } from "../../../spec/uapi/flags";
+import { IOCTLS } from "../../../spec/uapi/ioctls";
+import { LAYOUTS } from "../../../spec/uapi/layouts";
 import { U64_MAX } from "../../../spec/units";
 import {
   type Bug,
@@ -200,6 +202,22 @@ export const BUGS: Readonly<Record<string, Bug>> = {
       };
     },
   },
+  "I-87": once(
+    "what the container maps is read-only",
+    (call) => call.call === "VFIO_MAP_DMA",
+    (call, outcome) =>
+      call.call === "TRANSLATE"
+        ? withRuns(outcome, (runs) => runs.map((run) => ({ ...run, perm: 1 })))
+        : outcome,
+  ),
+  "I-88": leak(
+    "a MAP by a newer caller pins twice",
+    () => (call, outcome) =>
+      call.call === "RAW" &&
+      call.in.nr === IOCTLS.IOAS_MAP.command &&
+      call.in.bytes.length > 2 * LAYOUTS.IOAS_MAP.size &&
+      ok(outcome),
+  ),
   "I-89": {
     about: "an automatic MAP looks at the iova it was given",
     plant: () => (call, outcome) =>
@@ -215,6 +233,19 @@ export const BUGS: Readonly<Record<string, Bug>> = {
         ? withRuns(outcome, (runs) => runs.map((run) => ({ ...run, pa: run.pa + (1n << 40n) })))
         : outcome,
   ),
+  "I-91": once(
+    "a cut takes what lies above it along",
+    (call, outcome) => call.call === "VFIO_UNMAP_DMA" && ok(outcome),
+    (call, outcome) =>
+      call.call === "TRANSLATE" ? withRuns(outcome, (runs) => runs.slice(0, 1)) : outcome,
+  ),
+  "I-101": {
+    about: "a length of 0 with something else wrong is ENOSPC",
+    plant: () => (call, outcome) => {
+      if (call.call !== "IOAS_MAP" && call.call !== "IOAS_COPY") return outcome;
+      return call.in.length === 0n && outcome.errno !== "EINVAL" ? fails("ENOSPC") : outcome;
+    },
+  },
   "I-104": once(
     "a failed call leaves the ranges narrower",
     (call, outcome) => call.call !== "TRANSLATE" && !ok(outcome),
