@@ -65,6 +65,8 @@ export class InvariantWatch {
   /** undefined: nothing contradicts anything so far. */
   step(call: Call, outcome: Outcome): Deviation | undefined {
     if (call.call !== "RAW" && call.call !== "DEVICE_RAW") return this.#typed(call, outcome);
+    const wrong = this.#check(call, outcome);
+    if (wrong !== undefined) return wrong;
     // What a raw call did, it did as the typed one that it comes to.
     const typed = typedStep(call, outcome, this.#hasMock);
     if (typed === "unknown") this.#ledger.lost = true;
@@ -78,6 +80,12 @@ export class InvariantWatch {
       this.#ledger.lost = true;
       return undefined;
     }
+    const wrong = this.#check(call, outcome);
+    if (wrong === undefined) this.#ledger.note(call, outcome);
+    return wrong;
+  }
+
+  #check(call: Call, outcome: Outcome): Deviation | undefined {
     const { checked } = this.#tally;
     const entries = TABLE[call.call];
     for (let i = 0; i < entries.length; i++) {
@@ -87,7 +95,6 @@ export class InvariantWatch {
       checked[index] = (checked[index] ?? 0) + 1;
       if (finding !== HELD) return deviation(index, finding);
     }
-    this.#ledger.note(call, outcome);
     return undefined;
   }
 }
