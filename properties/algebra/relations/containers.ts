@@ -50,7 +50,7 @@ const unmapDma = (side: Side, iova: bigint, bytes: bigint, key?: string) => {
 
 /** Maps and unmaps, in one of the two ways. */
 type Way = "native" | "vfio";
-const map = (way: Way, side: Side, ioas: Handle, one: Fixed, key: string) =>
+const map = (way: Way, side: Side, ioas: Handle, one: Fixed, key?: string) =>
   way === "native" ? side.map(ioas, one, key) : mapDma(side, one, key);
 const unmap = (way: Way, side: Side, ioas: Handle, at: bigint, bytes: bigint, key: string) =>
   way === "native" ? side.unmap(ioas, at as Iova, bytes, key) : unmapDma(side, at, bytes, key);
@@ -81,7 +81,8 @@ export const CONTAINERS = [
         const ioas = side.ioas();
         makeCompat(side, ioas);
         const to = attach ? side.attach(ioas) : undefined;
-        for (const [i, one] of plan.maps.entries()) map(way(), side, ioas, one, `map ${i}`);
+        // Where one is missing, unmapping it is not the same in both ways.
+        for (const one of plan.maps) map(way(), side, ioas, one);
         map(way(), side, ioas, odd, what);
         unmap(way(), side, ioas, first.at, first.bytes - 1n, "a part");
         side.ranges(ioas, "ranges");
