@@ -206,8 +206,8 @@ const flawOf = (inner: Judge, v: View, errno: Errno): Flaw | undefined => {
   const stray = firstStray(v);
   if (stray !== undefined) return { clause: "GEN-15", right: `byte ${stray} as it was sent` };
   const changed = v.after !== undefined && !v.after.equals(v.frame.bytes);
-  // The chain is stored before the struct, as far as there is memory.
-  if (promisesTooMuch(v) && errno === "EFAULT" && keepsStruct(v)) return undefined;
+  // The chain is stored before the struct, and both as far as there is memory.
+  if (promisesTooMuch(v) && errno === "EFAULT" && (isCutOff(v) || keepsStruct(v))) return undefined;
   if (v.inner === undefined || cannotStore(v) || inner.checkFailure === undefined) {
     return changed ? NOTHING_WRITTEN : undefined;
   }
@@ -217,6 +217,9 @@ const flawOf = (inner: Judge, v: View, errno: Errno): Flaw | undefined => {
 /** The chain may not fit into the memory that argsz promises. */
 const promisesTooMuch = ({ frame }: View): boolean =>
   answersBehind(frame) && (frame.size ?? 0) > frame.bytes.length;
+
+/** The struct itself ends where there is no memory: what fits of it may have been stored. */
+const isCutOff = ({ frame }: View): boolean => frame.bytes.length < (frame.layout?.size ?? 0);
 
 const keepsStruct = ({ frame, after }: View): boolean => {
   const size = frame.layout?.size ?? 0;
