@@ -27,6 +27,7 @@ const ELEMENT = "0010000000000000 ff1f000000000000";
 
 test.each<[string, Call, string, unknown]>([
   ["OPEN", callOf("OPEN", {}), "02000000", { fd: 2 }],
+  ["DUP", callOf("DUP", {}), "05000000", { fd: 5 }],
   ["DEVICE_OPEN", callOf("DEVICE_OPEN", { dev: 0 }), "03000000", { devfd: 3 }],
   ["CLOSE", callOf("CLOSE", {}), "", undefined],
   ["MEM_READ", callOf("MEM_READ", { va: userVa(0n), length: 2 }), "0aff", { bytes: "0aff" }],

@@ -50,6 +50,7 @@ const outputsOf = (call: Call, bytes: Buffer): Outputs => {
   }
   switch (call.call) {
     case "OPEN":
+    case "DUP":
       return { fd: bytes.readInt32LE(0) };
     case "DEVICE_OPEN":
       return { devfd: bytes.readInt32LE(0) };

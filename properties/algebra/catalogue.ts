@@ -35,6 +35,12 @@ export const ALGEBRA: readonly (Invariant & RelationInfo)[] = [
     { compares: { anyAlignment: true } },
   ),
   relation("I-55", "Whatever order of destroying is permitted, the end is the same.", ["OBJ-07"]),
+  relation(
+    "I-57",
+    "A duplicated iommufd is the same context, which stays until its last number is closed.",
+    ["GEN-22", "OBJ-07"],
+    { needs: ["dup"] },
+  ),
   relation("I-70", "MAP, then UNMAP of exactly that, changes nothing.", ["UNM-25"], PINNED),
   relation("I-71", "UNMAP, then MAP of the same memory at the same IOVA, changes nothing.", [
     "UNM-25",

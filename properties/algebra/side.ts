@@ -38,7 +38,8 @@ export type Framing = (call: CallName) => RawEdits | undefined;
 
 export class Side {
   readonly answers: Answers = new Map();
-  readonly fd: Handle;
+  /** Numbers of its iommufd; more than one once it was duplicated. */
+  readonly #numbers: Handle[];
   readonly #tail: Tail;
   readonly #unused: number[];
   readonly #cdevs: Handle[] = [];
@@ -52,7 +53,28 @@ export class Side {
     this.#tail = tail;
     this.#unused = [...devices];
     this.#framed = framed;
-    this.fd = tail.do({ call: "OPEN", in: {} }).handle();
+    this.#numbers = [tail.do({ call: "OPEN", in: {} }).handle()];
+  }
+
+  /** The iommufd, by any of its numbers. */
+  get fd(): Handle {
+    const [first, ...others] = this.#numbers;
+    const { draw } = this.#tail.c;
+    const number = others.length === 0 ? first : draw.pick(this.#numbers);
+    if (number === undefined) throw new Error("the side is closed");
+    return number;
+  }
+
+  /** One more number for the same iommufd. */
+  duplicate(): void {
+    this.#numbers.push(this.make({ call: "DUP", fd: this.fd, in: {} }).handle());
+  }
+
+  /** Closes one of its numbers. */
+  letGo(): void {
+    const fd = this.fd;
+    this.#numbers.splice(this.#numbers.indexOf(fd), 1);
+    this.make({ call: "CLOSE", fd, in: {} });
   }
 
   /** Makes a step; with a key its answer is compared with that of the other side. */
@@ -221,7 +243,7 @@ export class Side {
 
   close(): void {
     for (const devfd of this.#cdevs) this.make({ call: "DEVICE_CLOSE", in: { devfd } });
-    this.make({ call: "CLOSE", fd: this.fd, in: {} });
+    while (this.#numbers.length > 0) this.letGo();
   }
 }
 

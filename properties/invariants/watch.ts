@@ -9,6 +9,7 @@ import { typedStep } from "../../model/raw/raw";
 import { CALL_NAMES, type Call, type CallName, type Outcome } from "../../spec/calls";
 import type { Platform } from "../../spec/platform";
 import type { Deviation, InvariantId } from "../../spec/verdict";
+import { Aliases } from "./aliases";
 import { WATCHED } from "./catalogue";
 import { type Contradiction, type Finding, HELD } from "./finding";
 import type { Invariant } from "./invariant";
@@ -55,6 +56,7 @@ export class InvariantWatch {
   readonly #ledger: Ledger;
   readonly #tally: InvariantTally;
   readonly #hasMock: boolean;
+  readonly #aliases = new Aliases();
 
   constructor(platform: Platform, tally: InvariantTally) {
     this.#ledger = new Ledger(platform);
@@ -74,12 +76,14 @@ export class InvariantWatch {
     return undefined;
   }
 
-  #typed(call: Call, outcome: Outcome): Deviation | undefined {
+  #typed(made: Call, outcome: Outcome): Deviation | undefined {
+    const call = this.#aliases.see(made, outcome);
     // The ledger follows the first process only; what another one does is beyond it.
-    if (this.#ledger.lost || call.proc !== 0) {
+    if (this.#ledger.lost || made.proc !== 0 || call === "unknown") {
       this.#ledger.lost = true;
       return undefined;
     }
+    if (call === undefined) return undefined;
     const wrong = this.#check(call, outcome);
     if (wrong === undefined) this.#ledger.note(call, outcome);
     return wrong;

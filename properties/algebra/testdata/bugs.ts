@@ -73,6 +73,21 @@ export const BUGS: Readonly<Record<string, Bug>> = {
       };
     },
   },
+  "I-57": {
+    about: "closing one number of a file takes away what is reached by the other",
+    plant: () => {
+      const fileOf = new Map<number, number>();
+      const closed = new Set<number>();
+      return (call, outcome) => {
+        if (call.call === "DUP") {
+          fileOf.set((outcome.out as { fd: number }).fd, fileOf.get(call.fd) ?? call.fd);
+        }
+        const file = fileOf.get(call.fd) ?? call.fd;
+        if (call.call === "CLOSE" && ok(outcome)) closed.add(file);
+        return closed.has(file) ? emptied(call, outcome) : outcome;
+      };
+    },
+  },
   "I-70": leak("UNMAP leaves a pin", () => (call, o) => call.call === "IOAS_UNMAP" && ok(o)),
   "I-71": leak("a MAP where something was before pins twice", () => {
     const before = new Set<bigint>();
