@@ -158,6 +158,22 @@ export const FAILURE_STORIES: readonly Story[] = [
     wrong: failed("EPERM"),
   },
   {
+    id: "I-105",
+    bug: "an errno that no document knows for VFIO's UNMAP",
+    before: start,
+    call: ask("VFIO_UNMAP_DMA", { argsz: 24, iova: IOVA, size: 0x800n }),
+    right: failed("ENOENT"),
+    wrong: failed("ENOSPC"),
+  },
+  {
+    id: "I-105",
+    bug: "an errno that no document knows for a page table",
+    before: start,
+    call: ask("HWPT_ALLOC", { dev_id: 3, pt_id: 99 }),
+    right: failed("EINVAL"),
+    wrong: failed("EEXIST"),
+  },
+  {
     id: "I-106",
     bug: "a MAP that fails elsewhere takes a translation away",
     before: [
