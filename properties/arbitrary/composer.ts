@@ -176,7 +176,7 @@ export class Composer {
     return this.#file("fd", this.draw.pick(numbers) ?? fd);
   }
 
-  /** The same by this very number. */
+  /** The same by this very number, for what must be asked of one number twice. */
   fileOf(fd: number): Arg<number> {
     return this.#file("fd", fd);
   }
