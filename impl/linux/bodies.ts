@@ -19,6 +19,7 @@ export const FIXED_BODIES: {
   readonly [K in CallName]?: Readonly<Record<string, Place>>;
 } = {
   OPEN: {},
+  DUP: { "": at(0, 4) },
   CLOSE: { "": at(0, 4) },
   MMAP: RANGE,
   MUNMAP: RANGE,
@@ -83,6 +84,9 @@ const writeOther = (w: ByteWriter, call: Exclude<Call, IoctlCall>): number => {
   switch (call.call) {
     case "OPEN":
       return OP.open;
+    case "DUP":
+      w.s32(call.fd);
+      return OP.dup;
     case "CLOSE":
       w.s32(call.fd);
       return OP.close;

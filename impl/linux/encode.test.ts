@@ -106,6 +106,17 @@ test("a step says which of its allocations is to fail", () => {
   expect(calls.map(({ failNth }) => failNth)).toEqual([0, 3]);
 });
 
+test("a duplicate is made of the number that its handle had, and has a number of its own", () => {
+  const [, dup, alloc] = send([
+    OPEN,
+    { call: "DUP", as: "fd1", fd, in: {} },
+    { ...ALLOC, fd: new Handle("fd1") },
+  ]);
+  expect(dup).toMatchObject({ op: OP.dup, stores: [{ offset: 0, width: 4, slot: 1 }] });
+  expect(dup?.relocations).toMatchObject([{ offset: 0, slot: 0 }]);
+  expect(alloc?.relocations).toMatchObject([{ offset: 0, slot: 1 }]);
+});
+
 test("outputs become slots, and handles relocations that fall back on what is lost", () => {
   const [open, alloc, map, unmap] = send([
     OPEN,

@@ -55,6 +55,7 @@ const CAPABILITIES: IutInfo["capabilities"] = [
   "privilege",
   "compat",
   "raw-bytes",
+  "dup",
 ];
 
 export const makeLinux = (image: LinuxImage): LinuxIut => {

@@ -31,6 +31,7 @@ export const OP = {
   fileClose: 18,
   setMemlock: 19,
   setUid: 20,
+  dup: 21,
 } as const;
 
 /** What a file is of. */

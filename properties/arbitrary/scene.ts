@@ -24,6 +24,8 @@ export const sceneOf = ({ state }: Model): SceneView => {
   for (const [fd, context] of state.fds) {
     if (!context.open) continue;
     fds.push(fd);
+    // By one of its numbers; the composer uses the others as well.
+    if (fdOf.has(context)) continue;
     fdOf.set(context, fd);
     for (const object of context.objects.values()) {
       switch (object.type) {

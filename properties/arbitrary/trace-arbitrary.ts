@@ -144,7 +144,7 @@ const tearDown = (c: Composer): void => {
   if (c.draw.chance(30)) return;
   const { processes, fds, cdevs, accesses, queues } = c.scene;
   const closing = [
-    ...fds.map((fd) => () => c.make({ call: "CLOSE", fd: c.iommufd(fd), in: {} })),
+    ...fds.map((fd) => () => c.make({ call: "CLOSE", fd: c.fileOf(fd), in: {} })),
     ...cdevs.map(
       ({ devfd }) =>
         () =>

@@ -63,6 +63,7 @@ enum op {
 	OP_FILE_CLOSE,
 	OP_SET_MEMLOCK,
 	OP_SET_UID,
+	OP_DUP,
 };
 
 /* What a file is of; from OF_DEVICES on, the index of the device is added. */
@@ -161,6 +162,7 @@ int translate_file(int32_t number);
 int add_file(int fd, int kind);
 int device_of(int32_t number);
 void do_open(struct answer *answer);
+void do_dup(int32_t number, struct answer *answer);
 void do_close(int32_t number, int kind, struct answer *answer);
 void do_page_refs(const uint8_t *body, struct answer *answer);
 void do_proc_status(struct answer *answer);

@@ -85,6 +85,16 @@ void do_open(struct answer *answer)
 		succeed_with(answer, add_file(fd, OF_IOMMUFD));
 }
 
+void do_dup(int32_t number, struct answer *answer)
+{
+	int fd = fcntl(real_fd(number, OF_IOMMUFD), F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		answer->error = errno;
+	else
+		succeed_with(answer, add_file(fd, OF_IOMMUFD));
+}
+
 void do_close(int32_t number, int kind, struct answer *answer)
 {
 	int fd = real_fd(number, kind);

@@ -70,6 +70,9 @@ static void perform(uint8_t op, uint8_t *body, uint32_t length, struct answer *a
 	case OP_OPEN:
 		do_open(answer);
 		break;
+	case OP_DUP:
+		do_dup((int32_t)get32(body), answer);
+		break;
 	case OP_CLOSE:
 		do_close((int32_t)get32(body), OF_IOMMUFD, answer);
 		break;
