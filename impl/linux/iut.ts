@@ -53,6 +53,7 @@ const CAPABILITIES: IutInfo["capabilities"] = [
   "fault-queue",
   "memlimit",
   "privilege",
+  "second-process",
   "compat",
   "raw-bytes",
 ];
@@ -245,11 +246,10 @@ const inconclusive = (reason: string): Run => ({
   ending: { kind: "inconclusive", reason },
 });
 
-const ended = (trace: Trace, answers: readonly RawAnswer[], ending: Ending): Run => {
-  // An ending is about a call that has no outcome: if all were answered, about the last one.
-  const before = answers.slice(0, Math.max(0, trace.steps.length - 1));
-  return { outcomes: decodeAnswers(trace, before), ending };
-};
+const ended = (trace: Trace, answers: readonly RawAnswer[], ending: Ending): Run => ({
+  outcomes: decodeAnswers(trace, answers),
+  ending,
+});
 
 const COMPLAINT =
   /(?:WARNING|BUG|KASAN|UBSAN|Oops|INFO|kernel BUG|refcount_t|general protection).*/;
