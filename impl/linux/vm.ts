@@ -172,6 +172,7 @@ export class Vm {
       await vm.stop();
       return first;
     }
+    vm.#pause();
     return { vm, hello: parseHello(first.payload) };
   }
 
@@ -194,8 +195,12 @@ export class Vm {
     const silence = `no answer within ${SILENCE_MS / 1000} s`;
     const event = await this.#next(SILENCE_MS, silence);
     if ("by" in event) return { kind: "gone", why: event, answers: this.#answers };
-    if (this.#pauses) this.#child.kill("SIGSTOP");
+    this.#pause();
     return { kind: "done", done: parseDone(event.payload), earlier: this.#runs++ };
+  }
+
+  #pause(): void {
+    if (this.#pauses) this.#child.kill("SIGSTOP");
   }
 
   async stop(): Promise<void> {
