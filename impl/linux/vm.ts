@@ -49,7 +49,9 @@ const BOOT_MS = 60_000;
 export const SILENCE_MS = 20_000;
 const MAX_LOG = 64 << 10;
 
-const COMMON = "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic tsc=reliable no_timer_check";
+/** Memory is cleared when it is freed: who still uses it then, stumbles. */
+const COMMON =
+  "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic tsc=reliable no_timer_check init_on_free=1";
 const EDU = "edu,dma_mask=0xffffffffffffffff";
 
 /** Four devices behind VT-d, the last two of them in one group: see platforms.ts. */
