@@ -68,6 +68,7 @@ export const concludeRun = (options: CampaignOptions, tallies: Tallies): Results
   const quotas = quotasOf(tallies.health);
   const stale = knownFailing.filter((one) => !one.rare && !tallies.held.has(one));
   const cutShort = byReason(tallies.inconclusive);
+  const quirks = [...tallies.coverage.quirks].map(([name, n]) => ({ name, sequences: n }));
   const missed = [
     ...cutShort.map(({ reason, sequences: n }) => `${n} of ${tallies.done} cut short: ${reason}`),
     ...clauseResults.filter(isInconclusive).map(({ id, reason }) => `${id}: ${reason}`),
@@ -100,6 +101,7 @@ export const concludeRun = (options: CampaignOptions, tallies: Tallies): Results
     },
     failures: tallies.failures,
     ...(cutShort.length > 0 && { cutShort }),
+    ...(quirks.length > 0 && { quirks }),
     staleExpectations: stale.map(({ clause, kind }) => `${clause} ${kind}`),
     historyHash: tallies.historyHash,
   };

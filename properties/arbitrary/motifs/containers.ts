@@ -7,6 +7,7 @@ import type { Composer } from "../composer";
 import { PAGE } from "../values";
 import type { IoasView } from "../view";
 import { attach, freshMotif, look, map, PLACE, start } from "./steps";
+import { letGo, newAccess, pin } from "./users";
 
 const unmapDma = (c: Composer, { fd }: IoasView, iova: bigint, size: bigint, flags = 0): void => {
   const args = {
@@ -31,6 +32,9 @@ export const CONTAINERS: readonly Aim[] = [
     map(c, ioas, { va: start("buf0"), bytes: 4n * PAGE, at: PLACE });
     map(c, ioas, { va: start("buf4"), bytes: 4n * PAGE, at: PLACE + 4n * PAGE });
     if (draw.chance(50)) attach(c, ioas);
+    // VCC-15: what an in-kernel user has pinned is not cut.
+    const user = c.can("ACCESS_PAGES") && draw.chance(30) ? newAccess(c, ioas) : undefined;
+    const item = user && pin(c, user, PLACE, 4n * PAGE);
     switch (draw.int(0, 3)) {
       case 0:
         unmapDma(c, ioas, PLACE + PAGE, 2n * PAGE);
@@ -46,6 +50,7 @@ export const CONTAINERS: readonly Aim[] = [
         unmapDma(c, ioas, PLACE + PAGE, 3n * PAGE - 1n);
     }
     look(c, ioas);
+    if (user !== undefined && item !== undefined && draw.chance(70)) letGo(c, user, item);
     unmapDma(c, ioas, PLACE, 2n * PAGE);
     if (draw.chance(50)) unmapDma(c, ioas, 0n, 0n, DMA_UNMAP_ALL);
     look(c, ioas);

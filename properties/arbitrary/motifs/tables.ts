@@ -14,9 +14,11 @@ import {
 import type { Bytes, Iova } from "../../../spec/units";
 import type { Aim } from "../aim";
 import type { Composer } from "../composer";
+import { probeRefs } from "../probes";
 import { PAGE } from "../values";
 import type { IoasView, MockView } from "../view";
-import { destroy, freshMotif, look, map, PLACE, start, unmap } from "./steps";
+import { copy, destroy, freshMotif, look, map, PLACE, start, unmap } from "./steps";
+import { letGo, newAccess, pin } from "./users";
 
 const UNIT = 2048n;
 
@@ -113,6 +115,24 @@ const invalidate = (c: Composer, fd: number, hwpt: number, entries: number): voi
 };
 
 export const TABLES: readonly Aim[] = [
+  // DEV-20, DOM-07, PIN-05: the first of two domains goes, and what an in-kernel user has pinned as
+  // well is kept by the second.
+  freshMotif("first-domain-goes", 3, ["MOCK_DOMAIN_REPLACE", "HWPT_ALLOC"], (c, ioas) => {
+    const { draw } = c;
+    const mock = mockDevice(c, ioas.fd, ioas.id);
+    if (mock === undefined) return;
+    map(c, ioas, { va: start("buf0"), bytes: 4n * PAGE, at: PLACE });
+    const table = paging(c, ioas, mock.idev, 0);
+    const user = c.can("ACCESS_PAGES") && draw.chance(70) ? newAccess(c, ioas) : undefined;
+    const item = user && pin(c, user, PLACE, draw.of(1n, 2n, 4n) * PAGE);
+    replace(c, mock, table);
+    look(c, ioas);
+    if (user !== undefined && item !== undefined && draw.chance(70)) letGo(c, user, item);
+    copy(c, ioas, { src: ioas, from: PLACE + PAGE, bytes: 2n * PAGE, at: PLACE + 8n * PAGE });
+    if (draw.chance(70)) unmap(c, ioas, PLACE, 4n * PAGE);
+    probeRefs(c, ioas.fd, start("buf0"), (4n * PAGE) as Bytes);
+    look(c, ioas);
+  }),
   // DTY-04, DTY-18 … DTY-25, I-110 … I-115: two domains of one IOAS, each with dirty bits of its own.
   freshMotif("dirty-pages", 5, ["DIRTY", "HWPT_ALLOC", "HWPT_GET_DIRTY_BITMAP"], (c, ioas) => {
     const { draw } = c;

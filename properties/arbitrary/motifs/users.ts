@@ -16,13 +16,13 @@ import { PAGE } from "../values";
 import type { AccessView, IoasView } from "../view";
 import { attach, destroy, fresh, freshMotif, look, map, motif, PLACE, start, unmap } from "./steps";
 
-const newAccess = (c: Composer, { fd, id }: IoasView): AccessView | undefined => {
+export const newAccess = (c: Composer, { fd, id }: IoasView): AccessView | undefined => {
   const args = { ioas_id: c.object(fd, id), flags: ACCESS_NEEDS_PIN_PAGES };
   c.make({ call: "CREATE_ACCESS", fd: c.iommufd(fd), in: args });
   return c.scene.accesses.at(-1);
 };
 
-const pin = (
+export const pin = (
   c: Composer,
   { fd, file }: AccessView,
   at: bigint,
@@ -35,7 +35,7 @@ const pin = (
   return (outcome.out as { out_access_pages_id?: number } | undefined)?.out_access_pages_id ?? 99;
 };
 
-const letGo = (c: Composer, { fd, file }: AccessView, item: number): void => {
+export const letGo = (c: Composer, { fd, file }: AccessView, item: number): void => {
   const args = { access_fd: c.accessFile(file), access_pages_id: c.pinned(file, item) };
   c.make({ call: "DESTROY_ACCESS_PAGES", fd: c.iommufd(fd), in: args });
 };
