@@ -32,7 +32,7 @@ const entry = (flags: number, slot: number): string => {
 type InvalidateIn = StepOf<"HWPT_INVALIDATE">["in"];
 const withEntry = (a: InvalidateIn, bad: string): InvalidateIn => ({
   ...a,
-  entry_num: (a.entry_num as number) + 1,
+  entry_num: ((a.entry_num as number) + 1) >>> 0,
   data: `${(a.data as string | undefined) ?? ""}${bad}`,
 });
 
