@@ -59,7 +59,7 @@ export const invalidateAim: Aim = {
     const hwpt = draw.pick(scene.hwpts.filter(({ iotlb }) => iotlb !== undefined));
     if (hwpt === undefined) return false;
     const entries = Array.from({ length: draw.of(0, 1, 1, 2, 3) }, () =>
-      entry(draw.chance(15) ? INVALIDATE_ALL : 0, draw.int(0, MOCK_IOTLB_SLOTS - 1)),
+      entry(draw.chance(30) ? INVALIDATE_ALL : 0, draw.int(0, MOCK_IOTLB_SLOTS - 1)),
     );
     // A newer caller's entries: what is behind the known fields is zero.
     const more = draw.chance(12) ? draw.of(1, 4, 8) : 0;
@@ -78,13 +78,16 @@ export const invalidateAim: Aim = {
   },
 };
 
+/** Looks into some of the slots: what was cleared of them, and what was not. */
 const checkIotlb = (c: Composer, { fd, id }: HwptView): void => {
   const hwpt = c.scene.hwpts.find((one) => one.fd === fd && one.id === id);
-  if (!c.can("MD_CHECK_IOTLB") || hwpt?.iotlb === undefined) return;
-  const slot = c.draw.int(0, MOCK_IOTLB_SLOTS - 1);
-  const iotlb = c.draw.chance(88) ? (hwpt.iotlb[slot] ?? 0) : 0xdead;
-  const args = { hwpt_id: c.object(fd, id), iotlb_id: slot, iotlb };
-  c.make({ call: "MD_CHECK_IOTLB", fd: c.iommufd(fd), in: args });
+  if (!c.can("MD_CHECK_IOTLB")) return;
+  for (const [slot, value] of hwpt?.iotlb?.entries() ?? []) {
+    if (!c.draw.chance(50)) continue;
+    const iotlb = c.draw.chance(88) ? value : 0xdead;
+    const args = { hwpt_id: c.object(fd, id), iotlb_id: slot, iotlb };
+    c.make({ call: "MD_CHECK_IOTLB", fd: c.iommufd(fd), in: args });
+  }
 };
 
 export const faultQueueAim: Aim = {
