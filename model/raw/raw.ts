@@ -23,6 +23,7 @@ import {
   rule,
 } from "../judge";
 import { detachDevice } from "../lifetime";
+import { seenBy } from "../processes";
 import type { MachineState } from "../state/machine";
 import { countSeen } from "../state/seen";
 import {
@@ -160,6 +161,14 @@ const frameFacts: readonly Fact<View, RawOut>[] = [
   fact("GEN-12", { when: (v) => isLong(v) && (v.frame.size ?? 0) > v.machine.pageSize }),
 ];
 
+/** What a struct of another size than ours gets only for its size. */
+const sizeRefused = (v: View, errno: Errno): ClauseId | undefined => {
+  if (errno !== "EINVAL" && errno !== "E2BIG") return undefined;
+  if (isShort(v)) return "GEN-08";
+  if (!isLong(v)) return undefined;
+  return (v.frame.size ?? 0) > v.machine.pageSize ? "GEN-12" : "GEN-09";
+};
+
 const firstStray = (v: View): number | undefined => v.after && strayWrite(v.frame, v.after);
 
 const GEN_09 = clauseIndex("GEN-09");
@@ -181,7 +190,9 @@ const viewOf = (
     isOpen: cdev !== undefined || machine.fds.has(call.fd),
     isBound: cdev?.bound !== undefined,
   };
-  const typed = firstBroken(frameRules, on) === undefined ? typedCall(frame) : undefined;
+  const inFrame = firstBroken(frameRules, on) === undefined ? typedCall(frame) : undefined;
+  // Files are named in the bytes, too.
+  const typed = inFrame && seenBy(machine, inFrame);
   const after = bytesAfter(claimed);
   const outcome = claimed && typedOutcome(frame, claimed, after);
   return {
@@ -207,7 +218,9 @@ const flawOf = (inner: Judge, v: View, errno: Errno): Flaw | undefined => {
   if (stray !== undefined) return { clause: "GEN-15", right: `byte ${stray} as it was sent` };
   const changed = v.after !== undefined && !v.after.equals(v.frame.bytes);
   // The chain is stored before the struct, as far as there is memory.
-  if (promisesTooMuch(v) && errno === "EFAULT" && keepsStruct(v)) return undefined;
+  if (promisesTooMuch(v) && errno === "EFAULT" && (keepsStruct(v) || isCutOff(inner, v))) {
+    return undefined;
+  }
   if (v.inner === undefined || cannotStore(v) || inner.checkFailure === undefined) {
     return changed ? NOTHING_WRITTEN : undefined;
   }
@@ -218,6 +231,12 @@ const flawOf = (inner: Judge, v: View, errno: Errno): Flaw | undefined => {
 const promisesTooMuch = ({ frame }: View): boolean =>
   answersBehind(frame) && (frame.size ?? 0) > frame.bytes.length;
 
+/** The memory ends inside the struct itself, and what fits of the answer is there. */
+const isCutOff = (inner: Judge, v: View): boolean =>
+  v.inner !== undefined &&
+  (v.frame.size ?? 0) <= (v.frame.layout?.size ?? 0) &&
+  v.after?.equals(withOutputs(v.frame, inner.answer?.(v.inner) ?? {})) === true;
+
 const keepsStruct = ({ frame, after }: View): boolean => {
   const size = frame.layout?.size ?? 0;
   return after?.subarray(0, size).equals(frame.bytes.subarray(0, size)) !== false;
@@ -227,7 +246,10 @@ const keepsStruct = ({ frame, after }: View): boolean => {
 export const framed = (inner: Judge): Judge => ({
   ...judge<"RAW", View>("RAW", {
     promise: inner.promise,
-    promises: (v, errno) => v.inner && inner.promises?.(v.inner, errno),
+    promises: (v, errno) => {
+      if (v.inner === undefined) return undefined;
+      return sizeRefused(v, errno) ?? inner.promises?.(v.inner, errno);
+    },
     view: (machine, call, claimed, profile) => viewOf(inner, machine, call, claimed, profile),
     rules: [
       ...frameRules,
