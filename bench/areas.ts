@@ -40,10 +40,14 @@ const REQUESTS: readonly Request[] = [
   { name: "16 KiB among holes of 60 KiB", stride: 16n, va: BUFFER, length: 4n * PAGE },
 ];
 
-const benchAuto = (many: number, effort: Effort): Figure[] =>
-  REQUESTS.map(({ name, stride, va, length }) => {
+const benchAuto = (many: number, effort: Effort): Figure[] => {
+  let leastMs = Number.POSITIVE_INFINITY;
+  const figures = REQUESTS.map(({ name, stride, va, length }) => {
     const [small, large] = [1000, many].map((count) => {
+      const from = process.cpuUsage();
       const machine = withAreas(count, stride);
+      const { user, system } = process.cpuUsage(from);
+      if (count === many) leastMs = Math.min(leastMs, (user + system) / 1000);
       closeBelow(machine);
       return { name: `${count}`, ...auto(machine, va, length) };
     });
@@ -53,6 +57,9 @@ const benchAuto = (many: number, effort: Effort): Figure[] =>
     const sizes = `${many} areas against 1000`;
     return { name: `Automatic IOVA: ${name}, ${sizes}`, value, unit: "x", atMost: 3 };
   });
+  const value = (leastMs * 1e6) / many;
+  return [{ name: `IOAS_MAP of ${many} areas of 4 KiB, each`, value, unit: "ns" }, ...figures];
+};
 
 /**
  * The worst case of first fit with alignment: 3 pages are aligned to 4, every 4 pages an area has

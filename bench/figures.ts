@@ -15,6 +15,8 @@ export interface Growth {
   readonly points: readonly (readonly [size: number, nanoseconds: number])[];
   readonly exponent: number;
   readonly atMost: number;
+  /** The exponent of the same workload in C, at the same sizes: what hardware makes of it. */
+  readonly exponentInC?: number;
 }
 
 export const keepsItsLimit = ({ value, atMost, atLeast }: Figure): boolean =>

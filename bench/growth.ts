@@ -1,6 +1,7 @@
 /** How the time of each workload grows with its size: ×1, ×4, ×16, ×64, and the fitted exponent. */
 import { withAreas } from "./areas";
 import type { Growth } from "./figures";
+import type { GrowthInC, InC } from "./in-c";
 import { BenchMachine, BUFFER, GiB, PAGE } from "./machine";
 import { type Effort, exponentOf, race } from "./measure";
 import { shuffled } from "./shuffled";
@@ -13,6 +14,8 @@ interface Workload {
   readonly of: "pages" | "areas";
   /** The smallest size. */
   readonly from: number;
+  /** What of growth.c touches memory the same way. */
+  readonly inC?: GrowthInC;
   make(size: number): { run(): void; undo?(): void; end(): void };
 }
 
@@ -28,6 +31,7 @@ const WORKLOADS: readonly Workload[] = [
     name: "IOAS_MAP + IOAS_UNMAP, scattered",
     of: "pages",
     from: 1024,
+    inC: "scattered",
     make: (pages) => {
       const machine = scattered(pages);
       const length = BigInt(pages) * PAGE;
@@ -102,6 +106,7 @@ const WORKLOADS: readonly Workload[] = [
     name: "areas of 4 KiB mapped and unmapped in random order",
     of: "areas",
     from: 1024,
+    inC: "areas",
     make: (areas) => {
       const machine = new BenchMachine(16n * PAGE, HUGE);
       const order = shuffled(areas, "areas");
@@ -181,15 +186,30 @@ const FACTORS = [1, 4, 16, 64];
 const LIMIT = { pages: 1.05, areas: 1.15 };
 
 /** @param scale divides all sizes */
-export const benchGrowth = (effort: Effort, scale: number): Growth[] =>
-  WORKLOADS.map(({ name, of, from, make }) => {
+export const benchGrowth = (c: InC | undefined, effort: Effort, scale: number): Growth[] =>
+  WORKLOADS.map(({ name, of, from, inC, make }) => {
     const sizes = FACTORS.map((factor) => (from * factor) / scale);
+    const runInC = (): number[] =>
+      inC === undefined || c === undefined ? [] : c.growth(inC, effort.turns, sizes);
+    const before = runInC();
     const made = sizes.map((size) => ({ name: `${size}`, ...make(size) }));
     const times = race(made, effort);
     for (const { end } of made) end();
+    const after = runInC();
     const points = sizes.map((size): [number, number] => [
       size,
       times.get(`${size}`) ?? Number.NaN,
     ]);
-    return { name, of, points, exponent: exponentOf(points), atMost: LIMIT[of] };
+    const pointsInC = sizes.map((size, i): [number, number] => [
+      size,
+      Math.min(before[i] ?? Number.NaN, after[i] ?? Number.NaN),
+    ]);
+    return {
+      name,
+      of,
+      points,
+      exponent: exponentOf(points),
+      atMost: LIMIT[of],
+      ...(before.length === 0 ? {} : { exponentInC: exponentOf(pointsInC) }),
+    };
   });

@@ -11,7 +11,7 @@ import { benchAreas } from "./areas";
 import { checked, type Document } from "./document";
 import { benchGrowth } from "./growth";
 import { benchHarness } from "./harness";
-import { tableInC } from "./in-c";
+import { programsInC } from "./in-c";
 import type { Effort } from "./measure";
 import { benchPath } from "./path";
 import { plotGrowth } from "./plot";
@@ -25,7 +25,7 @@ const isQuick = process.argv.includes("--quick");
 const effort: Effort = isQuick ? { warmUpNs: 80e6, turns: 5 } : { warmUpNs: 250e6, turns: 12 };
 
 const measure = async (): Promise<Document> => {
-  const c = tableInC();
+  const c = programsInC();
   if (c === undefined) {
     process.stderr.write(
       "bench: NO gcc: nothing is compared with C. Install gcc, or add it to PATH.\n",
@@ -42,7 +42,7 @@ const measure = async (): Promise<Document> => {
   progress("areas");
   const areas = benchAreas(1_000_000, effort);
   progress("growth");
-  const growth = benchGrowth(isQuick ? { warmUpNs: 40e6, turns: 2 } : effort, isQuick ? 4 : 1);
+  const growth = benchGrowth(c, isQuick ? { warmUpNs: 40e6, turns: 2 } : effort, isQuick ? 4 : 1);
   progress("the harness");
   const harness = await benchHarness(isQuick ? 300 : 2000);
   c?.end();

@@ -2,7 +2,6 @@
 import { AreaWindow } from "../impl/radix/area-window";
 import { Iommu } from "../impl/radix/iommu";
 import { PhysicalMemory } from "../impl/radix/physical-memory";
-import { PinnedPfns } from "../impl/radix/pinned-pfns";
 import type { Iova } from "../spec/units";
 import type { Figure } from "./figures";
 import { BenchMachine, BUFFER, GiB, PAGE } from "./machine";
@@ -20,28 +19,35 @@ const framesOf = (order: Uint32Array): Float64Array => {
   return frames;
 };
 
-/** The parts of mapping and unmapping `frames`: IOPTEs, and pins with what stores them. */
+/**
+ * The parts of mapping and unmapping `frames`: IOPTEs, and pins. What is pinned is stored in the
+ * domain, so pin storage is counting pins, and reading the frames back to unpin them.
+ */
 const parts = (frames: Float64Array) => {
   const { length } = frames;
-  const domain = new Iommu({
+  const iommu = new Iommu({
     ioPageSize: Number(PAGE),
     aperture: [0n as Iova, 0xffff_ffff_ffffn as Iova],
-  }).allocDomain();
+  });
   const area = { iova: IOVA, last: IOVA + MiB2 - 1n, perm: 3, firstIndex: 0, pageOffset: 0 };
-  const window = new AreaWindow(area, domain, Number(PAGE));
+  const [empty, full] = [0, 1].map(() => new AreaWindow(area, iommu.allocDomain(), Number(PAGE)));
+  if (empty === undefined || full === undefined) throw new Error("two domains");
+  full.mapEach(0, length, frames, 0);
   const physical = new PhysicalMemory(Number(PAGE));
   for (let i = 0; i < length; i += 1) physical.allocate(1);
-  const pfns = new PinnedPfns();
+  const unpin = {
+    run: (_index: number, count: number, pfn: number) => physical.unpin(pfn, count),
+    each: (_index: number, count: number, pfns: Float64Array, from: number) =>
+      physical.unpinEach(count, pfns, from),
+  };
   return {
     table: (): void => {
-      window.mapEach(0, length, frames, 0);
-      window.unmap(0, length);
+      empty.mapEach(0, length, frames, 0);
+      empty.unmap(0, length);
     },
     pins: (): void => {
       physical.pinEach(length, frames, 0);
-      pfns.storeEach(0, length, frames, 0);
-      pfns.erase(0, length);
-      physical.unpinEach(length, frames, 0);
+      full.feed(0, length - 1, unpin);
     },
   };
 };
@@ -103,20 +109,46 @@ const benchScattered = (effort: Effort): Figure[] => {
   ];
 };
 
-/** Sizes of the issue, in contiguous memory, as the platform's huge pages make it. */
+const SIZES = { "4 KiB": PAGE, "64 KiB": 16n * PAGE, "2 MiB": MiB2, "1 GiB": GiB };
+
+/** Times of mapping and of unmapping areas of some sizes. */
+const benchSizes = (
+  machine: BenchMachine,
+  memory: string,
+  sizes: Readonly<Record<string, bigint>>,
+  effort: Effort,
+): Figure[] =>
+  Object.entries(sizes).flatMap(([size, length]): Figure[] => {
+    const map = (): void => machine.map(BUFFER, length, GiB);
+    const unmap = (): void => machine.unmap(GiB, length);
+    const mapped = timeOf({ run: map, undo: unmap }, effort) / 1000;
+    map();
+    const unmapped = timeOf({ run: unmap, undo: map }, effort) / 1000;
+    unmap();
+    const limit = size === "64 GiB" ? { atMost: 1000 } : {};
+    return [
+      { name: `IOAS_MAP of ${size}, ${memory}`, value: mapped, unit: "µs", ...limit },
+      { name: `IOAS_UNMAP of ${size}, ${memory}`, value: unmapped, unit: "µs" },
+    ];
+  });
+
+/** Contiguous as the platform's huge pages make it. */
 const benchContiguous = (effort: Effort): Figure[] => {
   const machine = new BenchMachine(64n * GiB, GiB);
   machine.touch(Array.from({ length: 64 }, (_, i) => i * Number(GiB / PAGE)));
   machine.attach(0);
-  const figures: Figure[] = [];
-  const sizes = { "4 KiB": PAGE, "64 KiB": 16n * PAGE, "2 MiB": MiB2, "1 GiB": GiB };
-  for (const [size, length] of Object.entries({ ...sizes, "64 GiB": 64n * GiB })) {
-    const map = (): void => machine.map(BUFFER, length, GiB);
-    const unmap = (): void => machine.unmap(GiB, length);
-    const value = timeOf({ run: map, undo: unmap }, effort) / 1000;
-    const limit = size === "64 GiB" ? { atMost: 1000 } : {};
-    figures.push({ name: `IOAS_MAP of ${size}, contiguous`, value, unit: "µs", ...limit });
-  }
+  const sizes = { ...SIZES, "64 GiB": 64n * GiB };
+  const figures = benchSizes(machine, "contiguous", sizes, effort);
+  machine.end();
+  return figures;
+};
+
+/** Every page has its frame anywhere in 1 GiB. 64 GiB of them would take 340 MB of entries. */
+const benchScatteredSizes = (effort: Effort): Figure[] => {
+  const machine = new BenchMachine(GiB, PAGE);
+  machine.touch(shuffled(Number(GiB / PAGE), "frames"));
+  machine.attach(0);
+  const figures = benchSizes(machine, "scattered", SIZES, effort);
   machine.end();
   return figures;
 };
@@ -124,4 +156,5 @@ const benchContiguous = (effort: Effort): Figure[] => {
 export const benchPath = (effort: Effort): Figure[] => [
   ...benchScattered(effort),
   ...benchContiguous(effort),
+  ...benchScatteredSizes(effort),
 ];

@@ -2,7 +2,7 @@
 import { NodePool } from "../impl/radix/node-pool";
 import { RadixTable } from "../impl/radix/radix-table";
 import type { Figure } from "./figures";
-import type { TableInC, TableTimes } from "./in-c";
+import type { InC, TableTimes } from "./in-c";
 import { bytesOf, type Effort, race } from "./measure";
 import { shuffled } from "./shuffled";
 
@@ -105,14 +105,14 @@ const tinyTrace = (pool: NodePool): void => {
   table.dispose();
 };
 
-export const benchTable = (c: TableInC | undefined, effort: Effort): Figure[] => {
+export const benchTable = (c: InC | undefined, effort: Effort): Figure[] => {
   const pool = new NodePool();
   const table = new RadixTable(pool, STEP);
   const sink = { sum: 0 };
   let here = timesHere(table, sink, effort);
-  let inC = c?.run(PAGES, 4);
+  let inC = c?.table(PAGES, 4);
   for (let i = 0; i < 2; i += 1) {
-    const again = c?.run(PAGES, 4);
+    const again = c?.table(PAGES, 4);
     if (inC !== undefined && again !== undefined) inC = least(inC, again);
     here = least(here, timesHere(table, sink, effort));
   }

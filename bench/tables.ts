@@ -17,9 +17,9 @@ const rowsOf = ({ figures, growth, harness }: Document): string[][] => [
     limitOf(figure),
     keepsItsLimit(figure) ? "" : "missed",
   ]),
-  ...growth.map(({ name, of, exponent, atMost }) => [
+  ...growth.map(({ name, of, exponent, exponentInC, atMost }) => [
     `Growth: ${name}`,
-    `exponent ${exponent.toFixed(2)} in ${of}`,
+    `exponent ${exponent.toFixed(2)} in ${of}${exponentInC === undefined ? "" : `; in C ${exponentInC.toFixed(2)}`}`,
     `at most ${atMost}`,
     exponent <= atMost ? "" : "missed",
   ]),
@@ -40,13 +40,13 @@ export const asText = (document: Document): string => {
 };
 
 const growthTable = (growth: readonly Growth[]): string[] => [
-  "| workload | ×1 | ×4 | ×16 | ×64 | exponent |",
-  "|---|---|---|---|---|---|",
-  ...growth.map(({ name, of, points, exponent, atMost }) => {
+  "| workload | ×1 | ×4 | ×16 | ×64 | exponent | in C |",
+  "|---|---|---|---|---|---|---|",
+  ...growth.map(({ name, of, points, exponent, exponentInC, atMost }) => {
     const each = points.map(([size, time]) => `${number(time / size)} ns`).join(" | ");
     const [first] = points[0] ?? [0];
     const limit = exponent <= atMost ? "" : ` (limit ${atMost})`;
-    return `| ${name}; ×1 is ${first.toLocaleString("en")} ${of} | ${each} | ${exponent.toFixed(2)}${limit} |`;
+    return `| ${name}; ×1 is ${first.toLocaleString("en")} ${of} | ${each} | ${exponent.toFixed(2)}${limit} | ${exponentInC?.toFixed(2) ?? ""} |`;
   }),
 ];
 

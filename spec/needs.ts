@@ -18,6 +18,7 @@ export const NEEDS = {
   "raw-bytes": "calls passed as raw bytes",
   "fault-injection": "allocation failures on demand",
   concurrency: "calls that run at the same time",
+  dup: "a second number for an open iommufd",
   "second-process": "a second process sharing the iommufd",
   privilege: "a process that lacks capabilities",
   memlimit: "a process with a finite RLIMIT_MEMLOCK",

@@ -113,6 +113,7 @@ export const offersOf = (platform: Platform): ReadonlySet<Need> => {
     "self-report",
     "hwpt",
     "compat",
+    "dup",
     "second-process",
     "privilege",
     "memlimit",

@@ -6,7 +6,7 @@
  * whole IO pages. Built once per area and domain and call: the loops over pages that follow use
  * plain numbers only.
  */
-import { type IommuDomain, ioPfnOf } from "./iommu-domain";
+import { type IommuDomain, ioPfnOf, toIoPfns } from "./iommu-domain";
 import type { EntrySink } from "./radix-table";
 
 /** Between an IOMMU's IOPTEs and whoever takes their pfns in; one leaf at most at a time. */
@@ -84,9 +84,9 @@ export class AreaWindow {
       const pages = Math.ceil((ioPage - origin + count) / perPage) - page;
       sink.run(this.#firstIndex + page, pages, Math.floor(ioPfnOf(iopte) / perPage));
     };
+    const perm = this.#perm;
     const each = (ioPage: number, count: number, ioptes: Float64Array, from: number): void => {
-      const pfnOf = ioPfnOf;
-      for (let i = 0; i < count; i += 1) pfnsOfLeaf[i] = pfnOf(ioptes[from + i]!);
+      toIoPfns(ioptes, from, count, perm, pfnsOfLeaf);
       sink.each(this.#firstIndex + (ioPage - origin), count, pfnsOfLeaf, 0);
     };
     const from = Math.max(origin + (first - this.#firstIndex) * perPage, this.#first);

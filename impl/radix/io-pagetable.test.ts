@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import type { Iova } from "../../spec/units";
+import type { Bytes, Iova } from "../../spec/units";
 import { Process } from "./accounting";
 import { IoPagetable } from "./io-pagetable";
 import { Iommu } from "./iommu";
@@ -203,6 +203,46 @@ describe("IoPagetable", () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  test("a fill that fails half way leaves no IOPTE and no pin of its own (MAP-28)", () => {
+    const world = new World();
+    world.map(1, 0, 0, 0x4000n, 0x1000n);
+    world.addDomain(0, 0);
+    world.addDomain(0, 1);
+    world.copy(1, 0, 0x2000n, 0x1000n, 3);
+    world.check();
+    world.memory.unmap(FIRST_PAGE + 3, 1);
+    const [target, source] = world.iopts;
+    const pieces = source?.piecesOf(0x1000n, 0x4fffn);
+    if (typeof pieces !== "object") throw new Error("all of it is mapped");
+    // Page 0 is pinned on the way, page 1 taken from its holder, page 2 pinned, page 3 is gone.
+    expect(target?.map(pieces, 0x4000n, 0x8000n, 3)).toBe("EFAULT");
+    world.check();
+    const pins = [0, 1, 2].map((i) => world.physical.pinsOf(world.memory.present(FIRST_PAGE + i)));
+    expect(pins).toEqual([0, 1, 0]);
+    world.close();
+  });
+
+  test("a fill that nobody can pay for leaves no IOPTE, pin or charge (MAP-15, MAP-28)", () => {
+    const world = new World();
+    const user = { lockedPages: 0 };
+    const memlock = (2n * BigInt(PAGE)) as Bytes;
+    const limited = { uid: 1000, capabilities: [], memlock };
+    const process = new Process(limited, user, world.memory);
+    world.addDomain(0, 1);
+    const pages = new IoptPages(process, FIRST_PAGE, true, "user");
+    const map = (length: bigint) =>
+      world.iopts[0]?.map([{ pages, startByte: 0n, length }], length, 0x8000n, 3);
+    expect(map(0x3000n)).toBe("ENOMEM");
+    expect([user.lockedPages, process.pinnedPages]).toEqual([0, 0]);
+    expect(world.physical.pinsOf(world.memory.present(FIRST_PAGE))).toBe(0);
+    world.check();
+    expect(map(0x2000n)).toBe(0x8000n);
+    expect([user.lockedPages, process.pinnedPages]).toEqual([2, 2]);
+    world.iopts[0]?.unmap(0n, 2n ** 64n - 1n);
+    expect([user.lockedPages, process.pinnedPages]).toEqual([0, 0]);
+    world.close();
   });
 
   test("a domain that cannot be filled leaves nothing behind (DOM-02)", () => {

@@ -13,6 +13,7 @@ import type { IovaRange } from "../../spec/units";
 import { assert } from "./assert";
 import { DirtyBits } from "./dirty-bits";
 import { nodePool } from "./node-pool";
+import { pageOf } from "./page-math";
 import { type EntrySink, LARGEST, RadixTable, type RunVisitor } from "./radix-table";
 
 const IOPTE_SHIFT = 8;
@@ -20,6 +21,16 @@ const IOPTE_SHIFT = 8;
 const LARGE = [1, 2 ** 9, 2 ** 18];
 
 export const ioPfnOf = (iopte: number): number => Math.floor(iopte / IOPTE_SHIFT);
+/** What ioptes[from], … map to, which all have the same permission. */
+export const toIoPfns = (
+  ioptes: Float64Array,
+  from: number,
+  count: number,
+  perm: number,
+  ioPfns: Float64Array,
+): void => {
+  for (let i = 0; i < count; i += 1) ioPfns[i] = (ioptes[from + i]! - perm) / IOPTE_SHIFT;
+};
 /** PERM_READ and PERM_WRITE. */
 export const permOf = (iopte: number): number => iopte % IOPTE_SHIFT;
 
@@ -42,7 +53,6 @@ export class IommuDomain {
   largePages = true;
   /** What devices have written to; undefined: it was not made to know (DTY-03). */
   readonly dirty: DirtyBits | undefined;
-  readonly #ioPageShift: bigint;
   readonly #table = new RadixTable(nodePool, IOPTE_SHIFT);
 
   constructor(iommu: DomainMaker, ioPageSizes: bigint, tracksDirty: boolean) {
@@ -50,11 +60,10 @@ export class IommuDomain {
     this.ioPageSizes = ioPageSizes;
     this.dirty = tracksDirty ? new DirtyBits() : undefined;
     this.ioPageSize = iommu.ioPageSize;
-    this.#ioPageShift = BigInt(Math.log2(iommu.ioPageSize));
   }
 
   ioPageOf(iova: bigint): number {
-    return Number(iova >> this.#ioPageShift);
+    return pageOf(iova, this.ioPageSize);
   }
 
   /** Maps `count` IO pages to consecutive IO frames. */

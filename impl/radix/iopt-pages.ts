@@ -16,9 +16,9 @@
  * The holder that comes first takes the pfns over from one that is there, and the last one to go
  * unpins; in between, pages are neither unpinned nor pinned again (PIN-05).
  *
- * Filling an area pins its missing pages into pinned_pfns, writes the IOPTEs of all domains and
- * only then hands the storage over to the first domain. A page that cannot be pinned thus fails
- * the call before any IOPTE exists (MAP-28). Unfilling goes run by run: the pfns of pages that
+ * Filling an area pins its missing pages and writes the IOPTEs of all domains, run by run; the
+ * pfns are stored in the first domain, and nowhere else. Where a page cannot be pinned, what was
+ * done so far is unfilled again (MAP-28). Unfilling goes run by run, too: the pfns of pages that
  * nobody else needs are read from the storage domain, their IOPTEs go from all domains, and then
  * they are unpinned. A page is never reachable by a device without a pin.
  *
@@ -28,6 +28,7 @@
 import type { Errno } from "../../spec/errno";
 import { type AccountMode, PinAccount, type Process } from "./accounting";
 import { AreaWindow } from "./area-window";
+import { assert } from "./assert";
 import {
   findCovering,
   type IntervalNode,
@@ -119,6 +120,17 @@ export class IoptPagesAccess implements IntervalNode<IoptPagesAccess> {
 /** Why pages are pinned; undefined: they are not. */
 type Holder = IoptPagesAccess | IoptArea | undefined;
 
+/** Pages from `first` to `last`, which `holder` holds. */
+type SpanVisitor = (first: number, last: number, holder: Holder) => void;
+
+/** How far pinning a range has come. */
+interface Pinned {
+  readonly errno: 0 | Errno;
+  /** Pages that had no holder before. */
+  readonly pinned: number;
+  readonly end: number;
+}
+
 /** A range of pages. */
 type Indexes = Pick<IntervalNode<unknown>, "firstIndex" | "lastIndex">;
 
@@ -153,19 +165,28 @@ export class IoptPages {
 
   /**
    * Maps an area into all domains of its IOAS. All or nothing. A COPY of several pieces can make
-   * areas that begin or end inside a unit of the alignment (CPY-11); no domain maps such a one.
+   * areas that begin or end inside a unit of the alignment (CPY-11); no domain maps such a one,
+   * which shows when its pages have been pinned.
    */
   fill(area: IoptArea, domains: readonly IommuDomain[], alignment: bigint): 0 | Errno {
-    const errno = this.#pinMissing(area);
-    if (errno !== 0) return errno;
     if (((area.iova | area.length) & (alignment - 1n)) !== 0n) {
-      this.#unpinMissing(area);
+      const held = this.hold(area.firstIndex, area.lastIndex);
+      if (typeof held === "string") return held;
+      this.letGo(held);
       return "EINVAL";
     }
-    for (const domain of domains) this.#mapInto(area, domain);
-    this.#forEachSpan(area, (first, last, holder) => {
-      if (holder === undefined) this.#pinnedPfns.erase(first, last - first + 1);
-    });
+    const windows = domains.map((domain) => area.window(domain));
+    const sink = mapInto(windows);
+    const { errno, pinned, end } = this.#pin(area, sink, (first, last, holder) =>
+      this.#feed(first, last, holder, sink),
+    );
+    // Charging comes last: a page that cannot be pinned beats a limit that is exceeded (MAP-15).
+    const failed = errno === 0 ? this.#account.charge(pinned) : errno;
+    if (failed !== 0) {
+      const done = { firstIndex: area.firstIndex, lastIndex: end - 1 };
+      this.#unmapAndUnpin(done, windows[0]!, windows);
+      return failed;
+    }
     area.storageDomain = domains[0];
     this.#filled = insertInterval(this.#filled, area);
     return 0;
@@ -173,39 +194,19 @@ export class IoptPages {
 
   /** Maps a filled area into one more domain of its IOAS (DOM-08). */
   fillAnother(area: IoptArea, domain: IommuDomain): void {
-    this.#mapInto(area, domain);
+    const sink = mapInto([area.window(domain)]);
+    this.#forEachSpan(area, (first, last, holder) => this.#feed(first, last, holder, sink));
   }
 
   /** Unmaps an area from all domains of its IOAS, and unpins what no other area needs. */
   unfill(area: IoptArea, domains: readonly IommuDomain[]): void {
     if (area.storageDomain === undefined) return;
-    this.#filled = removeInterval(this.#filled, area);
-    const { process } = this;
-    const { physical } = process.memory;
-    const storage = area.window(area.storageDomain);
     const windows = domains.map((domain) => area.window(domain));
-    const unmap = (index: number, count: number): void => {
-      for (const window of windows) window.unmap(index, count);
-    };
-    this.#forEachSpan(area, (first, last, holder) => {
-      const count = last - first + 1;
-      if (holder !== undefined) {
-        unmap(first, count);
-        return;
-      }
-      storage.feed(first, last, {
-        run: (index, pages, pfn) => {
-          unmap(index, pages);
-          physical.unpin(pfn, pages);
-        },
-        each: (index, pages, pfns, from) => {
-          unmap(index, pages);
-          physical.unpinEach(pages, pfns, from);
-        },
-      });
-      this.#account.uncharge(count);
-    });
+    const storage = windows[domains.indexOf(area.storageDomain)];
+    assert(storage !== undefined, "the domain that stores an area's pfns is there until the end");
+    this.#filled = removeInterval(this.#filled, area);
     area.storageDomain = undefined;
+    this.#account.uncharge(this.#unmapAndUnpin(area, storage, windows));
   }
 
   /** Two areas for one: no page and no IOPTE changes. The second begins at `iova`. */
@@ -232,16 +233,12 @@ export class IoptPages {
   /** An in-kernel user pins pages; their pfns are in pinned_pfns from now on. All or nothing. */
   hold(firstIndex: number, lastIndex: number): IoptPagesAccess | Errno {
     const access = new IoptPagesAccess(firstIndex, lastIndex);
-    const errno = this.#pinMissing(access);
-    if (errno !== 0) return errno;
-    const pinned = this.#pinnedPfns;
-    this.#forEachSpan(access, (first, last, holder) => {
-      if (!(holder instanceof IoptArea)) return;
-      this.#feed(first, last, holder, {
-        run: (index, count, pfn) => pinned.store(index, count, pfn),
-        each: (index, count, pfns, from) => pinned.storeEach(index, count, pfns, from),
-      });
-    });
+    const { errno, pinned, end } = this.#pinIntoPinnedPfns(access);
+    const failed = errno === 0 ? this.#account.charge(pinned) : errno;
+    if (failed !== 0) {
+      this.#unpinFromPinnedPfns({ firstIndex, lastIndex: end - 1 });
+      return failed;
+    }
     this.#accesses = insertInterval(this.#accesses, access);
     return access;
   }
@@ -249,10 +246,7 @@ export class IoptPages {
   /** Takes a hold() back. */
   letGo(access: IoptPagesAccess): void {
     this.#accesses = removeInterval(this.#accesses, access);
-    this.#unpinMissing(access);
-    this.#forEachSpan(access, (first, last, holder) => {
-      if (holder instanceof IoptArea) this.#pinnedPfns.erase(first, last - first + 1);
-    });
+    this.#account.uncharge(this.#unpinFromPinnedPfns(access));
   }
 
   /** The pfn of a page that an in-kernel user holds. */
@@ -265,68 +259,101 @@ export class IoptPages {
    * that long, and nobody pays for it (ACC-21).
    */
   lend(range: Indexes, sink: EntrySink): 0 | Errno {
-    const pinned = this.#pinUncharged(range);
-    if (typeof pinned === "string") return pinned;
-    this.#forEachSpan(range, (first, last, holder) => this.#feed(first, last, holder, sink));
-    this.#unpinUncharged(range, pinned);
-    return 0;
-  }
-
-  /** Pins the pages of a range that have no holder; their pfns are in pinned_pfns then. */
-  #pinMissing(range: Indexes): 0 | Errno {
-    const pinned = this.#pinUncharged(range);
-    if (typeof pinned === "string") return pinned;
-    // Charging comes last: a page that cannot be pinned beats a limit that is exceeded (MAP-15).
-    const errno = this.#account.charge(pinned);
-    if (errno !== 0) this.#unpinUncharged(range, pinned);
-    return errno;
-  }
-
-  /** Unpins the pages of a range that have no holder and are in pinned_pfns. */
-  #unpinMissing(range: Indexes): void {
-    this.#account.uncharge(this.#unpinUncharged(range, Number.POSITIVE_INFINITY));
-  }
-
-  /** @returns how many */
-  #pinUncharged(range: Indexes): number | Errno {
-    const { memory } = this.process;
-    let errno: 0 | Errno = 0;
-    let pinned = 0;
-    this.#forEachSpan(range, (first, last, holder) => {
-      if (holder !== undefined || errno !== 0) return;
-      const count = last - first + 1;
-      errno = memory.pin(this.firstPage + first, count, this.writable, this.#pinnedPfns, first);
-      if (errno === 0) pinned += count;
-    });
-    if (errno === 0) return pinned;
-    this.#unpinUncharged(range, pinned);
+    const { errno, end } = this.#pinIntoPinnedPfns(range);
+    if (errno === 0) this.#pinnedPfns.feed(range.firstIndex, range.lastIndex, sink);
+    this.#unpinFromPinnedPfns({ firstIndex: range.firstIndex, lastIndex: end - 1 });
     return errno;
   }
 
   /**
-   * @param most only the first so many
-   * @returns how many
+   * Pins the pages of a range that have no holder and gives their pfns to `sink`, and hands the
+   * others to `held`, all in ascending order. It ends where a page cannot be pinned: before `end`.
    */
-  #unpinUncharged(range: Indexes, most: number): number {
+  #pin(range: Indexes, sink: EntrySink, held: SpanVisitor): Pinned {
+    const { memory } = this.process;
+    let errno: 0 | Errno = 0;
+    let pinned = 0;
+    let end = range.firstIndex;
+    this.#forEachSpan(range, (first, last, holder) => {
+      if (errno !== 0) return;
+      end = last + 1;
+      if (holder !== undefined) {
+        held(first, last, holder);
+        return;
+      }
+      const page = this.firstPage + first;
+      const count = last - first + 1;
+      errno = memory.rangeErrno(page, count);
+      const done = errno === 0 ? memory.pin(page, count, this.writable, sink, first) : 0;
+      if (errno === 0 && done < count) errno = "EFAULT";
+      pinned += done;
+      end = first + done;
+    });
+    return { errno, pinned, end };
+  }
+
+  /** Afterwards all pages of a range are in pinned_pfns, up to an error. */
+  #pinIntoPinnedPfns(range: Indexes): Pinned {
+    const pinned = this.#pinnedPfns;
+    return this.#pin(range, pinned, (first, last, holder) => {
+      if (holder instanceof IoptArea) this.#feed(first, last, holder, pinned);
+    });
+  }
+
+  /**
+   * Unpins what nobody holds; pinned_pfns keeps just what other in-kernel users hold.
+   * @returns how many pages were unpinned
+   */
+  #unpinFromPinnedPfns(range: Indexes): number {
+    const { physical } = this.process.memory;
+    const unpin: EntrySink = {
+      run: (_index, count, pfn) => physical.unpin(pfn, count),
+      each: (_index, count, pfns, from) => physical.unpinEach(count, pfns, from),
+    };
     let unpinned = 0;
     this.#forEachSpan(range, (first, last, holder) => {
-      const count = Math.min(last - first + 1, most - unpinned);
-      if (holder !== undefined || count === 0) return;
-      this.process.memory.unpin(count, this.#pinnedPfns, first);
-      unpinned += count;
+      if (holder instanceof IoptPagesAccess) return;
+      const count = last - first + 1;
+      if (holder === undefined) {
+        this.#pinnedPfns.feed(first, last, unpin);
+        unpinned += count;
+      }
+      this.#pinnedPfns.erase(first, count);
     });
     return unpinned;
   }
 
-  /** Writes an area's IOPTEs into one domain, in runs of consecutive pfns. */
-  #mapInto(area: IoptArea, domain: IommuDomain): void {
-    const window = area.window(domain);
-    this.#forEachSpan(area, (first, last, holder) =>
-      this.#feed(first, last, holder, {
-        run: (index, count, pfn) => window.map(index, count, pfn),
-        each: (index, count, pfns, from) => window.mapEach(index, count, pfns, from),
-      }),
-    );
+  /**
+   * Unmaps pages from all domains of an IOAS, by the windows of an area, and unpins what nobody
+   * holds any more, whose pfns `storage` has.
+   * @returns how many pages were unpinned
+   */
+  #unmapAndUnpin(range: Indexes, storage: AreaWindow, windows: readonly AreaWindow[]): number {
+    const { physical } = this.process.memory;
+    const unmap = (index: number, count: number): void => {
+      for (const window of windows) window.unmap(index, count);
+    };
+    const unmapAndUnpin: EntrySink = {
+      run: (index, count, pfn) => {
+        unmap(index, count);
+        physical.unpin(pfn, count);
+      },
+      each: (index, count, pfns, from) => {
+        unmap(index, count);
+        physical.unpinEach(count, pfns, from);
+      },
+    };
+    let unpinned = 0;
+    this.#forEachSpan(range, (first, last, holder) => {
+      const count = last - first + 1;
+      if (holder !== undefined) {
+        unmap(first, count);
+        return;
+      }
+      storage.feed(first, last, unmapAndUnpin);
+      unpinned += count;
+    });
+    return unpinned;
   }
 
   /** Gives the pfns of a span, which are where its holder has them, to `sink`. */
@@ -340,7 +367,7 @@ export class IoptPages {
   }
 
   /** Splits a range of pages by who holds them, in ascending order. */
-  #forEachSpan(range: Indexes, visit: (first: number, last: number, holder: Holder) => void): void {
+  #forEachSpan(range: Indexes, visit: SpanVisitor): void {
     let first = range.firstIndex;
     while (first <= range.lastIndex) {
       const access = findCovering(this.#accesses, first);
@@ -353,3 +380,13 @@ export class IoptPages {
     }
   }
 }
+
+/** Writes IOPTEs into several domains. */
+const mapInto = (windows: readonly AreaWindow[]): EntrySink => ({
+  run: (index, count, pfn) => {
+    for (const window of windows) window.map(index, count, pfn);
+  },
+  each: (index, count, pfns, from) => {
+    for (const window of windows) window.mapEach(index, count, pfns, from);
+  },
+});

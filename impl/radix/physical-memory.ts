@@ -6,16 +6,12 @@
  * never becomes somebody else's. Frames are numbered from 1 in order of allocation and reused
  * last-in first-out, so a trace gets the same pfns every time. pfn 0 does not exist.
  *
- * Frames are counted in runs: a huge page that is held and pinned as a whole is one large entry
- * of a radix table, and becomes single counts where somebody treats a part of it differently.
- *
  * A frame's bytes are made on the first store into it; until then it reads as zeros.
  * O(1) per frame or huge page.
  */
-import { nodePool } from "./node-pool";
-import { LARGEST, RadixTable } from "./radix-table";
+import { FrameCounts } from "./frame-counts";
 
-/** The entry of a frame is the number of its pins, twice, and one if an object holds it. */
+/** The count of a frame is the number of its pins, twice, and one if an object holds it. */
 const HELD = 1;
 const PIN = 2;
 
@@ -26,7 +22,7 @@ export class PhysicalMemory {
   readonly pageSize: number;
   /** Pages in the huge pages that this machine has, the largest first. */
   readonly hugePages: readonly number[];
-  readonly #frames = new RadixTable(nodePool, 0);
+  readonly #frames = new FrameCounts((pfn, count) => this.#recycle(pfn, count));
   readonly #bytes = new Map<number, Uint8Array>();
   /** Free frames and huge pages, by their number of pages. */
   readonly #free = new Map<number, number[]>();
@@ -46,30 +42,30 @@ export class PhysicalMemory {
       pfn = Math.ceil(this.#end / count) * count;
       this.#end = pfn + count;
     }
-    this.#frames.setRun(pfn, count, HELD, LARGEST);
+    this.#frames.start(pfn, count, HELD);
     return pfn;
   }
 
   /** The memory object lets go of `count` frames. */
   release(pfn: number, count: number): void {
-    this.#frames.addToRun(pfn, count, -HELD, this.#recycle);
+    this.#frames.add(pfn, count, -HELD);
   }
 
   pin(pfn: number, count: number): void {
-    this.#frames.addToRun(pfn, count, PIN, this.#recycle);
+    this.#frames.add(pfn, count, PIN);
   }
 
   pinEach(count: number, pfns: Float64Array, from: number): void {
-    this.#frames.addToEach(pfns, from, count, PIN, this.#recycle);
+    this.#frames.addEach(count, pfns, from, PIN);
   }
 
   unpinEach(count: number, pfns: Float64Array, from: number): void {
-    this.#frames.addToEach(pfns, from, count, -PIN, this.#recycle);
+    this.#frames.addEach(count, pfns, from, -PIN);
   }
 
   /** Frames are unpinned as often as they were pinned. */
   unpin(pfn: number, count: number): void {
-    this.#frames.addToRun(pfn, count, -PIN, this.#recycle);
+    this.#frames.add(pfn, count, -PIN);
   }
 
   pinsOf(pfn: number): number {
@@ -104,12 +100,12 @@ export class PhysicalMemory {
     this.#frames.dispose();
   }
 
-  readonly #recycle = (pfn: number, count: number): void => {
+  #recycle(pfn: number, count: number): void {
     for (const written of count === 1 ? [pfn] : [...this.#bytes.keys()]) {
       if (written >= pfn && written < pfn + count) this.#bytes.delete(written);
     }
     const free = this.#free.get(count);
     if (free === undefined) this.#free.set(count, [pfn]);
     else free.push(pfn);
-  };
+  }
 }

@@ -3,17 +3,22 @@
  * the iopt_pages.
  *
  * Between calls it has just these pages, whether a domain stores them too or not, so it is there
- * to take them from when the domain goes. While an area is filled, its new pages are here until
- * the domain has taken them over. With domains as the only users this array is thus empty: a
- * pinned page costs no memory beside its IOPTE.
+ * to take them from when the domain goes. With domains as the only users this array is thus
+ * empty: a pinned page costs no memory beside its IOPTE.
  *
  * An xarray with multi-index entries in the kernel; a radix table here, with the same costs:
  * consecutive pfns are one entry wherever they fill a node. pfn 0 does not exist.
+ *
+ * It has no marks, and the kernel sets none in its own. A mark would say which pages are to be
+ * unpinned when a user goes, but that depends on who else holds a page, and several in-kernel
+ * users may hold one at once: one bit cannot count them. The interval trees of an iopt_pages
+ * know it for whole stretches, in O(log n) of the holders and not of the pages.
  */
 import { nodePool } from "./node-pool";
 import { type EntrySink, LARGEST, RadixTable } from "./radix-table";
 
-export class PinnedPfns {
+/** Takes pages in as a sink: consecutive pfns as a run, or each its own. */
+export class PinnedPfns implements EntrySink {
   readonly #table = new RadixTable(nodePool, 1);
 
   /** The pfn of page `index`, which is here. */
@@ -26,17 +31,15 @@ export class PinnedPfns {
     this.#table.feed(first, last, sink);
   }
 
-  /** Takes in `count` pages with consecutive pfns. */
-  store(index: number, count: number, pfn: number): void {
+  run(index: number, count: number, pfn: number): void {
     this.#table.setRun(index, count, pfn, LARGEST);
   }
 
-  /** Takes in `count` pages with any pfns. */
-  storeEach(index: number, count: number, pfns: Float64Array, from: number): void {
+  each(index: number, count: number, pfns: Float64Array, from: number): void {
     this.#table.setEach(index, count, pfns, from, 1, 0);
   }
 
-  /** Forgets `count` pages: a domain stores them now, or they have been unpinned. */
+  /** Forgets `count` pages: no in-kernel user holds them any more. */
   erase(index: number, count: number): void {
     this.#table.clearRun(index, count);
   }

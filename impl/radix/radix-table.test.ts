@@ -168,49 +168,6 @@ describe("RadixTable", () => {
     expect([table.isEmpty, pool.lent, pool.lentLarge]).toEqual([true, 0, 0]);
   });
 
-  test("counts by the run, and tells what is counted no more", () => {
-    const pool = new NodePool();
-    const table = new RadixTable(pool, 0);
-    const gone: [number, number][] = [];
-    const add = (index: number, count: number, delta: number): void =>
-      table.addToRun(index, count, delta, (...run) => {
-        gone.push(run);
-      });
-    table.setRun(0, GiB, 1, LARGEST);
-    add(0, GiB, 1);
-    expect([pool.lent, pool.lentLarge]).toEqual([1, 1]);
-    add(MiB2, MiB2 + 2, -2);
-    expect(gone).toEqual([
-      [MiB2, MiB2],
-      [2 * MiB2, 1],
-      [2 * MiB2 + 1, 1],
-    ]);
-    expect([table.get(MiB2 - 1), table.get(MiB2), table.get(2 * MiB2 + 2)]).toEqual([2, 0, 2]);
-    expect(() => add(MiB2, 1, 1)).toThrow("what is counted is present");
-    expect(() => add(2 * MiB2, 1, 1)).toThrow("what is counted is present");
-    expect(() => add(0, 1, -3)).toThrow("what is counted is present");
-    expect(() => add(0, MiB2, -3)).toThrow("what is counted is present");
-    const places = Float64Array.of(7, 2 * MiB2 + 5, 2 * MiB2 + 4, 3);
-    const addEach = (delta: number): void =>
-      table.addToEach(places, 1, 2, delta, (...run) => {
-        gone.push(run);
-      });
-    gone.length = 0;
-    addEach(3);
-    expect(Array.from(places, (at) => table.get(at))).toEqual([2, 5, 5, 2]);
-    addEach(-5);
-    expect(gone).toEqual([
-      [2 * MiB2 + 5, 1],
-      [2 * MiB2 + 4, 1],
-    ]);
-    expect(() => addEach(2)).toThrow("what is counted is present");
-    table.setRun(2 * MiB2 + 4, 2, 2, LARGEST);
-    expect(() => addEach(-3)).toThrow("what is counted is present");
-    add(0, MiB2, -2);
-    add(2 * MiB2 + 2, GiB - 2 * MiB2 - 2, -2);
-    expect([table.isEmpty, pool.lent, pool.lentLarge]).toEqual([true, 0, 0]);
-  });
-
   test("gives its nodes back clean when it is disposed of", () => {
     const pool = new NodePool();
     const places = [0, 511, 512, 2 ** 20, 2 ** 40 + 5];

@@ -11,6 +11,15 @@ const make = () => {
   return { physical, memory, pfns: new PinnedPfns() };
 };
 
+/** Takes pins back, and the pfns that were stored with them. */
+const unpin = (physical: PhysicalMemory, pfns: PinnedPfns, count: number): void => {
+  pfns.feed(0, count - 1, {
+    run: (_index, run, pfn) => physical.unpin(pfn, run),
+    each: (_index, many, entries, from) => physical.unpinEach(many, entries, from),
+  });
+  pfns.erase(0, count);
+};
+
 describe("UserMemory", () => {
   test("a page keeps its identity until it is unmapped", () => {
     const { memory } = make();
@@ -27,13 +36,13 @@ describe("UserMemory", () => {
 
   test("a pinned page is not reused while it is pinned (MAP-30)", () => {
     const { memory, physical, pfns } = make();
-    expect(memory.pin(100, 2, true, pfns, 0)).toBe(0);
+    expect(memory.pin(100, 2, true, pfns, 0)).toBe(2);
     const pfn = pfns.load(0);
     memory.unmap(100, 2);
     memory.map(100, 4, "rw", makeMemoryObject("anon-private"), 0);
     for (let page = 100; page < 104; page += 1) expect(memory.touch(page, true)).not.toBe(pfn);
     expect(physical.pinsOf(pfn)).toBe(1);
-    memory.unpin(2, pfns, 0);
+    unpin(physical, pfns, 2);
     memory.map(200, 4, "rw", makeMemoryObject("anon-private"), 0);
     const reused = [200, 201, 202, 203].map((page) => memory.touch(page, true));
     expect(reused).toContain(pfn);
@@ -62,25 +71,30 @@ describe("UserMemory", () => {
     expect(memory.touch(402, false)).toBe(pfn);
   });
 
-  test("pinning is all or nothing (MAP-28), and depends on the protection (MAP-14)", () => {
+  test("pinning ends at what the protection does not permit, or nothing shows (MAP-14)", () => {
     const { memory, physical, pfns } = make();
     memory.protect(110, 1, "r");
     memory.unmap(112, 1);
-    expect(memory.pin(109, 2, true, pfns, 0)).toBe("EFAULT");
-    expect(memory.pin(109, 2, false, pfns, 0)).toBe(0);
-    expect(memory.pin(109, 8, false, pfns, 10)).toBe("EFAULT");
-    expect(physical.pinsOf(memory.touch(109, false))).toBe(1);
-    expect(physical.pinsOf(memory.touch(111, false))).toBe(0);
-    memory.unpin(2, pfns, 0);
+    expect(memory.pin(110, 2, true, pfns, 0)).toBe(0);
+    expect(memory.pin(109, 8, false, pfns, 0)).toBe(3);
+    const pins = [109, 110, 111, 113].map((page) => physical.pinsOf(memory.touch(page, false)));
+    expect(pins).toEqual([1, 1, 1, 0]);
+    expect([0, 1, 2].map((i) => pfns.load(i))).toEqual(
+      [109, 110, 111].map((page) => memory.present(page)),
+    );
+    unpin(physical, pfns, 3);
     expect(physical.pinsOf(memory.touch(109, false))).toBe(0);
   });
 
   test("a pin that ends at 2^64 overflows, any other one outside user space faults", () => {
-    const { memory, pfns } = make();
+    const { memory } = make();
     const pagesOfAll = 2 ** 52;
-    expect(memory.pin(pagesOfAll - 1, 1, false, pfns, 0)).toBe("EOVERFLOW");
-    expect(memory.pin(pagesOfAll - 2, 1, false, pfns, 0)).toBe("EFAULT");
-    expect(memory.pin(2 ** 35 - 1, 1, false, pfns, 0)).toBe("EFAULT");
+    expect(memory.rangeErrno(pagesOfAll - 1, 1)).toBe("EOVERFLOW");
+    expect(memory.rangeErrno(pagesOfAll - 2, 1)).toBe("EFAULT");
+    expect(memory.rangeErrno(2 ** 35 - 1, 1)).toBe("EFAULT");
+    expect(memory.rangeErrno(2 ** 35 - 2, 1)).toBe(0);
+    memory.unmapAll();
+    expect(memory.rangeErrno(100, 1)).toBe("EFAULT");
   });
 
   test("mprotect stops at a hole, after what comes before it", () => {
@@ -154,16 +168,16 @@ describe("UserMemory", () => {
       close(machine);
     });
 
-    test("64 GiB are pinned in runs, and counted in runs", () => {
+    test("64 GiB are pinned in runs", () => {
       const machine = makeHuge(GiB, 64 * GiB);
       const { physical, memory, pfns } = machine;
       const [nodes, large] = [nodePool.lent, nodePool.lentLarge];
-      expect(memory.pin(GiB, 64 * GiB, true, pfns, 0)).toBe(0);
-      // 64 entries each: of the memory object, of the frames and of pinned_pfns.
-      expect(nodePool.lentLarge - large).toBe(3 * 64);
+      expect(memory.pin(GiB, 64 * GiB, true, pfns, 0)).toBe(64 * GiB);
+      // 64 entries each: of the memory object and of pinned_pfns.
+      expect(nodePool.lentLarge - large).toBe(2 * 64);
       expect(nodePool.lent - nodes).toBeLessThan(10);
       expect(physical.pinsOf(pfns.load(64 * GiB - 1))).toBe(1);
-      memory.unpin(64 * GiB, pfns, 0);
+      unpin(physical, pfns, 64 * GiB);
       expect(physical.pinsOf(memory.present(GiB))).toBe(0);
       close(machine);
       expect(nodePool.lentLarge).toBe(large);
@@ -172,7 +186,7 @@ describe("UserMemory", () => {
     test("a part of a huge page is pinned, dropped and reused by itself", () => {
       const machine = makeHuge(MiB2, MiB2);
       const { physical, memory, pfns } = machine;
-      expect(memory.pin(GiB + 3, 2, true, pfns, 0)).toBe(0);
+      expect(memory.pin(GiB + 3, 2, true, pfns, 0)).toBe(2);
       const pfn = pfns.load(0);
       expect([-1, 0, 1, 2].map((i) => physical.pinsOf(pfn + i))).toEqual([0, 1, 1, 0]);
       physical.write(pfn - 1, 0, Uint8Array.of(9), 0, 1);
@@ -184,7 +198,7 @@ describe("UserMemory", () => {
       const byte = Uint8Array.of(1);
       physical.read(pfn - 1, 0, byte, 0, 1);
       expect(byte).toEqual(Uint8Array.of(0));
-      memory.unpin(2, pfns, 0);
+      unpin(physical, pfns, 2);
       expect(memory.present(GiB + 4)).toBe(pfn + 1);
       close(machine);
     });

@@ -23,8 +23,7 @@ import type { Errno } from "../../spec/errno";
 import type { Backing, Prot } from "../../spec/fields";
 import { nodePool } from "./node-pool";
 import type { PhysicalMemory } from "./physical-memory";
-import type { PinnedPfns } from "./pinned-pfns";
-import { LARGEST, RadixTable } from "./radix-table";
+import { type EntrySink, LARGEST, RadixTable } from "./radix-table";
 
 /** What a VMA shows; pages by their number in the object. */
 export interface MemoryObject {
@@ -173,40 +172,30 @@ export class UserMemory {
     return at - page;
   }
 
-  /**
-   * Pins `count` pages from page number `page` once each, and stores their pfns from `index`.
-   * A read-only pin needs a readable page, the other kind a writable one (MAP-14, PIN-06).
-   * All or nothing.
-   */
-  pin(page: number, count: number, write: boolean, pfns: PinnedPfns, index: number): 0 | Errno {
-    const end = page + count;
+  /** Why `count` pages from page number `page` cannot be pinned, whatever is mapped there. */
+  rangeErrno(page: number, count: number): 0 | Errno {
     if (this.#isGone) return "EFAULT";
     // The kernel adds up the byte range of a batch before it looks at any page: an end of exactly
     // 2^64 overflows, any other end outside user space faults (MAP-14 as recorded).
     if (page + Math.min(count, PIN_BATCH) === 2 ** 64 / this.pageSize) return "EOVERFLOW";
-    if (end > this.#pagesEnd) return "EFAULT";
-    let at = page;
-    while (at < end) {
-      const vma = this.#find(at);
-      if (vma === undefined || !permits(vma.prot, write)) {
-        this.unpin(at - page, pfns, index);
-        return "EFAULT";
-      }
-      const until = Math.min(end, vma.last + 1);
-      this.#pinShown(vma, at, until - at, pfns, index + (at - page));
-      at = until;
-    }
-    return 0;
+    return page + count > this.#pagesEnd ? "EFAULT" : 0;
   }
 
-  /** Unpins `count` pages whose pfns are stored from `index`, and removes the pfns. */
-  unpin(count: number, pfns: PinnedPfns, index: number): void {
-    const { physical } = this;
-    pfns.feed(index, index + count - 1, {
-      run: (_index, run, pfn) => physical.unpin(pfn, run),
-      each: (_index, many, entries, from) => physical.unpinEach(many, entries, from),
-    });
-    pfns.erase(index, count);
+  /**
+   * Pins `count` pages from page number `page` once each, and gives their pfns to `sink`, counted
+   * from `index`. A read-only pin needs a readable page, the other kind a writable one (MAP-14,
+   * PIN-06).
+   * @returns how many: fewer where the next one faults
+   */
+  pin(page: number, count: number, write: boolean, sink: EntrySink, index: number): number {
+    for (let done = 0; done < count; ) {
+      const vma = this.#find(page + done);
+      if (vma === undefined || !permits(vma.prot, write)) return done;
+      const shown = Math.min(count - done, vma.last + 1 - (page + done));
+      this.#pinShown(vma, page + done, shown, sink, index + done);
+      done += shown;
+    }
+    return count;
   }
 
   /** The process is gone: gives the memory of its page indexes back. */
@@ -215,7 +204,7 @@ export class UserMemory {
   }
 
   /** Pins pages that a VMA shows, in runs. */
-  #pinShown(vma: Vma, page: number, count: number, pfns: PinnedPfns, index: number): void {
+  #pinShown(vma: Vma, page: number, count: number, sink: EntrySink, index: number): void {
     const { physical } = this;
     const { pages } = vma.object;
     const first = page - vma.first + vma.offset;
@@ -224,14 +213,15 @@ export class UserMemory {
       this.#fault(vma, page + (hole - first));
       hole = pages.nextHole(hole, last);
     }
+    const shift = index - first;
     pages.feed(first, last, {
       run: (at, run, pfn) => {
         physical.pin(pfn, run);
-        pfns.store(index + (at - first), run, pfn);
+        sink.run(at + shift, run, pfn);
       },
-      each: (at, many, entries, from) => {
-        physical.pinEach(many, entries, from);
-        pfns.storeEach(index + (at - first), many, entries, from);
+      each: (at, many, pfns, from) => {
+        physical.pinEach(many, pfns, from);
+        sink.each(at + shift, many, pfns, from);
       },
     });
   }

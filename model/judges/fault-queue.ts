@@ -81,7 +81,11 @@ export interface OnFaultFile {
 
 /** As with any file, the host refuses a number that is not open. */
 export const faultFileIsOpen = <V extends OnFaultFile>(): Rule<V> =>
-  rule("FLT-02", "EBADF", (v) => v.queue === undefined, { applies: never, hard: true });
+  rule("FLT-02", "EBADF", (v) => v.queue === undefined, {
+    applies: never,
+    hard: true,
+    outranks: true,
+  });
 
 interface CloseView extends OnFaultFile {
   readonly file: number;

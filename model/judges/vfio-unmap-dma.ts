@@ -78,18 +78,15 @@ const rules: readonly Rule<View>[] = [
   fdIsOpen(),
   rule("VCC-11", "EINVAL", isBadForm),
   noContainer("VCC-11"),
-  rule(
-    "VCC-12",
-    "EINVAL",
-    (v) => v.ioas !== undefined && v.everything && (v.iova !== 0n || v.size !== 0n),
-    { applies: (v) => v.everything },
-  ),
+  rule("VCC-12", "EINVAL", (v) => v.everything && (v.iova !== 0n || v.size !== 0n), {
+    applies: (v) => v.everything,
+  }),
   rule("VCC-15", "EINVAL", (v) => v.refused, { applies: isCut }),
-  rule("VCC-13", "EINVAL", (v) => v.ioas !== undefined && !v.everything && v.size === 0n, {
+  rule("VCC-13", "EINVAL", (v) => !v.everything && v.size === 0n, {
     applies: (v) => !v.everything,
     also: (v) => whatElse(v),
   }),
-  rule("VCC-13", "EOVERFLOW", (v) => v.ioas !== undefined && v.size > 0n && v.last > U64_MAX, {
+  rule("VCC-13", "EOVERFLOW", (v) => v.last > U64_MAX, {
     applies: () => false,
     also: (v) => whatElse(v),
   }),
@@ -138,8 +135,12 @@ export const VFIO_UNMAP_DMA = judge<"VFIO_UNMAP_DMA", View>("VFIO_UNMAP_DMA", {
     const isRange = everything ? iova === 0n && size === 0n : size > 0n && last <= U64_MAX;
     const found = isFine && isRange && !refused ? areasIn(areas, iova, last) : NONE;
     return {
-      ...on,
-      ...found,
+      machine,
+      context: on.context,
+      ioas,
+      from: found.from,
+      touched: found.touched,
+      covered: found.covered,
       strict: profile === "linux-6.12",
       argsz,
       flags,

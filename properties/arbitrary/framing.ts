@@ -49,9 +49,13 @@ const FRAMES: readonly Frame[] = [
 const WEIGHTS = FRAMES.map(([, weight]) => weight);
 const TOTAL_WEIGHT = WEIGHTS.reduce((sum, weight) => sum + weight, 0);
 
-const longer = (size: number, by: number): RawEdits => ({ tail: zeros(by), size: size + by });
+/** A struct of `size` bytes with zeros behind it. */
+export const longer = (size: number, by: number): RawEdits => ({
+  tail: zeros(by),
+  size: size + by,
+});
 
-const isIoctl = (call: CallName): call is IoctlName => Object.hasOwn(IOCTLS, call);
+export const isIoctl = (call: CallName): call is IoctlName => Object.hasOwn(IOCTLS, call);
 
 /** Edits for this call; undefined: it is made of no bytes. */
 export const frameFor = (draw: Draw, call: CallName): RawEdits | undefined => {

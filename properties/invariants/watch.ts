@@ -5,10 +5,11 @@
  * evidence about the IUT.
  */
 
-import { typedStep } from "../../model/raw/raw";
+import { callInside, typedStep } from "../../model/raw/raw";
 import { CALL_NAMES, type Call, type CallName, type Outcome } from "../../spec/calls";
 import type { Platform } from "../../spec/platform";
 import type { Deviation, InvariantId } from "../../spec/verdict";
+import { Aliases } from "./aliases";
 import { WATCHED } from "./catalogue";
 import { type Contradiction, type Finding, HELD } from "./finding";
 import type { Invariant } from "./invariant";
@@ -55,6 +56,7 @@ export class InvariantWatch {
   readonly #ledger: Ledger;
   readonly #tally: InvariantTally;
   readonly #hasMock: boolean;
+  readonly #aliases = new Aliases();
 
   constructor(platform: Platform, tally: InvariantTally) {
     this.#ledger = new Ledger(platform);
@@ -64,20 +66,40 @@ export class InvariantWatch {
 
   /** undefined: nothing contradicts anything so far. */
   step(call: Call, outcome: Outcome): Deviation | undefined {
+    if (this.#ledger.lost) return undefined;
     if (call.call !== "RAW" && call.call !== "DEVICE_RAW") return this.#typed(call, outcome);
+    const wrong = this.#check(call, outcome);
+    if (wrong !== undefined) return wrong;
     // What a raw call did, it did as the typed one that it comes to.
     const typed = typedStep(call, outcome, this.#hasMock);
-    if (typed === "unknown") this.#ledger.lost = true;
+    if (typed === "unknown") this.#unanswered(callInside(call, this.#hasMock), outcome);
     else if (typed !== undefined) return this.#typed(typed.call, typed.outcome);
     return undefined;
   }
 
-  #typed(call: Call, outcome: Outcome): Deviation | undefined {
-    // The ledger follows the first process only; what another one does is beyond it.
-    if (this.#ledger.lost || call.proc !== 0) {
-      this.#ledger.lost = true;
-      return undefined;
-    }
+  #unanswered(inside: Call | undefined, outcome: Outcome): void {
+    const call = inside && this.#byOneNumber(inside, outcome);
+    if (call && this.#ledger.enter(call, outcome)) this.#ledger.noteUnanswered(call, outcome);
+  }
+
+  #typed(made: Call, outcome: Outcome): Deviation | undefined {
+    const call = this.#byOneNumber(made, outcome);
+    if (call === undefined || !this.#ledger.enter(call, outcome)) return undefined;
+    const wrong = this.#check(call, outcome);
+    if (wrong === undefined) this.#ledger.note(call, outcome);
+    return wrong;
+  }
+
+  /** Which numbers of a file are open in which of several processes is beyond the watch. */
+  #byOneNumber(made: Call, outcome: Outcome): Call | undefined {
+    const call = this.#aliases.see(made, outcome);
+    const isVague = this.#aliases.areThere && this.#ledger.processes.size > 1;
+    if (call !== "unknown" && !isVague) return call;
+    this.#ledger.lost = true;
+    return undefined;
+  }
+
+  #check(call: Call, outcome: Outcome): Deviation | undefined {
     const { checked } = this.#tally;
     const entries = TABLE[call.call];
     for (let i = 0; i < entries.length; i++) {
@@ -87,7 +109,6 @@ export class InvariantWatch {
       checked[index] = (checked[index] ?? 0) + 1;
       if (finding !== HELD) return deviation(index, finding);
     }
-    this.#ledger.note(call, outcome);
     return undefined;
   }
 }

@@ -150,7 +150,10 @@ const UNMAP_TWISTS: readonly Twist<"VFIO_UNMAP_DMA", IoasView>[] = [
   ["VCC-12", ({ in: a }) => ({ ...a, flags: DMA_UNMAP_ALL })],
   ["VCC-13", ({ in: a }) => ({ ...a, size: 0n as Bytes })],
   ["VCC-13", ({ in: a }) => ({ ...a, iova: (U64_MAX - 1n) as Iova, size: PAGE as Bytes })],
-  ["VCC-15", ({ in: a }) => a.size && { ...a, size: ((a.size as bigint) - 1n) as Bytes }],
+  [
+    "VCC-15",
+    ({ in: a }) => (a.size ? { ...a, size: ((a.size as bigint) - 1n) as Bytes } : undefined),
+  ],
   ["VCC-13", ({ in: a }) => ({ ...a, iova: 0x7000_0000n as Iova })],
 ];
 

@@ -32,7 +32,7 @@ export const entry = (flags: number, slot: number): string => {
 type InvalidateIn = StepOf<"HWPT_INVALIDATE">["in"];
 const withEntry = (a: InvalidateIn, bad: string): InvalidateIn => ({
   ...a,
-  entry_num: (a.entry_num as number) + 1,
+  entry_num: ((a.entry_num as number) + 1) >>> 0,
   data: `${(a.data as string | undefined) ?? ""}${bad}`,
 });
 
@@ -63,13 +63,15 @@ export const invalidateAim: Aim = {
     const entries = Array.from({ length: draw.of(0, 1, 1, 2, 3) }, () =>
       entry(draw.chance(15) ? INVALIDATE_ALL : 0, draw.int(0, MOCK_IOTLB_SLOTS - 1)),
     );
+    // A newer caller's entries: what is behind the known fields is zero.
+    const more = draw.chance(12) ? draw.of(1, 4, 8) : 0;
     const args: InvalidateIn = {
       hwpt_id: c.object(hwpt.fd, hwpt.id),
       data_uptr: SCRATCH.va,
       data_type: INVALIDATE_DATA_MOCK,
-      entry_len: ENTRY,
+      entry_len: ENTRY + more,
       entry_num: entries.length,
-      data: entries.join(""),
+      data: entries.map((bytes) => bytes + "00".repeat(more)).join(""),
     };
     const step = { call: "HWPT_INVALIDATE" as const, fd: c.iommufd(hwpt.fd), in: args };
     makeTwisted(c, step, hwpt, TWISTS);

@@ -1,5 +1,6 @@
 /** The VFIO container's own way to unmap. */
 import {
+  ACCESS_PAGES_WRITE,
   DMA_UNMAP_ALL,
   MAP_READABLE,
   MAP_WRITEABLE,
@@ -15,7 +16,7 @@ import type { Composer } from "../composer";
 import { PAGE } from "../values";
 import type { IoasView } from "../view";
 import { attach, freshMotif, look, map, PLACE, RW, start, unmap } from "./steps";
-import { newAccess, pin } from "./users";
+import { letGo, newAccess, pin } from "./users";
 
 const unmapDma = (c: Composer, { fd }: IoasView, iova: bigint, size: bigint, flags = 0): void => {
   const args = {
@@ -41,11 +42,10 @@ export const CONTAINERS: readonly Aim[] = [
     map(c, ioas, { va: start("buf0"), bytes: 4n * PAGE, at: PLACE, flags });
     map(c, ioas, { va: start("buf4"), bytes: 4n * PAGE, at: PLACE + 4n * PAGE });
     if (draw.chance(50)) attach(c, ioas);
-    // Who holds a page of a mapping keeps it whole.
-    if (c.can("ACCESS_PAGES") && draw.chance(25)) {
-      const user = newAccess(c, ioas);
-      if (user !== undefined) pin(c, user, PLACE + PAGE * BigInt(draw.int(0, 3)), PAGE, 0);
-    }
+    // VCC-15: what an in-kernel user has pinned is not cut.
+    const user = c.can("ACCESS_PAGES") && draw.chance(30) ? newAccess(c, ioas) : undefined;
+    const item =
+      user && pin(c, user, PLACE, 4n * PAGE, flags & MAP_WRITEABLE ? ACCESS_PAGES_WRITE : 0);
     switch (draw.int(0, 3)) {
       case 0:
         unmapDma(c, ioas, PLACE + PAGE, 2n * PAGE);
@@ -63,6 +63,7 @@ export const CONTAINERS: readonly Aim[] = [
     look(c, ioas);
     // Where it was cut, and whether at all, any unmap shows.
     if (draw.chance(40)) unmap(c, ioas, PLACE, PAGE);
+    if (user !== undefined && item !== undefined && draw.chance(70)) letGo(c, user, item);
     unmapDma(c, ioas, PLACE, 2n * PAGE);
     if (draw.chance(50)) attach(c, ioas);
     if (draw.chance(50)) unmapDma(c, ioas, 0n, 0n, DMA_UNMAP_ALL);

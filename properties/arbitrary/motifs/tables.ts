@@ -14,12 +14,15 @@ import {
   MOCK_IOTLB_SLOTS,
   MOCK_NO_DIRTY,
 } from "../../../spec/uapi/flags";
+import type { Bytes } from "../../../spec/units";
 import type { Aim } from "../aim";
 import { checkIotlb, entry } from "../aims/nested";
 import type { Composer } from "../composer";
+import { probeRefs } from "../probes";
 import { PAGE } from "../values";
 import type { IoasView, MockView } from "../view";
-import { destroy, freshMotif, look, map, PLACE, start } from "./steps";
+import { copy, destroy, freshMotif, look, map, PLACE, start, unmap } from "./steps";
+import { letGo, newAccess, pin } from "./users";
 
 export const mockDevice = (c: Composer, fd: number, pt: number): MockView | undefined => {
   c.make({ call: "MOCK_DOMAIN", fd: c.iommufd(fd), in: { pt_id: c.object(fd, pt) } });
@@ -108,6 +111,24 @@ const invalidate = (c: Composer, fd: number, hwpt: number): void => {
 };
 
 export const TABLES: readonly Aim[] = [
+  // DEV-20, DOM-07, PIN-05: the first of two domains goes, and what an in-kernel user has pinned as
+  // well is kept by the second.
+  freshMotif("first-domain-goes", 3, ["MOCK_DOMAIN_REPLACE", "HWPT_ALLOC"], (c, ioas) => {
+    const { draw } = c;
+    const mock = mockDevice(c, ioas.fd, ioas.id);
+    if (mock === undefined) return;
+    map(c, ioas, { va: start("buf0"), bytes: 4n * PAGE, at: PLACE });
+    const table = paging(c, ioas, mock.idev, 0);
+    const user = c.can("ACCESS_PAGES") && draw.chance(70) ? newAccess(c, ioas) : undefined;
+    const item = user && pin(c, user, PLACE, draw.of(1n, 2n, 4n) * PAGE);
+    replace(c, mock, table);
+    look(c, ioas);
+    if (user !== undefined && item !== undefined && draw.chance(70)) letGo(c, user, item);
+    copy(c, ioas, { src: ioas, from: PLACE + PAGE, bytes: 2n * PAGE, at: PLACE + 8n * PAGE });
+    if (draw.chance(70)) unmap(c, ioas, PLACE, 4n * PAGE);
+    probeRefs(c, ioas.fd, start("buf0"), (4n * PAGE) as Bytes);
+    look(c, ioas);
+  }),
   // HWP-12 … HWP-27, RSV-06, DEV-21, I-53, I-117: a nested table keeps its parent, and its parent
   // the IOAS; the device on it has what it reserves in the IOAS.
   freshMotif("nested-tables", 5, ["HWPT_ALLOC", "HWPT_INVALIDATE"], (c, ioas) => {

@@ -42,7 +42,7 @@ export const pin = (
   return (outcome.out as { out_access_pages_id?: number } | undefined)?.out_access_pages_id ?? 99;
 };
 
-const letGo = (c: Composer, { fd, file }: AccessView, item: number): void => {
+export const letGo = (c: Composer, { fd, file }: AccessView, item: number): void => {
   const args = { access_fd: c.accessFile(file), access_pages_id: c.pinned(file, item) };
   c.make({ call: "DESTROY_ACCESS_PAGES", fd: c.iommufd(fd), in: args });
 };
