@@ -22,7 +22,7 @@ import type { HwptView, QueueView, SceneView } from "../view";
 const ENTRY = 8;
 const NO_FILE = -1;
 
-const entry = (flags: number, slot: number): string => {
+export const entry = (flags: number, slot: number): string => {
   const bytes = Buffer.alloc(ENTRY);
   bytes.writeUInt32LE(flags);
   bytes.writeUInt32LE(slot, 4);
@@ -41,6 +41,8 @@ const TWISTS: readonly Twist<"HWPT_INVALIDATE", HwptView>[] = [
   ["INV-02", ({ in: a }) => ({ ...a, entry_len: 0 })],
   ["INV-02", ({ in: a }) => ({ ...a, data_uptr: 0n as UserVa })],
   ["INV-02", ({ in: a }, { draw }) => ({ ...a, entry_num: draw.of(0x8_0001, 0xffff_ffff) })],
+  // Looked at before the id is.
+  ["INV-02", ({ in: a }) => ({ ...a, entry_len: 0x1001, hwpt_id: 0xffff_ffff })],
   ["INV-03", ({ in: a }, c, { fd }) => ({ ...a, hwpt_id: otherIds(c, fd) })],
   ["INV-04", ({ in: a }) => ({ ...a, data_type: INVALIDATE_DATA_MOCK_INVALID })],
   ["INV-05", ({ in: a }, { draw }) => withEntry(a, entry(draw.of(2, 0xff), 0))],
@@ -79,7 +81,7 @@ export const invalidateAim: Aim = {
 };
 
 /** Looks into some of the slots: what was cleared of them, and what was not. */
-const checkIotlb = (c: Composer, { fd, id }: HwptView): void => {
+export const checkIotlb = (c: Composer, { fd, id }: Pick<HwptView, "fd" | "id">): void => {
   const hwpt = c.scene.hwpts.find((one) => one.fd === fd && one.id === id);
   if (!c.can("MD_CHECK_IOTLB")) return;
   for (const [slot, value] of hwpt?.iotlb?.entries() ?? []) {
