@@ -143,12 +143,12 @@ export class Ledger extends LedgerState {
   #success(call: Call, outcome: Outcome): boolean {
     const out = (outcome.out ?? {}) as Readonly<Record<string, unknown>>;
     switch (call.call) {
-      case "OPEN": {
-        const ctx = new Context();
-        this.contexts.set(out["fd"] as number, ctx);
-        this.owners.open(ctx, call.proc);
+      case "OPEN":
+        files.noteOpen(this, out["fd"] as number, new Context(), call.proc);
         return true;
-      }
+      case "DUP":
+        files.noteDup(this, call.fd, out["fd"] as number, call.proc);
+        return true;
       case "CLOSE":
         files.noteClose(this, call.fd, call.proc);
         return true;
