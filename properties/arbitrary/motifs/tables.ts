@@ -11,7 +11,7 @@ import {
   INVALIDATE_DATA_MOCK,
   INVALIDATE_DATA_MOCK_INVALID,
 } from "../../../spec/uapi/flags";
-import type { Bytes, Iova } from "../../../spec/units";
+import type { Bytes, Iova, UserVa } from "../../../spec/units";
 import type { Aim } from "../aim";
 import type { Composer } from "../composer";
 import { probeRefs } from "../probes";
@@ -78,7 +78,10 @@ interface Reading {
 }
 
 const read = (c: Composer, fd: number, hwpt: number, how: Reading = {}): void => {
-  const { flags = 0, from = 0n, bytes = 4n * PAGE, page = UNIT, prefill = "00" } = how;
+  const { draw } = c;
+  // Finer bits make bitmaps of many bytes, of which the first ones may be clean.
+  const fine = draw.chance(25) ? draw.of(1n, 64n, 128n, 256n) : UNIT;
+  const { flags = 0, from = 0n, bytes = 4n * PAGE, page = fine, prefill = "00" } = how;
   c.make({
     call: "HWPT_GET_DIRTY_BITMAP",
     fd: c.iommufd(fd),
@@ -88,7 +91,7 @@ const read = (c: Composer, fd: number, hwpt: number, how: Reading = {}): void =>
       iova: (PLACE + from) as Iova,
       length: bytes as Bytes,
       page_size: page as Bytes,
-      data: SCRATCH.va,
+      data: (SCRATCH.va + draw.of(0n, 0n, 1n, 0xffdn)) as UserVa,
       prefill,
     },
   });
