@@ -114,7 +114,7 @@ const MAX_FINE_BITS = 0x1_0000n;
 const bitOf = (c: Composer, unit: bigint, whole: bigint): bigint => {
   const { draw } = c;
   if (!draw.chance(8)) return draw.of(unit, unit, unit, PAGE, unit / 2n);
-  const fine = 1n << BigInt(draw.int(0, 6));
+  const fine = 1n << BigInt(draw.int(0, 9));
   return whole / fine <= MAX_FINE_BITS ? fine : unit;
 };
 

@@ -6,7 +6,7 @@ import {
   DIRTY_TRACKING_ENABLE,
   HWPT_DIRTY_TRACKING,
 } from "../../../spec/uapi/flags";
-import type { Bytes, Iova } from "../../../spec/units";
+import type { Bytes, Iova, UserVa } from "../../../spec/units";
 import type { Aim } from "../aim";
 import type { Composer } from "../composer";
 import { PAGE } from "../values";
@@ -32,7 +32,11 @@ interface Reading {
 }
 
 const read = (c: Composer, fd: number, hwpt: number, how: Reading = {}): void => {
-  const { flags = 0, from = 0n, bytes = 4n * PAGE, page = UNIT, prefill = "00" } = how;
+  const { draw } = c;
+  const { flags = 0, from = 0n, bytes = 4n * PAGE, prefill = "00" } = how;
+  // Finer bits make bitmaps of many bytes, of which the first ones may be clean.
+  const isFine = bytes <= 4n * PAGE && draw.chance(25);
+  const { page = isFine ? draw.of(1n, 64n, 128n, 256n) : UNIT } = how;
   c.make({
     call: "HWPT_GET_DIRTY_BITMAP",
     fd: c.iommufd(fd),
@@ -42,7 +46,7 @@ const read = (c: Composer, fd: number, hwpt: number, how: Reading = {}): void =>
       iova: (PLACE + from) as Iova,
       length: bytes as Bytes,
       page_size: page as Bytes,
-      data: SCRATCH.va,
+      data: (SCRATCH.va + draw.of(0n, 0n, 1n, 0xffdn)) as UserVa,
       prefill,
     },
   });

@@ -169,6 +169,12 @@ const LIMITS: readonly Aim[] = [
     const limit = (pages * PAGE) as Bytes;
     c.make({ call: "SETRLIMIT_MEMLOCK", in: { cur: limit, max: limit } });
     attach(c, ioas);
+    // What is charged at once is given back at once.
+    if (draw.chance(50)) {
+      map(c, ioas, { va: new Handle("buf0"), bytes: limit, at: PLACE });
+      unmap(c, ioas, PLACE, limit);
+      probeProcess(c);
+    }
     for (let i = 0n; i <= pages; i++) {
       const odd = draw.chance(15) ? 0x800n : 0n;
       map(c, ioas, {
