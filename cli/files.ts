@@ -1,6 +1,8 @@
 /** Files: whole or not at all, and every refusal of the system in one line. */
+import { isUtf8 } from "node:buffer";
 import fs from "node:fs";
 import path from "node:path";
+import { DataError } from "../spec/data-error";
 import { EXIT, Stop } from "./exit";
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -75,14 +77,26 @@ export const mustBeWritableFile = (file: string, flag: string): void => {
   realTarget(file);
 };
 
-/** The text of an input file. `given` is what the user wrote, for the message. */
+/**
+ * The text of an input file. `given` is what the user wrote, for the message.
+ * @throws DataError
+ */
 export const readInput = (cwd: string, given: string): string => {
+  let bytes: Buffer;
   try {
-    // Some editors begin a file with a byte order mark.
-    return fs.readFileSync(path.resolve(cwd, given), "utf8").replace(/^\ufeff/, "");
+    bytes = fs.readFileSync(path.resolve(cwd, given));
   } catch (error) {
     throw new Stop(EXIT.noInput, `cannot read ${given}: ${systemReason(error)} (looked in ${cwd})`);
   }
+  // The byte order mark that some editors begin a file with goes.
+  if (isUtf8(bytes)) return new TextDecoder().decode(bytes);
+  let line = 1;
+  for (let from = 0; ; line++) {
+    const end = bytes.indexOf("\n", from);
+    if (!isUtf8(bytes.subarray(from, end < 0 ? undefined : end))) break;
+    from = end + 1;
+  }
+  throw new DataError(given, `line ${line}`, "not UTF-8");
 };
 
 /** Names of the files of a folder that end so, sorted; a folder that is not there has none. */

@@ -16,7 +16,8 @@ import type { MachineState } from "./state/machine";
 
 /**
  * A reason to fail. Each predicate stands alone: it answers without the rules before it having
- * been kept, and says false where what it is about does not exist.
+ * been kept, and says false where what it is about does not exist. One that is about arguments
+ * only looks at nothing else: an IUT may well see that a length is 0 before it looks for the id.
  */
 export interface Rule<V> {
   readonly clause: ClauseId;
@@ -29,9 +30,11 @@ export interface Rule<V> {
   readonly also: ((view: V) => readonly ClauseId[]) | undefined;
   /** A success would mean nothing, so it is wrong even where the clause does not bind. */
   readonly hard: boolean;
+  /** The host or the framing refuses the call before anyone looks what else is wrong (UNS-07). */
+  readonly outranks: boolean;
 }
 
-type RuleOptions<V> = Partial<Pick<Rule<V>, "applies" | "also" | "hard">>;
+type RuleOptions<V> = Partial<Pick<Rule<V>, "applies" | "also" | "hard" | "outranks">>;
 
 export const rule = <V>(
   clause: ClauseId,
@@ -47,6 +50,7 @@ export const rule = <V>(
   applies: options.applies,
   also: options.also,
   hard: options.hard ?? false,
+  outranks: options.outranks ?? false,
 });
 
 export const never = (): boolean => false;
@@ -182,8 +186,12 @@ export const firstBroken = <V>(rules: readonly Rule<V>[], view: V): Rule<V> | un
   return undefined;
 };
 
-export const allBroken = <V>(rules: readonly Rule<V>[], view: V): Rule<V>[] =>
-  rules.filter((rule) => rule.broken(view));
+/** The rules that may decide where no order is promised. */
+export const allBroken = <V>(rules: readonly Rule<V>[], view: V): Rule<V>[] => {
+  const broken = rules.filter((rule) => rule.broken(view));
+  const outranking = broken.find((rule) => rule.outranks);
+  return outranking === undefined ? broken : [outranking];
+};
 
 /** True if a call that breaks this rule must not succeed. */
 export const forbids = <V>(rule: Rule<V>, view: V, profile: Profile): boolean =>

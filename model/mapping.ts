@@ -74,8 +74,7 @@ export const lengthIsMisaligned = (v: MappingView): boolean =>
 export const iovaIsMisaligned = (v: MappingView): boolean =>
   v.ioas !== undefined && v.fixed && !isAligned(v, v.iova);
 /** MAP-10a */
-export const iovaWraps = (v: MappingView): boolean =>
-  v.ioas !== undefined && v.fixed && lastOf(v) > U64_MAX;
+export const iovaWraps = (v: MappingView): boolean => v.fixed && lastOf(v) > U64_MAX;
 /** MAP-11a */
 export const isReserved = (v: MappingView): boolean =>
   v.ioas !== undefined &&
@@ -87,8 +86,7 @@ export const isReserved = (v: MappingView): boolean =>
 export const overlapsMapping = (v: MappingView): boolean =>
   v.ioas !== undefined && v.fixed && v.length > 0n && hasAreaIn(v.ioas, v.iova, lastOf(v));
 /** MAP-09b */
-export const isTooLong = (v: MappingView): boolean =>
-  v.ioas !== undefined && !v.fixed && v.length >= U64_MAX / 2n;
+export const isTooLong = (v: MappingView): boolean => !v.fixed && v.length >= U64_MAX / 2n;
 /** MAP-10b */
 export const guessIsTooSmall = (v: MappingView): boolean =>
   v.ioas !== undefined && !v.fixed && wishOf(v).alignment < v.ioas.alignment;

@@ -12,13 +12,20 @@ import { type Judge, judge, never, rule } from "./judge";
 import type { MachineState } from "./state/machine";
 
 /** The argument of a call that is the number of a file, beside its fd. */
-const FILE_FIELD = { devfd: "cdevs", access_fd: "accesses", fault_fd: "faultFiles" } as const;
+const FILE_FIELDS = [
+  ["devfd", "cdevs"],
+  ["access_fd", "accesses"],
+  ["fault_fd", "faultFiles"],
+] as const;
 
 export const isThere = (machine: MachineState, proc: number): boolean =>
   machine.processes[proc] !== undefined;
 
+/** An iommufd goes by its number. */
+type File = object | number;
+
 /** A file of which nobody has said who has it is everyone's. */
-const has = (machine: MachineState, proc: number, file: object | undefined): boolean =>
+const has = (machine: MachineState, proc: number, file: File | undefined): boolean =>
   file === undefined || (machine.owners.get(file)?.has(proc) ?? true);
 
 /** The call with the files that its process has not as numbers of none. */
@@ -26,29 +33,29 @@ export const seenBy = (machine: MachineState, call: Call): Call => {
   if (machine.processes.length < 2) return call;
   const { proc, fd } = call;
   let seen = call;
-  if (!has(machine, proc, machine.fds.get(fd))) seen = { ...seen, fd: -1 } as Call;
+  if (!has(machine, proc, fd)) seen = { ...seen, fd: -1 } as Call;
   const given = call.in as Readonly<Record<string, unknown>>;
-  for (const [field, table] of Object.entries(FILE_FIELD)) {
+  for (const [field, table] of FILE_FIELDS) {
     const number = given[field];
     if (typeof number !== "number" || has(machine, proc, machine[table].get(number))) continue;
     seen = { ...seen, in: { ...seen.in, [field]: -1 } } as Call;
   }
-  if (seen.call === "VFIO_BIND" && !has(machine, proc, machine.fds.get(seen.in.iommufd))) {
+  if (seen.call === "VFIO_BIND" && !has(machine, proc, seen.in.iommufd)) {
     seen = { ...seen, in: { ...seen.in, iommufd: FD_NOT_OPEN } };
   }
   return seen;
 };
 
 /** A new file is its opener's alone. */
-export const own = (machine: MachineState, proc: number, file: object): void => {
+export const own = (machine: MachineState, proc: number, file: File): void => {
   machine.owners.set(file, new Set([proc]));
 };
 
 /** The file that a call closes. */
-const closed = (machine: MachineState, call: Call): object | undefined => {
+const closed = (machine: MachineState, call: Call): File | undefined => {
   switch (call.call) {
     case "CLOSE":
-      return machine.fds.get(call.fd);
+      return machine.fds.has(call.fd) ? call.fd : undefined;
     case "DEVICE_CLOSE":
       return machine.cdevs.get(call.in.devfd);
     case "CLOSE_ACCESS":
@@ -63,7 +70,7 @@ const closed = (machine: MachineState, call: Call): object | undefined => {
 interface View {
   readonly machine: MachineState;
   readonly proc: number;
-  readonly file: object | undefined;
+  readonly file: File | undefined;
 }
 
 const viewOf = (machine: MachineState, call: Call): View => ({

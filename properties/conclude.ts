@@ -60,12 +60,15 @@ export const concludeRun = (options: CampaignOptions, tallies: Tallies): Results
   const invariants = INVARIANTS.filter(({ id }) => clauses.has(id)).map(
     ({ id, statement, needs }): InvariantResult => {
       const checked = tallies.tally.of(id);
-      return { id, statement, checked, ...verdictOf(id, needs, checked > 0, available, failing) };
+      // Some can be compared in several ways: what they need is a reason only if none was there.
+      const lacks = checked > 0 ? [] : needs;
+      return { id, statement, checked, ...verdictOf(id, lacks, checked > 0, available, failing) };
     },
   );
   const quotas = quotasOf(tallies.health);
   const stale = knownFailing.filter((one) => !one.rare && !tallies.held.has(one));
   const cutShort = byReason(tallies.inconclusive);
+  const quirks = [...tallies.coverage.quirks].map(([name, n]) => ({ name, sequences: n }));
   const missed = [
     ...cutShort.map(({ reason, sequences: n }) => `${n} of ${tallies.done} cut short: ${reason}`),
     ...clauseResults.filter(isInconclusive).map(({ id, reason }) => `${id}: ${reason}`),
@@ -98,6 +101,7 @@ export const concludeRun = (options: CampaignOptions, tallies: Tallies): Results
     },
     failures: tallies.failures,
     ...(cutShort.length > 0 && { cutShort }),
+    ...(quirks.length > 0 && { quirks }),
     staleExpectations: stale.map(({ clause, kind }) => `${clause} ${kind}`),
     historyHash: tallies.historyHash,
   };

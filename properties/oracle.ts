@@ -11,10 +11,11 @@ import type { Coverage } from "../spec/coverage";
 import { malformed } from "../spec/outcome";
 import type { Platform } from "../spec/platform";
 import { Resolver } from "../spec/resolve";
-import type { History } from "../spec/trace";
+import type { Ending, History } from "../spec/trace";
 import type { Deviation, Profile } from "../spec/verdict";
 import { TwinWatch } from "./algebra/twin-watch";
 import { type InvariantTally, InvariantWatch } from "./invariants/watch";
+import { type Quirk, quirkOf } from "./quirks";
 
 /** The first deviation of a history and the step that shows it. */
 export interface Finding {
@@ -49,6 +50,11 @@ export class Oracle {
     }
     return this.#model.judge(call, outcome) ?? this.#watch.step(call, outcome);
   }
+
+  /** The known quirk that the IUT has ended with. */
+  quirk(ending: Ending): Quirk | undefined {
+    return quirkOf(ending, this.#model.state);
+  }
 }
 
 /** Judges a history from its first call; undefined: conformant. */
@@ -74,6 +80,11 @@ export const judgeHistory = (
   coverage.success[LIV_02] = (coverage.success[LIV_02] ?? 0) + outcomes.length;
   coverage.success[LIV_03] = (coverage.success[LIV_03] ?? 0) + outcomes.length;
   if (ending === undefined || ending.kind === "inconclusive") return undefined;
+  const quirk = oracle.quirk(ending);
+  if (quirk !== undefined) {
+    coverage.meetQuirk(quirk.name);
+    return undefined;
+  }
   const isCrash = ending.kind === "crash";
   return {
     step: outcomes.length,

@@ -55,9 +55,12 @@ export const stepRows = (history: History, finding: Finding | undefined): StepRo
     return { ...row, expected: judged ? answered : "not judged", actual: answered };
   });
   // What breaks when the machine is booted or put away belongs to no call.
+  const end = { step: rows.length, call: "(end of the trace)" };
   if (finding !== undefined && finding.step >= rows.length) {
     const { expected, actual } = finding.deviation;
-    rows.push({ step: finding.step, call: "(end of the trace)", expected, actual, deviates: true });
+    rows.push({ ...end, step: finding.step, expected, actual, deviates: true });
+  } else if (ending !== undefined && outcomes.length >= rows.length) {
+    rows.push({ ...end, expected: "", actual: ending.reason, deviates: false });
   }
   return rows;
 };

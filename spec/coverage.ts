@@ -8,12 +8,19 @@ import { CLAUSES, type ClauseId, clauseIndex } from "./clauses/registry";
 export class Coverage {
   readonly success = new Uint32Array(CLAUSES.length);
   readonly violation = new Uint32Array(CLAUSES.length);
+  /** Known quirks of the IUT that were met, by name. */
+  readonly quirks = new Map<string, number>();
 
   add(other: Coverage): void {
     for (let i = 0; i < this.success.length; i++) {
       this.success[i] = (this.success[i] ?? 0) + (other.success[i] ?? 0);
       this.violation[i] = (this.violation[i] ?? 0) + (other.violation[i] ?? 0);
     }
+    for (const [name, count] of other.quirks) this.meetQuirk(name, count);
+  }
+
+  meetQuirk(name: string, count = 1): void {
+    this.quirks.set(name, (this.quirks.get(name) ?? 0) + count);
   }
 
   of(id: ClauseId): { readonly success: number; readonly violation: number } {

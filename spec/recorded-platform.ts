@@ -27,6 +27,9 @@ const PLATFORM_KEYS = new Set([
   "devices",
 ]);
 
+const REGION_KEYS = new Set(["va", "length", "prot", "kind", "memfd", "offset"]);
+const DEVICE_KEYS = new Set(["dev", "bdf", "group", "cdev"]);
+
 /** Who the process ends up as. It starts as root: SETUID steps say when that ends. */
 const USER = /^(root|uid \d+)\b/;
 
@@ -40,7 +43,7 @@ export const recordedPlatform = (platform: unknown, memory: unknown, fail: Fail)
     throw fail("platform, user", 'expected "root", or "uid N" with what follows');
   }
   const thpSize = u64(p, "thp_size", "platform", fail) as Bytes;
-  const pageSize = number(p, "page_size", 4096, "platform", fail);
+  const pageSize = pageSizeOf(p, "page_size", 4096, fail);
   const process: Process = {
     uid: 0,
     capabilities: ["IPC_LOCK", "SYS_RESOURCE"],
@@ -49,7 +52,7 @@ export const recordedPlatform = (platform: unknown, memory: unknown, fail: Fail)
   };
   const common = { pageSize, thpSize, processes: [process] };
   if (p["iommu"] === "mock") {
-    const ioPageSize = number(p, "mock_io_page_size", 2048, "platform", fail);
+    const ioPageSize = pageSizeOf(p, "mock_io_page_size", 2048, fail);
     const aperture = range(p["mock_aperture"], "platform, mock_aperture", fail);
     return {
       ...common,
@@ -74,11 +77,14 @@ export const recordedPlatform = (platform: unknown, memory: unknown, fail: Fail)
         ...VTD_FEATURES,
       },
     ],
-    devices: asList(p["devices"], "platform, devices", fail).map((json): Device => {
-      const device = asObject(json, "platform, devices", fail);
+    devices: asList(p["devices"], "platform, devices", fail).map((json, i): Device => {
+      const device = asObject(json, `platform, devices ${i}`, fail);
+      const stranger = Object.keys(device).find((key) => !DEVICE_KEYS.has(key));
+      if (stranger !== undefined)
+        throw fail(`platform, devices ${i}, ${stranger}`, "unknown field");
       return {
         iommu: 0,
-        group: number(device, "group", undefined, "platform, devices", fail),
+        group: number(device, "group", undefined, `platform, devices ${i}`, fail),
         reserved,
         coherent: true,
         msiIsolated: true,
@@ -91,6 +97,8 @@ export const recordedPlatform = (platform: unknown, memory: unknown, fail: Fail)
 const recordedRegion = (json: unknown, index: number, fail: Fail): MemoryRegion => {
   const where = `memory ${index}`;
   const region = asObject(json, where, fail);
+  const stranger = Object.keys(region).find((key) => !REGION_KEYS.has(key));
+  if (stranger !== undefined) throw fail(`${where}, ${stranger}`, "unknown field");
   const prot = decodeField("prot", region["prot"]);
   const kind = decodeField("backing", region["kind"]);
   const va = decodeField("va", region["va"]);
@@ -134,8 +142,17 @@ const number = (
   fail: Fail,
 ): number => {
   const value = json[key] ?? absent;
-  if (typeof value !== "number") throw fail(`${where}, ${key}`, "expected a number");
-  return value;
+  const decoded = decodeField("u32", value);
+  if (decoded === undefined) throw fail(`${where}, ${key}`, "expected a number 0..2^32-1");
+  return decoded;
+};
+
+/** A size of pages: what is no power of two makes no sense of any address. */
+const pageSizeOf = (json: Json, key: string, absent: number, fail: Fail): number => {
+  const size = number(json, key, absent, "platform", fail);
+  const isPowerOfTwo = size > 0 && Number.isInteger(Math.log2(size));
+  if (!isPowerOfTwo) throw fail(`platform, ${key}`, "expected a power of two");
+  return size;
 };
 
 const range = (json: unknown, where: string, fail: Fail): IovaRange => {

@@ -15,6 +15,7 @@ import {
 import { DataError } from "./data-error";
 import { type Errno, isErrno } from "./errno";
 import { ABSENT, type Fields, type PageFault } from "./fields";
+import { duplicateKey } from "./json/duplicate-key";
 import { decodeField, decodeU64, FIELD_HINT } from "./json/field";
 import { type Platform, SCRATCH } from "./platform";
 import { recordedPlatform } from "./recorded-platform";
@@ -52,6 +53,8 @@ const readLine = (line: string, file: string, lineNumber: number): Recording => 
   } catch {
     throw fail("", "not JSON; expected one recorded trace per line");
   }
+  const twice = duplicateKey(line.trim(), json);
+  if (twice !== undefined) throw fail(twice, "is there twice");
   if (!isObject(json) || typeof json["trace"] !== "string" || !Array.isArray(json["steps"])) {
     throw fail("", "not a recorded trace: needs trace, platform, memory and steps");
   }
@@ -74,13 +77,13 @@ type Fail = (where: string, what: string) => DataError;
 const readStep = (step: Json, op: string, fail: Fail): RecordedStep => {
   const stranger = Object.keys(step).find((key) => !STEP_KEYS.has(key));
   if (stranger !== undefined) throw fail(`, ${stranger}`, "unknown field");
-  const { errno, rc, in: given = {}, out: answered = {}, fd = -1 } = step;
+  const { errno, rc, in: given = {}, out: answered = {} } = step;
   if (!isOutcome(errno)) throw fail(", errno", `unknown errno ${JSON.stringify(errno)}`);
   if (!isCallName(op)) throw fail("", "unknown call");
   if (!isObject(given)) throw fail(", in", "expected an object");
   if (!isObject(answered)) throw fail(", out", "expected an object");
-  if (typeof fd !== "number") throw fail(", fd", "expected a file descriptor");
   if (rc !== undefined && typeof rc !== "number") throw fail(", rc", "expected a return value");
+  const fd = readFd(op, step["fd"], fail);
   const recorded = { args: { ...given }, out: { ...answered }, errno, rc, fd };
   fromRecorded(op, recorded, fail);
   const shape = shapeOf(op);
@@ -96,6 +99,20 @@ const readStep = (step: Json, op: string, fail: Fail): RecordedStep => {
   const right = returnValue(call, outcome);
   if (rc !== undefined && rc !== right) throw fail(", rc", `expected ${right}, as the outputs say`);
   return { call, outcome };
+};
+
+/** The iommufd that a step is on, or the new one; where there is none, its absence says so. */
+const readFd = (op: CallName, fd: unknown, fail: Fail): number => {
+  const { on, in: args } = shapeOf(op);
+  const isNeeded = on === "iommufd" || op === "OPEN";
+  if (fd === undefined && !isNeeded) return -1;
+  // Files that were made on an iommufd are told together with it.
+  if (!isNeeded && !("access_fd" in args || "fault_fd" in args))
+    throw fail(", fd", "unknown field");
+  if (!Number.isInteger(fd) || Number(fd) < 0 || Number(fd) >= FD_NOT_OPEN) {
+    throw fail(", fd", "expected the number of an iommufd, from 0 on");
+  }
+  return Number(fd);
 };
 
 const isOutcome = (errno: unknown): errno is 0 | Errno =>

@@ -32,6 +32,8 @@ type Arguments = (given: object, names: Names) => object;
 /** What the resolver needs to know of a call, looked up once. */
 interface Template {
   readonly args: Arguments;
+  /** The same where no value is a handle. */
+  readonly plain: (given: object) => object;
   /** The output that a bare handle of this call means. */
   readonly first: string;
 }
@@ -47,24 +49,34 @@ const lostOf = (type: FieldType): number | bigint => {
  * Each call is resolved three times, and a loop over the fields of whatever call it is takes as
  * long as judging it.
  */
-const argumentsOf = (fields: readonly (readonly [string, FieldType])[]): Arguments => {
+const written = (
+  fields: readonly (readonly [string, FieldType])[],
+  value: (field: string) => string,
+): unknown => {
   const absent: Missing = Object.fromEntries(fields.map(([field, type]) => [field, ABSENT[type]]));
   const lost: Missing = Object.fromEntries(fields.map(([field, type]) => [field, lostOf(type)]));
-  const items = fields.map(
-    ([field]) => `${field}: names.value(given.${field}, absent.${field}, lost.${field})`,
-  );
-  const make = new Function("absent", "lost", `return (given, names) => ({ ${items.join(", ")} })`);
-  return make(absent, lost) as Arguments;
+  const items = fields.map(([field]) => `${field}: ${value(field)}`);
+  const body = `return (given, names) => ({ ${items.join(", ")} })`;
+  return new Function("absent", "lost", body)(absent, lost);
 };
 
-const templateOf = (call: CallName): Template => ({
-  args: argumentsOf(Object.entries(shapeOf(call).in)),
-  first: Object.keys(shapeOf(call).out)[0] ?? "",
-});
+const templateOf = (call: CallName): Template => {
+  const { in: args, out } = shapeOf(call);
+  const fields = Object.entries(args);
+  return {
+    args: written(fields, (f) => `names.value(given.${f}, absent.${f}, lost.${f})`) as Arguments,
+    plain: written(fields, (f) => `given.${f} ?? absent.${f}`) as Template["plain"],
+    first: Object.keys(out)[0] ?? "",
+  };
+};
 
 const TEMPLATES = Object.fromEntries(
   CALL_NAMES.map((call) => [call, templateOf(call)]),
 ) as Readonly<Record<CallName, Template>>;
+
+/** All arguments of a call that `values` gives as numbers; what it leaves out is absent. */
+export const argumentsFrom = (call: CallName, values: object): object =>
+  TEMPLATES[call].plain(values);
 
 /** Named memory of a platform; shared by all that resolve its traces. */
 const REGIONS = new WeakMap<Platform, ReadonlyMap<string, bigint>>();

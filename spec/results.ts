@@ -116,6 +116,8 @@ export interface Results {
   readonly failures: readonly Failure[];
   /** Sequences that could not be run to their end through no fault of the IUT; absent: none. */
   readonly cutShort?: readonly { readonly reason: string; readonly sequences: number }[];
+  /** Known quirks of the IUT that ended sequences (properties/quirks.ts); absent: none. */
+  readonly quirks?: readonly { readonly name: string; readonly sequences: number }[];
   /** Expectations that no longer hold. */
   readonly staleExpectations: readonly string[];
   /** sha-256 over all histories of the run, in order. */

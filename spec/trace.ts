@@ -56,7 +56,8 @@ export type Ending =
 
 /**
  * A trace and what the IUT answered: outcomes[i] belongs to trace.steps[i]. There are fewer
- * outcomes than steps exactly when `ending` is there.
+ * outcomes than steps only when `ending` is there; with as many, it is about the end of the trace,
+ * where everything is put away.
  */
 export interface History {
   readonly trace: Trace;

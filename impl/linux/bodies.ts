@@ -19,6 +19,7 @@ export const FIXED_BODIES: {
   readonly [K in CallName]?: Readonly<Record<string, Place>>;
 } = {
   OPEN: {},
+  DUP: { "": at(0, 4) },
   CLOSE: { "": at(0, 4) },
   MMAP: RANGE,
   MUNMAP: RANGE,
@@ -39,6 +40,8 @@ export const FIXED_BODIES: {
   CLOSE_ACCESS: { access_fd: at(0, 4) },
   SETRLIMIT_MEMLOCK: { cur: at(0, 8), max: at(8, 8) },
   SETUID: { uid: at(0, 4) },
+  FORK: { child: at(0, 4) },
+  EXIT: {},
   DMA: { devfd: at(0, 4), iova: at(8, 8), length: at(16, 4), device_offset: at(20, 4) },
 };
 
@@ -83,6 +86,9 @@ const writeOther = (w: ByteWriter, call: Exclude<Call, IoctlCall>): number => {
   switch (call.call) {
     case "OPEN":
       return OP.open;
+    case "DUP":
+      w.s32(call.fd);
+      return OP.dup;
     case "CLOSE":
       w.s32(call.fd);
       return OP.close;
@@ -147,6 +153,11 @@ const writeOther = (w: ByteWriter, call: Exclude<Call, IoctlCall>): number => {
     case "SETUID":
       w.u32(call.in.uid);
       return OP.setUid;
+    case "FORK":
+      w.u32(call.in.child);
+      return OP.fork;
+    case "EXIT":
+      return OP.exit;
     case "RAW":
     case "DEVICE_RAW":
       return writeRaw(w, call);

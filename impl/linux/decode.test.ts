@@ -27,6 +27,7 @@ const ELEMENT = "0010000000000000 ff1f000000000000";
 
 test.each<[string, Call, string, unknown]>([
   ["OPEN", callOf("OPEN", {}), "02000000", { fd: 2 }],
+  ["DUP", callOf("DUP", {}), "05000000", { fd: 5 }],
   ["DEVICE_OPEN", callOf("DEVICE_OPEN", { dev: 0 }), "03000000", { devfd: 3 }],
   ["CLOSE", callOf("CLOSE", {}), "", undefined],
   ["MEM_READ", callOf("MEM_READ", { va: userVa(0n), length: 2 }), "0aff", { bytes: "0aff" }],
@@ -66,6 +67,32 @@ test("EMSGSIZE tells everything, even what is what was sent", () => {
     errno: "EMSGSIZE",
     out: { num_iovas: 2, out_iova_alignment: 1n, array: [[0x1000n, 0x1fffn]] },
   });
+});
+
+test("what was stored beyond the caller's room is told, whatever the errno", () => {
+  const bytes = raw(`${rangesStruct("02000000", "0100000000000000")} ${ELEMENT} ${ELEMENT}`);
+  const array = [
+    [0x1000n, 0x1fffn],
+    [0x1000n, 0x1fffn],
+  ];
+  for (const error of [0, 90]) {
+    expect(decodeAnswer(RANGES, { error, bytes }).out).toMatchObject({ array });
+  }
+  const info = callOf("GET_HW_INFO", {
+    size: 0,
+    flags: 0,
+    dev_id: 1,
+    data_len: 2,
+    data_uptr: userVa(0x1_0000_0000n),
+    reserved0: 0,
+    reserved1: 0,
+    reserved2: 0,
+    writable_bytes: 8,
+  });
+  const told = (data: string) =>
+    decodeAnswer(info, { error: 0, bytes: raw(`${"00".repeat(40)} ${data}`) }).out;
+  expect(told("0102")).toMatchObject({ data: "0102" });
+  expect(told("01020304")).toMatchObject({ data: "01020304" });
 });
 
 test("any other failure tells only what was written nevertheless", () => {

@@ -44,10 +44,13 @@ type Outputs = Readonly<Record<string, unknown>>;
 const outputsOf = (call: Call, bytes: Buffer): Outputs => {
   if (isIoctlCall(call)) {
     const size = structSize(call);
-    return decodeOutputs(call, bytes.subarray(0, size), arrayAfter(call, bytes.subarray(size)));
+    const written = bytes.subarray(size);
+    const array = arrayAfter(call, written);
+    return { ...decodeOutputs(call, bytes.subarray(0, size), array), ...overrun(call, written) };
   }
   switch (call.call) {
     case "OPEN":
+    case "DUP":
       return { fd: bytes.readInt32LE(0) };
     case "DEVICE_OPEN":
       return { devfd: bytes.readInt32LE(0) };
@@ -75,6 +78,17 @@ const outputsOf = (call: Call, bytes: Buffer): Outputs => {
   }
 };
 
+/** What was stored behind what the caller has room for is shown, too: it never should be (I-103). */
+const overrun = (call: IoctlCall, written: Buffer): Outputs => {
+  if (call.call === "IOAS_IOVA_RANGES") {
+    const elements = Math.ceil(written.length / IOVA_RANGE.size);
+    if (elements <= call.in.num_iovas) return {};
+    return { array: decodeRanges(arrayAfter(call, written), elements) };
+  }
+  if (call.call !== "GET_HW_INFO" || written.length <= call.in.data_len) return {};
+  return { data: written.toString("hex") };
+};
+
 const decodeRuns = (bytes: Buffer): PinRun[] => {
   const runs: PinRun[] = [];
   for (let at = 0; at + 8 <= bytes.length; at += 8) {
@@ -93,7 +107,7 @@ const leftovers = (call: Call, errno: Errno | 0, bytes: Buffer): Outputs | undef
   const array = bytes.length > size ? arrayAfter(call, bytes.subarray(size)) : NOTHING;
   // EMSGSIZE promises them all (RNG-07), also where one happens to be what was sent.
   if (call.call === "IOAS_IOVA_RANGES" && errno === "EMSGSIZE") {
-    return decodeOutputs(call, struct, array);
+    return { ...decodeOutputs(call, struct, array), ...overrun(call, bytes.subarray(size)) };
   }
   const sent = call.in as Outputs;
   const all: Outputs = decodeOutputs(call, struct);

@@ -6,7 +6,7 @@ import { LOST } from "../../spec/resolve";
 import type { Step } from "../../spec/trace";
 import type { Bytes, Iova, UserVa } from "../../spec/units";
 import { encodeRun } from "./encode";
-import { ARRAY, FILE, FRAME, IOCTL_HEADER, OP } from "./protocol";
+import { ARRAY, FILE, FRAME, IOCTL_HEADER, OP, RUN } from "./protocol";
 
 interface Relocation {
   readonly offset: number;
@@ -18,6 +18,7 @@ interface Relocation {
 
 interface SentCall {
   readonly op: number;
+  readonly process: number;
   readonly failNth: number;
   readonly body: Buffer;
   readonly relocations: readonly Relocation[];
@@ -37,7 +38,8 @@ const read = (frame: Buffer): { id: number; flags: number; regions: Buffer; call
   let at = 28 + 32 * regions;
   const calls: SentCall[] = [];
   for (let i = 0; i < count; i++) {
-    const [op, relocations, stores] = [0, 1, 2].map((j) => frame.readUInt8(at + j)) as [
+    const [op, relocations, stores, process] = [0, 1, 2, 3].map((j) => frame.readUInt8(at + j)) as [
+      number,
       number,
       number,
       number,
@@ -48,6 +50,7 @@ const read = (frame: Buffer): { id: number; flags: number; regions: Buffer; call
     at += 12 + length;
     const call: SentCall = {
       op,
+      process,
       failNth,
       body,
       relocations: Array.from({ length: relocations }, (_, r) => {
@@ -104,6 +107,17 @@ test("a run carries its id, whether it is stepwise, and the memory of the platfo
 test("a step says which of its allocations is to fail", () => {
   const calls = send([OPEN, { ...ALLOC, failNth: 3 }]);
   expect(calls.map(({ failNth }) => failNth)).toEqual([0, 3]);
+});
+
+test("a duplicate is made of the number that its handle had, and has a number of its own", () => {
+  const [, dup, alloc] = send([
+    OPEN,
+    { call: "DUP", as: "fd1", fd, in: {} },
+    { ...ALLOC, fd: new Handle("fd1") },
+  ]);
+  expect(dup).toMatchObject({ op: OP.dup, stores: [{ offset: 0, width: 4, slot: 1 }] });
+  expect(dup?.relocations).toMatchObject([{ offset: 0, slot: 0 }]);
+  expect(alloc?.relocations).toMatchObject([{ offset: 0, slot: 1 }]);
 });
 
 test("outputs become slots, and handles relocations that fall back on what is lost", () => {
@@ -270,4 +284,18 @@ test("a struct of an older caller says so, and NULL stays NULL where it counts",
   ]);
   expect(alloc?.body.readUInt32LE(IOCTL_HEADER)).toBe(24);
   expect(dirty?.body.readUInt8(11)).toBe(ARRAY.none);
+});
+
+test("calls name the process that is to make them, and a trace says whether it has several", () => {
+  const run = (steps: readonly Step[]) =>
+    read(encodeRun({ platform: MOCK_PLATFORM, steps }, { id: 1 }));
+  const fork: Step = { call: "FORK", in: { child: 2 } };
+  const { flags, calls } = run([OPEN, fork, { ...ALLOC, proc: 2 }, { ...ALLOC, proc: 4000 }]);
+  expect(flags).toBe(RUN.processes);
+  expect(calls.map(({ process }) => process)).toEqual([0, 0, 2, 0xff]);
+  expect(calls[1]).toMatchObject({ op: OP.fork, body: Buffer.from([2, 0, 0, 0]) });
+  // What one process made, another uses.
+  expect(calls[2]?.relocations[0]?.slot).toBe(calls[0]?.stores[0]?.slot);
+  expect(run([OPEN, { call: "EXIT", in: {} }]).flags).toBe(RUN.processes);
+  expect(run([OPEN, ALLOC]).flags).toBe(0);
 });

@@ -44,10 +44,18 @@ export interface RunRequest {
   readonly layout?: true;
 }
 
-const flagsOf = ({ physical }: Platform, { stepwise, layout }: RunRequest): number =>
+const flagsOf = ({ platform, steps }: Trace, { stepwise, layout }: RunRequest): number =>
   (stepwise === true ? RUN.stepwise : 0) |
   (layout === true ? RUN.layout : 0) |
-  (physical === undefined ? 0 : RUN[physical]);
+  (platform.physical === undefined ? 0 : RUN[platform.physical]) |
+  (steps.some(isOfProcesses) ? RUN.processes : 0);
+
+/** A trace without such a step runs without the detour over who is to make its calls. */
+const isOfProcesses = ({ call, proc }: Step): boolean =>
+  call === "FORK" || call === "EXIT" || (proc ?? 0) !== 0;
+
+/** The agent has room for a few processes; any other index is nobody's, and so is this one. */
+const NOBODY = 0xff;
 
 /** @throws RangeError for an argument that the struct of its call cannot hold */
 export const encodeRun = (trace: Trace, request: RunRequest): Buffer => {
@@ -56,7 +64,7 @@ export const encodeRun = (trace: Trace, request: RunRequest): Buffer => {
   const memory = process?.memory ?? [];
   const plan = planSlots(trace);
   const writer = new ByteWriter();
-  writer.u32(0).u32(FRAME.run).u32(request.id).u32(flagsOf(platform, request));
+  writer.u32(0).u32(FRAME.run).u32(request.id).u32(flagsOf(trace, request));
   writer.u32(memory.length).u32(steps.length).u32(plan.slots);
   for (const { va, length, offset, memfd, prot, kind } of memory) {
     writer
@@ -70,8 +78,8 @@ export const encodeRun = (trace: Trace, request: RunRequest): Buffer => {
   steps.forEach((step, i) => {
     const call = resolver.resolve(step);
     const uses = plan.uses[i];
-    const failNth = step.failNth ?? 0;
-    writeCall(writer, call, failNth, plan.relocations[i] ?? [], storesOf(step, call, uses));
+    const stores = storesOf(step, call, uses);
+    writeCall(writer, call, step.failNth ?? 0, plan.relocations[i] ?? [], stores);
   });
   return writer.patch32(0, writer.length - 4).done();
 };
@@ -231,7 +239,8 @@ const writeCall = (
   stores: readonly Store[],
 ): void => {
   const start = writer.length;
-  writer.u8(0).u8(relocations.length).u8(stores.length).u8(0).u32(0).u32(failNth);
+  writer.u8(0).u8(relocations.length).u8(stores.length).u8(Math.min(call.proc, NOBODY));
+  writer.u32(0).u32(failNth);
   const body = writer.length;
   const op = writeBody(writer, call);
   writer.patch8(start, op).patch32(start + 4, writer.length - body);

@@ -11,6 +11,7 @@ import type { Ending, Trace } from "../../spec/trace";
 import { decodeAnswers } from "./decode";
 import { encodeRun, type RunRequest } from "./encode";
 import { disappoints, kindOf, LINUX_PLATFORMS, unfit } from "./platforms";
+import { Pool } from "./pool";
 import { type Done, type RawAnswer, STATUS } from "./protocol";
 import { type Gone, type MachineKind, plain, type Reply, Vm, type VmOptions } from "./vm";
 
@@ -53,8 +54,10 @@ const CAPABILITIES: IutInfo["capabilities"] = [
   "fault-queue",
   "memlimit",
   "privilege",
+  "second-process",
   "compat",
   "raw-bytes",
+  "dup",
 ];
 
 export const makeLinux = (image: LinuxImage): LinuxIut => {
@@ -66,7 +69,7 @@ export const makeLinux = (image: LinuxImage): LinuxIut => {
     machines: () => machines.pids(),
     layout: (platform) => machines.layout(platform),
     // A kernel that has misbehaved may go on doing so, and does not recover with a new process.
-    fresh: () => machines.close(),
+    fresh: () => machines.renew(),
     close: () => machines.close(),
   };
 };
@@ -79,7 +82,7 @@ const MAX_RENEWALS = 2;
 
 class Machines {
   readonly #image: LinuxImage;
-  readonly #up = new Map<MachineKind, Vm>();
+  readonly #pool = new Pool<Vm>((kind) => this.#boot(kind));
   /** Why machines of a kind cannot be had at all. */
   readonly #unavailable = new Map<MachineKind, string>();
   /** A machine came up, or would have, had nobody ended it. */
@@ -93,13 +96,15 @@ class Machines {
   }
 
   pids(): number[] {
-    return [...this.#up.values()].flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+    return this.#pool.up.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
   }
 
-  async close(): Promise<void> {
-    const all = [...this.#up.values()];
-    this.#up.clear();
-    await Promise.all(all.map((vm) => vm.stop()));
+  renew(): Promise<void> {
+    return this.#pool.renew();
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close();
   }
 
   async run(trace: Trace): Promise<Run> {
@@ -111,7 +116,7 @@ class Machines {
       if (typeof reply === "string") return this.#noMachine(reply);
       if (reply.kind === "gone") return this.#investigate(trace, kind, reply.why);
       const { status } = reply.done;
-      if (status === STATUS.exhausted) await this.#retire(kind);
+      if (status === STATUS.exhausted) await this.#pool.retire(kind);
       else if (status === STATUS.hung && reply.earlier > 0) return this.#afresh(trace, kind);
       else return this.#conclude(trace, kind, reply.done);
     }
@@ -120,7 +125,7 @@ class Machines {
 
   /** A call hangs, but it may be an earlier trace that did it. On a fresh machine it shows. */
   async #afresh(trace: Trace, kind: MachineKind): Promise<Run> {
-    await this.#retire(kind);
+    await this.#pool.retire(kind);
     const run = await this.run(trace);
     if (run.ending?.kind === "crash" || this.#damaged) return run;
     // Nobody knows which trace it was. So this is said once, and no run with it passes.
@@ -154,17 +159,14 @@ class Machines {
     } catch (error) {
       return `a trace that cannot be sent: ${String(error)}`;
     }
-    const vm = await this.#machine(kind);
+    const vm = await this.#pool.get(kind);
     if (typeof vm === "string") return vm;
     const reply = await vm.run(request);
-    if (reply.kind === "gone") await this.#retire(kind);
+    if (reply.kind === "gone") await this.#pool.retire(kind);
     return reply;
   }
 
-  async #machine(kind: MachineKind): Promise<Vm | string> {
-    const up = this.#up.get(kind);
-    if (up?.isGone === false) return up;
-    await this.#retire(kind);
+  async #boot(kind: MachineKind): Promise<Vm | string> {
     const known = this.#unavailable.get(kind);
     if (known !== undefined) return known;
     const { kernel, initramfs, kvm } = this.#image;
@@ -182,7 +184,6 @@ class Machines {
       return this.#cannotBoot(kind, lack);
     }
     this.#viable = true;
-    this.#up.set(kind, started.vm);
     return started.vm;
   }
 
@@ -192,22 +193,16 @@ class Machines {
     return reason;
   }
 
-  async #retire(kind: MachineKind): Promise<void> {
-    const vm = this.#up.get(kind);
-    this.#up.delete(kind);
-    await vm?.stop();
-  }
-
   async #conclude(trace: Trace, kind: MachineKind, done: Done): Promise<Run> {
     const { complaint, status, detail, answers } = done;
     if (complaint !== undefined) {
       const reason = complaintOf(complaint.log);
       // After a mere warning the machine goes on; after anything else nothing it says counts.
-      if (!reason.startsWith("WARNING")) await this.#retire(kind);
+      if (!reason.startsWith("WARNING")) await this.#pool.retire(kind);
       return ended(trace, answers.slice(0, complaint.call), { kind: "complaint", reason });
     }
     if (status === STATUS.hung) {
-      await this.#retire(kind);
+      await this.#pool.retire(kind);
       return ended(trace, answers, { kind: "crash", reason: "the call does not come back" });
     }
     if (status === STATUS.workerDied) {
@@ -245,11 +240,10 @@ const inconclusive = (reason: string): Run => ({
   ending: { kind: "inconclusive", reason },
 });
 
-const ended = (trace: Trace, answers: readonly RawAnswer[], ending: Ending): Run => {
-  // An ending is about a call that has no outcome: if all were answered, about the last one.
-  const before = answers.slice(0, Math.max(0, trace.steps.length - 1));
-  return { outcomes: decodeAnswers(trace, before), ending };
-};
+const ended = (trace: Trace, answers: readonly RawAnswer[], ending: Ending): Run => ({
+  outcomes: decodeAnswers(trace, answers),
+  ending,
+});
 
 const COMPLAINT =
   /(?:WARNING|BUG|KASAN|UBSAN|Oops|INFO|kernel BUG|refcount_t|general protection).*/;

@@ -5,7 +5,7 @@
  */
 
 export const FRAME = { run: 0x01, hello: 0x81, done: 0x82, answer: 0x83 } as const;
-export const RUN = { stepwise: 1, contiguous: 2, scattered: 4, layout: 8 } as const;
+export const RUN = { stepwise: 1, contiguous: 2, scattered: 4, layout: 8, processes: 16 } as const;
 
 /** Why a run did not go to its end; see `enum run_status`. */
 export const STATUS = { ok: 0, workerDied: 1, cannot: 2, exhausted: 3, hung: 4 } as const;
@@ -31,6 +31,9 @@ export const OP = {
   fileClose: 18,
   setMemlock: 19,
   setUid: 20,
+  dup: 21,
+  fork: 22,
+  exit: 23,
 } as const;
 
 /** What a file is of. */

@@ -1,4 +1,4 @@
-/** The calls on a context as a whole: OPEN, DESTROY, OPTION, VFIO_IOAS. */
+/** The calls on a context as a whole: OPEN, DUP, DESTROY, OPTION, VFIO_IOAS. */
 import type { OutcomeOf } from "../../spec/calls";
 import {
   OPTION_HUGE_PAGES,
@@ -18,6 +18,12 @@ export const open: OnProcess<"OPEN"> = ({ iommufds }, _args, process) => ({
   errno: 0,
   out: { fd: iommufds.openNext(new IommufdCtx(), process) },
 });
+
+/** GEN-22: the context goes with the last number of its file. */
+export const dup: OnIommufd<"DUP"> = (ctx, _args, process, { iommufds }) => {
+  ctx.hold();
+  return { errno: 0, out: { fd: iommufds.openNext(ctx, process) } };
+};
 
 export const destroy: OnIommufd<"DESTROY"> = (ctx, { id }) => done(ctx.destroyById(id));
 

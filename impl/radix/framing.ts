@@ -9,16 +9,9 @@
  *
  * Behind the frame a command is the typed call, carried out as such.
  */
-import {
-  type Call,
-  type CallName,
-  type In,
-  type Outcome,
-  type OutcomeOf,
-  shapeOf,
-} from "../../spec/calls";
+import type { Call, CallName, In, Outcome, OutcomeOf } from "../../spec/calls";
 import type { Errno } from "../../spec/errno";
-import { ABSENT } from "../../spec/fields";
+import { argumentsFrom } from "../../spec/resolve";
 import { decodeStruct, encodeStruct, type StructValues } from "../../spec/uapi/codec";
 import {
   IOCTLS,
@@ -70,13 +63,7 @@ export const typedCall = (
   name: CallName,
   values: StructValues,
   { proc, thread, fd }: Pick<Call, "proc" | "thread" | "fd">,
-): Call => {
-  const args: Record<string, unknown> = {};
-  for (const [field, type] of Object.entries(shapeOf(name).in)) {
-    args[field] = values[field] ?? ABSENT[type];
-  }
-  return { call: name, proc, thread, fd, in: args } as unknown as Call;
-};
+): Call => ({ call: name, proc, thread, fd, in: argumentsFrom(name, values) }) as unknown as Call;
 
 type Make = (name: CallName, values: StructValues) => Outcome;
 
@@ -148,11 +135,9 @@ const outputsOf = (
   return LAYOUTS[name].fields.flatMap((field): Output[] => {
     const value = answer[field.name];
     if (typeof value !== "number" && typeof value !== "bigint") return [];
-    const alone = { ...LAYOUTS[name], fields: [field] };
-    const bytes = encodeStruct(alone, { [field.name]: value });
-    return [
-      { at: field.offset, bytes: bytes.subarray(field.offset, field.offset + WIDTH[field.type]) },
-    ];
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setBigUint64(0, BigInt(value), true);
+    return [{ at: field.offset, bytes: bytes.subarray(0, WIDTH[field.type]) }];
   });
 };
 

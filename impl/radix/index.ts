@@ -25,6 +25,7 @@ export const radix: Iut = inProcess(
       "proc-status",
       "privilege",
       "memlimit",
+      "dup",
       "second-process",
       "compat",
       "raw-bytes",

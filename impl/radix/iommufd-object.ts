@@ -7,10 +7,11 @@
  */
 export abstract class IommufdObject {
   readonly id: number;
-  users = 0;
+  users: number;
 
   constructor(id: number) {
     this.id = id;
+    this.users = 0;
   }
 
   abstract destroy(): void;

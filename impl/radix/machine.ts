@@ -17,7 +17,7 @@ import {
 } from "./access-calls";
 import type { Process } from "./accounting";
 import { done, fail, type OnIommufd, type OnProcess } from "./call";
-import { destroy, open, option, vfioIoas } from "./ctx-calls";
+import { destroy, dup, open, option, vfioIoas } from "./ctx-calls";
 import { deviceRaw } from "./device-framing";
 import { hwptGetDirtyBitmap, hwptSetDirtyTracking } from "./dirty-calls";
 import { closeFault, faultPoll, faultQueueAlloc, faultRead, faultWrite } from "./fault-calls";
@@ -77,6 +77,7 @@ const onProcess =
 const HANDLERS: { readonly [K in CallName]: Handler<K> } = {
   OPEN: onProcess(open),
   CLOSE: ({ iommufds }, { fd }, process) => done(iommufds.close(fd, process) ? 0 : "EBADF"),
+  DUP: onIommufd(dup),
   DESTROY: onIommufd(destroy),
   IOAS_ALLOC: onIommufd(ioasAlloc),
   IOAS_IOVA_RANGES: onIommufd(ioasIovaRanges),

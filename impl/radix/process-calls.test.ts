@@ -38,6 +38,33 @@ const mapLow = (call: Caller, user_va: UserVa, count: number, ioas_id = 1) =>
 const refs = (call: Caller, uptr: UserVa, count: number) =>
   call("PAGE_REFS", { uptr, length: pages(count) }).out?.refs;
 
+test("a context ends with the last number of its file (GEN-22)", () => {
+  const { parent, by } = boot();
+  expect(by(0, 9)("DUP").errno).toBe("EBADF");
+  const fd = parent("DUP").out?.fd ?? -1;
+  const other = by(0, fd);
+  expect(other("MOCK_DOMAIN", { pt_id: 1 }).errno).toBe(0);
+  expect(map(parent, SHARED, 2).errno).toBe(0);
+  expect(parent("CLOSE").errno).toBe(0);
+  expect(parent("IOAS_ALLOC").errno).toBe("EBADF");
+  expect(parent("PROC_STATUS").out?.VmPin_pages).toBe(2);
+  expect(other("IOAS_ALLOC").errno).toBe(0);
+  expect(other("CLOSE").errno).toBe(0);
+  expect(parent("PROC_STATUS").out?.VmPin_pages).toBe(0);
+});
+
+test("a child has the numbers that its parent had, and each closes its own", () => {
+  const { parent, by } = boot();
+  const fd = parent("DUP").out?.fd ?? -1;
+  parent("FORK", { child: 1 });
+  expect(by(1, fd)("CLOSE").errno).toBe(0);
+  expect(by(1, fd)("IOAS_ALLOC").errno).toBe("EBADF");
+  expect(by(1)("IOAS_ALLOC").errno).toBe(0);
+  expect(by(0, fd)("CLOSE").errno).toBe(0);
+  expect(parent("CLOSE").errno).toBe(0);
+  expect(by(1)("DESTROY", { id: 1 }).errno).toBe(0);
+});
+
 test("a limit binds those without CAP_IPC_LOCK, user-wide, and only what is newly pinned", () => {
   const { parent } = boot();
   parent("MOCK_DOMAIN", { pt_id: 1 });

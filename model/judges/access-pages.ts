@@ -140,8 +140,8 @@ export const ACCESS_PAGES = judge<"ACCESS_PAGES", View>("ACCESS_PAGES", {
     rule("ACC-32", "EOPNOTSUPP", (v) => (v.flags & ~ACCESS_PAGES_WRITE) !== 0, { applies: never }),
     fileIsAccess(),
     rule("ACC-32", "EOPNOTSUPP", (v) => v.access?.pinsPages === false, { applies: never }),
-    rule("ACC-10", "EINVAL", (v) => takesPins(v) && v.length === 0n, { hard: true }),
-    rule("ACC-10", "EOVERFLOW", (v) => takesPins(v) && v.length > 0n && lastOf(v) > U64_MAX, {
+    rule("ACC-10", "EINVAL", (v) => v.length === 0n, { hard: true }),
+    rule("ACC-10", "EOVERFLOW", (v) => lastOf(v) > U64_MAX, {
       applies: never,
       hard: true,
     }),

@@ -248,8 +248,8 @@ export const ACCESS_RW = judge<"ACCESS_RW", View>("ACCESS_RW", {
     ),
     fileIsAccess(),
     rule("ACC-32", "EFAULT", (v) => writes(v) && callerFaults(v), { applies: never, hard: true }),
-    rule("ACC-20", "EINVAL", (v) => v.access !== undefined && v.length === 0n),
-    rule("ACC-20", "EOVERFLOW", (v) => v.access !== undefined && lastOf(v) > U64_MAX, {
+    rule("ACC-20", "EINVAL", (v) => v.length === 0n),
+    rule("ACC-20", "EOVERFLOW", (v) => lastOf(v) > U64_MAX, {
       applies: never,
       hard: true,
     }),

@@ -6,7 +6,7 @@
  * behind the last (ALW-03).
  */
 import type { ClauseId } from "../../spec/clauses/registry";
-import { fact, judge, rule } from "../judge";
+import { fact, judge, never, rule } from "../judge";
 import { covers, higher, type Interval, lower, sorted, union } from "../state/intervals";
 import { isUsable } from "../state/ioas";
 import type { Ioas } from "../state/objects";
@@ -22,7 +22,12 @@ interface View extends OnIommufd {
   readonly elements: readonly Interval[];
 }
 
-const isInverted = (v: View): boolean => v.elements.some(({ first, last }) => first >= last);
+const endsBeforeStart = ({ first, last }: Interval): boolean => first > last;
+const isSingleByte = ({ first, last }: Interval): boolean => first === last;
+
+/** Index of the first element that 6.12 takes for no range; -1 if all are some. */
+const firstMalformed = (v: View): number =>
+  v.elements.findIndex(({ first, last }) => first >= last);
 
 /** Index of the first element that overlaps an earlier one; -1 if none does. */
 const firstOverlap = (v: View): number =>
@@ -60,19 +65,21 @@ export const IOAS_ALLOW_IOVAS = judge<"IOAS_ALLOW_IOVAS", View>("IOAS_ALLOW_IOVA
       also: (v) => aboutId(v.context, v.id),
       hard: true,
     }),
-    rule("ALW-04", "EINVAL", (v) => v.ioas !== undefined && isInverted(v), {
-      applies: hasElements,
-      also: (v) =>
-        reservedBefore(
-          v,
-          v.elements.findIndex(({ first, last }) => first >= last),
-        ),
+    // A range that ends before it starts is none; that of a single byte may be one (UNS-14).
+    rule("ALW-04", "EINVAL", (v) => v.elements.some(endsBeforeStart), {
+      applies: never,
+      also: (v) => reservedBefore(v, firstMalformed(v)),
+      hard: true,
     }),
-    rule("ALW-05", "EINVAL", (v) => v.ioas !== undefined && firstOverlap(v) >= 0, {
+    rule("ALW-04", "EINVAL", (v) => v.elements.some(isSingleByte), {
+      applies: hasElements,
+      also: (v) => reservedBefore(v, firstMalformed(v)),
+    }),
+    rule("ALW-05", "EINVAL", (v) => firstOverlap(v) >= 0, {
       applies: hasElements,
       also: (v) => reservedBefore(v, firstOverlap(v)),
     }),
-    rule("ALW-03", "EFAULT", (v) => v.ioas !== undefined && v.elements.length < v.count, {
+    rule("ALW-03", "EFAULT", (v) => v.elements.length < v.count, {
       applies: hasElements,
     }),
     rule("ALW-06", "EADDRINUSE", (v) => v.elements.some((element) => isReserved(v, element)), {

@@ -18,7 +18,11 @@ export interface OnIommufd {
  * GEN-22 is the clause that makes the fd name the context.
  */
 export const fdIsOpen = <V extends OnIommufd>(): Rule<V> =>
-  rule("GEN-22", "EBADF", (v) => v.context === undefined, { applies: never, hard: true });
+  rule("GEN-22", "EBADF", (v) => v.context === undefined, {
+    applies: never,
+    hard: true,
+    outranks: true,
+  });
 
 export const ioasOf = (context: Context | undefined, id: number): Ioas | undefined => {
   const object = context?.objects.get(id);

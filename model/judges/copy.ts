@@ -59,7 +59,7 @@ const firstCut = (dst: Ioas | undefined, pieces: readonly Piece[], start: bigint
       );
 
 const sourceLast = (v: View): bigint => v.sourceIova + v.length - 1n;
-const sourceWraps = (v: View): boolean => v.source !== undefined && sourceLast(v) > U64_MAX;
+const sourceWraps = (v: View): boolean => sourceLast(v) > U64_MAX;
 
 const exceedsRights = (v: View, piece: Piece): boolean => v.writeable && !piece.pages.writeable;
 const isMisplaced = (v: View, piece: Piece): boolean =>
@@ -67,15 +67,15 @@ const isMisplaced = (v: View, piece: Piece): boolean =>
 
 /** Pieces are judged one after the other, each for its rights and then for its offset. */
 const firstBadPiece = (v: View): Piece | undefined =>
-  v.ioas && v.pieces.find((piece) => exceedsRights(v, piece) || isMisplaced(v, piece));
+  v.pieces.find((piece) => exceedsRights(v, piece) || isMisplaced(v, piece));
 
 const failsByRights = (v: View): boolean => {
   const piece = v.strict ? firstBadPiece(v) : v.pieces.find((each) => exceedsRights(v, each));
-  return v.ioas !== undefined && piece !== undefined && exceedsRights(v, piece);
+  return piece !== undefined && exceedsRights(v, piece);
 };
 const failsByOffset = (v: View): boolean => {
   const piece = v.strict ? firstBadPiece(v) : v.pieces.find((each) => isMisplaced(v, each));
-  return v.ioas !== undefined && piece !== undefined && isMisplaced(v, piece);
+  return piece !== undefined && isMisplaced(v, piece);
 };
 
 const isExactMapping = (v: View): boolean => {
@@ -97,8 +97,8 @@ const aboutOverlap = (v: View): readonly ClauseId[] =>
     ? ["CPY-29"]
     : [];
 
-/** MAP-08 to MAP-12, judged on the destination (CPY-09). */
-const dst = (broken: (v: View) => boolean): ((v: View) => boolean) => {
+/** An automatic IOVA follows the source's address, if there is a source (AUT-13). */
+const fromSource = (broken: (v: View) => boolean): ((v: View) => boolean) => {
   return (v) => v.whole && broken(v);
 };
 
@@ -155,7 +155,7 @@ export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
       also: (v) => aboutId(v.context, v.sourceId),
       hard: true,
     }),
-    rule("CPY-05", "EINVAL", (v) => v.source !== undefined && v.length === 0n),
+    rule("CPY-05", "EINVAL", (v) => v.length === 0n),
     rule("CPY-06", "EOVERFLOW", sourceWraps, {
       applies: (v) => sourceLast(v) > U64_MAX - v.machine.page,
     }),
@@ -169,14 +169,15 @@ export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
       also: (v) => aboutId(v.context, v.ioasId),
       hard: true,
     }),
-    rule("CPY-09", "EINVAL", dst(lengthIsMisaligned)),
-    rule("CPY-09", "EINVAL", dst(iovaIsMisaligned), { applies: never }),
-    rule("CPY-09", "EOVERFLOW", dst(iovaWraps), { applies: never }),
-    rule("CPY-09", "EINVAL", dst(isReserved), { applies: never }),
-    rule("CPY-09", "EEXIST", dst(overlapsMapping), { applies: never, also: aboutOverlap }),
-    rule("CPY-09", "EOVERFLOW", dst(isTooLong), { applies: never }),
-    rule("CPY-09", "EINVAL", dst(guessIsTooSmall), { applies: never }),
-    rule("CPY-09", "ENOSPC", dst(hasNoRoom), { applies: never }),
+    // MAP-08 to MAP-12, judged on the destination.
+    rule("CPY-09", "EINVAL", lengthIsMisaligned),
+    rule("CPY-09", "EINVAL", iovaIsMisaligned, { applies: never }),
+    rule("CPY-09", "EOVERFLOW", iovaWraps, { applies: never }),
+    rule("CPY-09", "EINVAL", isReserved, { applies: never }),
+    rule("CPY-09", "EEXIST", overlapsMapping, { applies: never, also: aboutOverlap }),
+    rule("CPY-09", "EOVERFLOW", isTooLong, { applies: never }),
+    rule("CPY-09", "EINVAL", fromSource(guessIsTooSmall), { applies: never }),
+    rule("CPY-09", "ENOSPC", fromSource(hasNoRoom), { applies: never }),
     rule("CPY-10", "EPERM", failsByRights, { applies: (v) => v.writeable }),
     rule("CPY-11", "EINVAL", failsByOffset, { applies: isCoarse }),
     rule("CPY-12", "EFAULT", (v) => pinsOf(v) === "EFAULT", { applies: isPinned, hard: true }),

@@ -60,6 +60,7 @@ export const FAULT_QUEUE_ALLOC = judge<"FAULT_QUEUE_ALLOC", AllocView>("FAULT_QU
       fileIsOpen: true,
       hwpts: 0,
       waiting: [],
+      gone: [],
       unanswered: new Map(),
       goneCookies: new Set(),
     };
@@ -80,7 +81,11 @@ export interface OnFaultFile {
 
 /** As with any file, the host refuses a number that is not open. */
 export const faultFileIsOpen = <V extends OnFaultFile>(): Rule<V> =>
-  rule("FLT-02", "EBADF", (v) => v.queue === undefined, { applies: never, hard: true });
+  rule("FLT-02", "EBADF", (v) => v.queue === undefined, {
+    applies: never,
+    hard: true,
+    outranks: true,
+  });
 
 interface CloseView extends OnFaultFile {
   readonly file: number;

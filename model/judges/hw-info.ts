@@ -79,13 +79,14 @@ export const GET_HW_INFO = judge<"GET_HW_INFO", View>("GET_HW_INFO", {
     rule("GEN-07", "EINVAL", (v) => v.size !== 0 && v.size < min, {
       applies: never,
       hard: true,
+      outranks: true,
     }),
     rule("HWI-01", "EOPNOTSUPP", (v) => v.unknown, { also: () => ["GEN-17"] }),
     rule("HWI-02", "ENOENT", (v) => v.context !== undefined && v.device === undefined, {
       also: (v) => aboutId(v.context, v.devId),
       hard: true,
     }),
-    rule("HWI-05", "EFAULT", (v) => v.device !== undefined && v.room > v.writable, {
+    rule("HWI-05", "EFAULT", (v) => v.room > v.writable, {
       applies: (v) => v.room > 0,
       hard: true,
     }),

@@ -55,6 +55,8 @@ const isReal = (v: View): boolean => v.context !== undefined && v.device !== und
 const others = (v: View, known: number): boolean => (v.flags & ~known) >>> 0 !== 0;
 
 const PAGING_FLAGS = HWPT_NEST_PARENT | HWPT_DIRTY_TRACKING;
+const flagsFor = (v: View): number =>
+  onIoas(v) ? PAGING_FLAGS : PAGING_FLAGS | HWPT_FAULT_ID_VALID;
 
 const nests = (v: View): boolean => v.machine.iommus[v.iommu]?.nests === true;
 
@@ -108,7 +110,11 @@ export const HWPT_ALLOC = judge<"HWPT_ALLOC", View>("HWPT_ALLOC", {
   view: (machine, call) => viewOf(machine, call),
   rules: [
     fdIsOpen(),
-    rule("GEN-07", "EINVAL", (v) => v.size < LAYOUT.min, { applies: never, hard: true }),
+    rule("GEN-07", "EINVAL", (v) => v.size < LAYOUT.min, {
+      applies: never,
+      hard: true,
+      outranks: true,
+    }),
     rule("HWP-01", "EOPNOTSUPP", (v) => v.reserved !== 0, { also: () => ["GEN-17"] }),
     rule("HWP-02", "EINVAL", misfit),
     rule("HWP-03", "ENOENT", (v) => v.context !== undefined && v.device === undefined, {
@@ -120,7 +126,8 @@ export const HWPT_ALLOC = judge<"HWPT_ALLOC", View>("HWPT_ALLOC", {
       also: whyNoTable,
       hard: true,
     }),
-    rule("HWP-07", "EOPNOTSUPP", (v) => onIoas(v) && others(v, PAGING_FLAGS), {
+    // Where pt_id names nothing to be made on, a flag that nobody knows is still unknown.
+    rule("HWP-07", "EOPNOTSUPP", (v) => !onParent(v) && others(v, flagsFor(v)), {
       applies: onIoas,
       also: () => ["GEN-18"],
     }),
@@ -173,7 +180,7 @@ export const HWPT_ALLOC = judge<"HWPT_ALLOC", View>("HWPT_ALLOC", {
     rule(
       "HWP-14",
       "ENOENT",
-      (v) => onParent(v) && wants(v, HWPT_FAULT_ID_VALID) && v.queue === undefined,
+      (v) => !onIoas(v) && wants(v, HWPT_FAULT_ID_VALID) && v.queue === undefined,
       { applies: (v) => onParent(v) && wants(v, HWPT_FAULT_ID_VALID), hard: true },
     ),
     ...joinRules<View>(joins, ["HWP-10"]),

@@ -26,7 +26,7 @@ import { IOAS_MAP } from "./map";
 import { MD_CHECK_MAP, MD_CHECK_REFS } from "./md-check";
 import { MEM_READ, MEM_WRITE } from "./memory";
 import { MOCK_DOMAIN, MOCK_DOMAIN_FLAGS, MOCK_DOMAIN_REPLACE } from "./mock-device";
-import { CLOSE, OPEN } from "./open-close";
+import { CLOSE, DUP, OPEN } from "./open-close";
 import { OPTION } from "./option";
 import { PAGE_REFS, PROC_STATUS } from "./pins";
 import { SETRLIMIT_MEMLOCK, SETUID } from "./process";
@@ -43,6 +43,7 @@ import { VFIO_UNMAP_DMA } from "./vfio-unmap-dma";
 /** Calls that have none yet cannot be judged; `hasJudge` says which. */
 const JUDGES: { readonly [K in CallName]?: Judge } = {
   OPEN,
+  DUP,
   CLOSE,
   DESTROY,
   IOAS_ALLOC,

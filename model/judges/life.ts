@@ -42,7 +42,7 @@ interface ExitView {
 /** Closes every file that the process has, as if it did so itself. */
 const closeAll = (machine: MachineState, proc: number): void => {
   const from = { proc, thread: 0, fd: -1 };
-  const close = (ordinary: Judge, call: Call, file: object): void => {
+  const close = (ordinary: Judge, call: Call, file: object | number): void => {
     if (machine.owners.get(file)?.has(proc) === false) return;
     const by = judgeInstead(machine, call) ?? ordinary;
     by.effect?.(by.view(machine, call, undefined, "linux-6.12"), {});
@@ -56,8 +56,8 @@ const closeAll = (machine: MachineState, proc: number): void => {
   for (const [devfd, file] of [...machine.cdevs]) {
     close(DEVICE_CLOSE, { ...from, call: "DEVICE_CLOSE", in: { devfd } }, file);
   }
-  for (const [fd, file] of [...machine.fds]) {
-    close(CLOSE, { ...from, call: "CLOSE", fd, in: {} }, file);
+  for (const fd of [...machine.fds.keys()]) {
+    close(CLOSE, { ...from, call: "CLOSE", fd, in: {} }, fd);
   }
 };
 

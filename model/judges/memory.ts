@@ -30,9 +30,8 @@ const viewOf = (
   length: number,
   stored: Uint8Array | undefined,
 ): View => {
-  const range = { machine, process, va, length };
-  const reach = reachOf(range, stored !== undefined);
-  return { ...range, reach, bytes: stored ?? NO_BYTES, loaded: undefined };
+  const reach = reachOf({ machine, process, va, length }, stored !== undefined);
+  return { machine, process, va, length, reach, bytes: stored ?? NO_BYTES, loaded: undefined };
 };
 
 const faults = rule<View>("GEN-23", "EFAULT", (v) => v.reach < v.length, {

@@ -31,8 +31,8 @@ interface View extends OnIommufd {
 
 const isRlimit = (v: View): boolean => v.option === OPTION_RLIMIT_MODE;
 const isHuge = (v: View): boolean => v.option === OPTION_HUGE_PAGES;
-const setsRlimit = (v: View): boolean => isRlimit(v) && v.op === OPTION_OP_SET && v.id === 0;
-const setsHuge = (v: View): boolean => v.ioas !== undefined && v.op === OPTION_OP_SET;
+const setsRlimit = (v: View): boolean => isRlimit(v) && v.op === OPTION_OP_SET;
+const setsHuge = (v: View): boolean => isHuge(v) && v.op === OPTION_OP_SET;
 const isUnknownOp = (v: View): boolean => v.op !== OPTION_OP_SET && v.op !== OPTION_OP_GET;
 const isNoFlag = (v: View): boolean => v.value > 1n;
 const turnsOff = (v: View): boolean => setsHuge(v) && v.value === 0n && v.ioas?.hugePages === true;
@@ -50,8 +50,8 @@ const right = (v: View): string => `val64 ${v.op === OPTION_OP_GET ? current(v) 
 
 export const OPTION = judge<"OPTION", View>("OPTION", {
   promise: "OPT-10",
-  promises: (v) => {
-    if (isRlimit(v)) return "OPT-04";
+  promises: (v, errno) => {
+    if (isRlimit(v)) return errno === "EBUSY" ? "OPT-06" : "OPT-04";
     if (v.value === 1n) return "OPT-15";
     return v.ioas?.hugePages === false ? "OPT-12" : undefined;
   },
@@ -88,7 +88,7 @@ export const OPTION = judge<"OPTION", View>("OPTION", {
       also: (v) => aboutId(v.context, v.id),
       hard: true,
     }),
-    rule("OPT-16", "EOPNOTSUPP", (v) => v.ioas !== undefined && isUnknownOp(v), {
+    rule("OPT-16", "EOPNOTSUPP", (v) => isHuge(v) && isUnknownOp(v), {
       applies: isHuge,
     }),
     rule("OPT-11", "EINVAL", (v) => setsHuge(v) && isNoFlag(v), { applies: setsHuge }),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { Bench, blamed, buf } from "../fixture";
+import type { Call, Outcome } from "../../spec/calls";
+import { Bench, blamed, buf, make } from "../fixture";
 
 const PAGE = 0x1000n;
 const IOVA = 0x100_0000n;
@@ -20,6 +21,57 @@ const map = (page: bigint, pages: bigint) => ({
   user_va: buf(0, page * PAGE),
   length: pages * PAGE,
   iova: IOVA + page * PAGE,
+});
+
+describe("DUP", () => {
+  const duplicated = () => {
+    const b = new Bench();
+    b.done("IOAS_ALLOC", {});
+    return { b, fd: b.done("DUP", {}).fd };
+  };
+
+  test("gives one more number of the same context", () => {
+    const { b, fd } = duplicated();
+    expect(b.fails("DUP", {}, "EBADF", {}, 77)).toBeUndefined();
+    expect(blamed(b.ok("DUP", {}, { fd: 0 }))).toBe("GEN-22");
+    expect(b.ok("IOAS_ALLOC", {}, { out_ioas_id: 2 }, fd)).toBeUndefined();
+    expect(b.ok("DESTROY", { id: 1 }, {}, fd)).toBeUndefined();
+    expect(blamed(b.ok("DESTROY", { id: 1 }))).toBe("DES-01");
+  });
+
+  test("keeps the context until its last number is closed", () => {
+    const { b, fd } = duplicated();
+    b.done("MOCK_DOMAIN", { pt_id: 1 });
+    b.done("IOAS_MAP", map(0n, 2n), fd);
+    const pinned = (VmPin_pages: number) => ({ VmPin_pages, VmLck_pages: 0 });
+    expect(b.ok("CLOSE", {})).toBeUndefined();
+    expect(b.counts("OBJ-07")).toEqual([0, 0]);
+    expect(b.fails("IOAS_ALLOC", {}, "EBADF")).toBeUndefined();
+    expect(blamed(b.ok("PROC_STATUS", {}, pinned(0)))).toBe("ACT-04");
+    expect(b.ok("PROC_STATUS", {}, pinned(2))).toBeUndefined();
+    expect(b.ok("CLOSE", {}, {}, fd)).toBeUndefined();
+    expect(b.ok("PROC_STATUS", {}, pinned(0))).toBeUndefined();
+  });
+
+  test("gives a number to the process that asks, and a child inherits it", () => {
+    const { b, fd } = duplicated();
+    b.done("FORK", { child: 1 });
+    const by = (proc: number, call: Call) => ({ ...call, proc }) as Call;
+    const none = { errno: "EBADF" } as const;
+    const judge = (
+      proc: number,
+      name: "DUP" | "CLOSE" | "IOAS_ALLOC",
+      on: number,
+      outcome: object,
+    ) => b.model.judge(by(proc, make(name, {}, on)), outcome as Outcome);
+    expect(judge(1, "DUP", fd, { errno: 0, out: { fd: 9 } })).toBeUndefined();
+    expect(judge(0, "IOAS_ALLOC", 9, none)).toBeUndefined();
+    expect(judge(1, "CLOSE", 0, { errno: 0 })).toBeUndefined();
+    expect(judge(1, "CLOSE", fd, { errno: 0 })).toBeUndefined();
+    expect(judge(1, "IOAS_ALLOC", 9, { errno: 0, out: { out_ioas_id: 2 } })).toBeUndefined();
+    expect(judge(1, "IOAS_ALLOC", 0, none)).toBeUndefined();
+    expect(judge(0, "IOAS_ALLOC", 0, { errno: 0, out: { out_ioas_id: 3 } })).toBeUndefined();
+  });
 });
 
 describe("SETRLIMIT_MEMLOCK", () => {

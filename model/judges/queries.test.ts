@@ -171,6 +171,12 @@ describe("IOAS_ALLOW_IOVAS", () => {
     expect(b.fails("IOAS_ALLOW_IOVAS", allow([[1n, 1n]]), "EINVAL")).toBeUndefined();
   });
 
+  test("a range that ends before it starts is refused everywhere", () => {
+    const b = bench("documented");
+    expect(blamed(b.ok("IOAS_ALLOW_IOVAS", allow([[2n, 1n]])))).toBe("ALW-04");
+    expect(b.fails("IOAS_ALLOW_IOVAS", allow([[2n, 1n]]), "EINVAL")).toBeUndefined();
+  });
+
   test("an allowed IOVA holds back a reservation until the list goes", () => {
     const b = bench();
     b.done("IOAS_ALLOW_IOVAS", allow([[0x1000n, 0x1fffn]]));

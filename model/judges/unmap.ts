@@ -97,10 +97,10 @@ export const IOAS_UNMAP = judge<"IOAS_UNMAP", View>("IOAS_UNMAP", {
     rule(
       "UNM-03",
       "EOVERFLOW",
-      (v) => v.ioas !== undefined && !v.everything && (v.iova === U64_MAX || v.length === U64_MAX),
+      (v) => !v.everything && (v.iova === U64_MAX || v.length === U64_MAX),
     ),
-    rule("UNM-04", "EINVAL", (v) => v.ioas !== undefined && v.length === 0n),
-    rule("UNM-05", "EOVERFLOW", (v) => v.ioas !== undefined && v.last > U64_MAX, {
+    rule("UNM-04", "EINVAL", (v) => v.length === 0n),
+    rule("UNM-05", "EOVERFLOW", (v) => v.last > U64_MAX, {
       applies: (v) => !v.everything && v.last > U64_MAX - v.machine.page,
     }),
     rule("UNM-07", "ENOENT", (v) => v.covered < v.touched, {

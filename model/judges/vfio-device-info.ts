@@ -29,7 +29,7 @@ export const VFIO_GET_INFO = judge<"VFIO_GET_INFO", View>("VFIO_GET_INFO", {
     return { device: cdev?.device, isBound: cdev?.bound !== undefined, argsz };
   },
   rules: [
-    rule("VFD-02", "EBADF", (v) => v.device === undefined, host),
+    rule("VFD-02", "EBADF", (v) => v.device === undefined, { ...host, outranks: true }),
     rule("VFD-02", "EINVAL", (v) => v.device !== undefined && !v.isBound, host),
     rule("VFD-02", "EINVAL", (v) => v.argsz < VFIO_INFO_ARGSZ, host),
   ],

@@ -69,7 +69,11 @@ interface OnCdev {
 }
 
 const fileIsOpen = <V extends OnCdev>(): Rule<V> =>
-  rule("VFD-02", "EBADF", (v) => v.cdev === undefined, { applies: never, hard: true });
+  rule("VFD-02", "EBADF", (v) => v.cdev === undefined, {
+    applies: never,
+    hard: true,
+    outranks: true,
+  });
 
 const isBound = <V extends OnCdev>(): Rule<V> =>
   rule("VFD-18", "EINVAL", (v) => v.cdev !== undefined && v.bound === undefined, { hard: true });
@@ -224,7 +228,11 @@ export const VFIO_ATTACH = judge<"VFIO_ATTACH", AttachPtView>("VFIO_ATTACH", {
     return attachView(from, { cdev, argsz, flags });
   },
   rules: [
-    rule("VFD-02", "EBADF", (v) => v.own.cdev === undefined, { applies: never, hard: true }),
+    rule("VFD-02", "EBADF", (v) => v.own.cdev === undefined, {
+      applies: never,
+      hard: true,
+      outranks: true,
+    }),
     rule("VFD-18", "EINVAL", (v) => v.own.cdev !== undefined && v.device === undefined, {
       hard: true,
     }),

@@ -34,7 +34,7 @@ interface View extends MappingView {
 
 /** A rule of MAP's, which here is VCC-10 too. */
 const likeMap = (clause: ClauseId, errno: Errno, broken: (v: View) => boolean): Rule<View> =>
-  rule("VCC-10", errno, (v) => v.ioas !== undefined && broken(v), {
+  rule("VCC-10", errno, broken, {
     also: () => (clause === "MAP-15" ? [clause, "ACT-03", "ACT-05"] : [clause]),
     applies: () => false,
   });

@@ -4,7 +4,7 @@
  */
 import type { Call, CallName, CallOf } from "../../spec/calls";
 import { shapeOf } from "../../spec/calls";
-import { ABSENT } from "../../spec/fields";
+import { argumentsFrom } from "../../spec/resolve";
 import { decodeStruct } from "../../spec/uapi/codec";
 import {
   IOCTLS,
@@ -26,15 +26,15 @@ export type Family = "native" | "vfio" | "number" | "unknown";
 export interface Frame {
   readonly call: RawCall;
   readonly bytes: Buffer;
+  /** The leading word; undefined: it cannot be read. */
+  readonly size: number | undefined;
   readonly family: Family;
   /** The low byte of the command word is an index of the native table. */
   readonly inTable: boolean;
   readonly layout: Layout | undefined;
-  /** The leading word; undefined: it cannot be read. */
-  readonly size: number | undefined;
+  readonly name: IoctlName | keyof typeof NUMBER_IOCTLS | undefined;
   /** TEST_CMD has one struct for all its operations: this one is none of them. */
   readonly unknownOp: boolean;
-  readonly name: IoctlName | keyof typeof NUMBER_IOCTLS | undefined;
 }
 
 const NATIVE_FIRST = 0x80;
@@ -42,17 +42,20 @@ const NATIVE_FIRST = 0x80;
 const NATIVE_LAST = 0x8e;
 const TEST_LAST = TEST_CMD & 0xff;
 
-const COMMANDS = new Map<number, IoctlName>();
+const isOnDevice = (name: CallName): boolean => "devfd" in shapeOf(name).in;
+
+/** By command word: those of an iommufd, and those of a device's file. */
+const ON_IOMMUFD = new Map<number, IoctlName>();
+const ON_DEVICE = new Map<number, IoctlName>();
 const TEST_OPS = new Map<number, IoctlName>();
 for (const [name, { command, op }] of Object.entries(IOCTLS) as [IoctlName, Ioctl][]) {
-  if (op === undefined) COMMANDS.set(command, name);
-  else TEST_OPS.set(op, name);
+  if (op !== undefined) TEST_OPS.set(op, name);
+  else if (isOnDevice(name)) ON_DEVICE.set(command, name);
+  else ON_IOMMUFD.set(command, name);
 }
 const NUMBERS = new Map(
   Object.entries(NUMBER_IOCTLS).map(([name, word]) => [word, name as keyof typeof NUMBER_IOCTLS]),
 );
-
-const isOnDevice = (name: CallName): boolean => "devfd" in shapeOf(name).in;
 
 export const readable = ({ call, bytes }: Pick<Frame, "call" | "bytes">, length: number) =>
   call.in.memory !== "none" && bytes.length >= length;
@@ -60,25 +63,27 @@ export const readable = ({ call, bytes }: Pick<Frame, "call" | "bytes">, length:
 /** @param hasMock the machine has the mock driver, and with it TEST_CMD */
 export const frameOf = (call: RawCall, hasMock: boolean): Frame => {
   const bytes = Buffer.from(call.in.bytes, "hex");
-  const { nr } = call.in;
-  const size = readable({ call, bytes }, 4) ? bytes.readUInt32LE(0) : undefined;
-  const plain = { call, bytes, size, unknownOp: false };
-  const name = COMMANDS.get(nr);
+  const { nr, memory } = call.in;
+  const isRaw = call.call === "RAW";
   const low = nr & 0xff;
-  const last = hasMock ? TEST_LAST : NATIVE_LAST;
-  const inTable = call.call === "RAW" && low >= NATIVE_FIRST && low <= last;
-  if (name !== undefined && isOnDevice(name) === (call.call === "DEVICE_RAW")) {
-    const family = inTable ? "native" : "vfio";
-    return { ...plain, family, inTable, layout: LAYOUTS[name], name };
-  }
+  const inTable = isRaw && low >= NATIVE_FIRST && low <= (hasMock ? TEST_LAST : NATIVE_LAST);
+  const isThere = memory !== "none";
+  const size = isThere && bytes.length >= 4 ? bytes.readUInt32LE(0) : undefined;
+  let family: Family = inTable ? "native" : "vfio";
+  let name: Frame["name"] = (isRaw ? ON_IOMMUFD : ON_DEVICE).get(nr);
+  let layout = name && LAYOUTS[name as IoctlName];
+  let unknownOp = false;
   if (inTable && nr === TEST_CMD) {
-    const op = TEST_OPS.get(readable(plain, 8) ? bytes.readUInt32LE(4) : 0);
-    const layout = LAYOUTS[op ?? "ADD_RESERVED"];
-    return { ...plain, family: "native", inTable, layout, name: op, unknownOp: op === undefined };
+    const op = TEST_OPS.get(isThere && bytes.length >= 8 ? bytes.readUInt32LE(4) : 0);
+    name = op;
+    layout = LAYOUTS[op ?? "ADD_RESERVED"];
+    unknownOp = op === undefined;
+  } else if (name === undefined) {
+    name = isRaw ? NUMBERS.get(nr) : undefined;
+    family = name === undefined ? "unknown" : "number";
   }
-  const number = call.call === "RAW" ? NUMBERS.get(nr) : undefined;
-  const family = number === undefined ? "unknown" : "number";
-  return { ...plain, family, inTable, layout: undefined, name: number };
+  // Always in this form: the rules ask for its fields a dozen times per call.
+  return { call, bytes, size, family, inTable, layout, name, unknownOp };
 };
 
 /** How many bytes caller and kernel both know. */
@@ -92,35 +97,46 @@ const SOME_ADDRESS = 0x1_0010_0000n;
 
 /** The call that the bytes come to. Arrays behind its pointers are not there. */
 export const typedCall = (frame: Frame): Call | undefined => {
-  const { call, bytes, layout, name } = frame;
+  const { call, layout, name } = frame;
   if (name === undefined) return undefined;
   const { proc, thread, fd } = call;
-  const args: Record<string, unknown> = {};
-  if (layout === undefined) {
-    args["arg"] = call.in.memory === "none" ? call.in.arg : SOME_ADDRESS;
-  } else {
-    const values = decodeStruct(layout, bytes.subarray(0, sharedSize(frame)));
-    for (const [field, type] of Object.entries(shapeOf(name).in)) {
-      args[field] = values[field] ?? ABSENT[type];
-    }
-    if (args["size"] !== undefined && frame.family === "native") {
-      if (layout.fields.some(isSize)) args["size"] = sharedSize(frame);
-    }
-    if (call.call === "DEVICE_RAW") args["devfd"] = call.in.devfd;
+  const args = argumentsFrom(name, valuesOf(frame)) as Record<string, unknown>;
+  if (frame.family === "native" && layout?.fields.some(isSize) && args["size"] !== undefined) {
+    args["size"] = sharedSize(frame);
   }
   return { call: name, proc, thread, fd, in: args } as unknown as Call;
 };
 
+/** What stands in the struct; or the number in its place. */
+const valuesOf = (frame: Frame): Record<string, unknown> => {
+  const { call, bytes, layout } = frame;
+  if (layout === undefined) {
+    return { arg: call.in.memory === "none" ? call.in.arg : SOME_ADDRESS };
+  }
+  const values: Record<string, unknown> = decodeStruct(
+    layout,
+    bytes.subarray(0, sharedSize(frame)),
+  );
+  if (call.call === "DEVICE_RAW") values["devfd"] = call.in.devfd;
+  return values;
+};
+
 const isSize = ({ name, offset }: FieldLayout): boolean => name === "size" && offset === 0;
+
+/** By call: the fields of its struct that are outputs, in ascending order of offsets. */
+const OUTPUTS = new Map<CallName | undefined, readonly FieldLayout[]>(
+  (Object.keys(IOCTLS) as IoctlName[]).map((name) => [
+    name,
+    LAYOUTS[name].fields.filter((field) => Object.hasOwn(shapeOf(name).out, field.name)),
+  ]),
+);
+const NO_OUTPUTS: readonly FieldLayout[] = [];
 
 /** The outputs that are in the struct, as far as it reaches. */
 const outputsOf = (frame: Frame): readonly FieldLayout[] => {
-  const { layout, name } = frame;
-  if (layout === undefined || name === undefined) return [];
-  const { out } = shapeOf(name);
-  return layout.fields.filter(
-    (field) => Object.hasOwn(out, field.name) && field.offset < sharedSize(frame),
-  );
+  const all = OUTPUTS.get(frame.name) ?? NO_OUTPUTS;
+  const size = sharedSize(frame);
+  return all.every(({ offset }) => offset < size) ? all : all.filter(({ offset }) => offset < size);
 };
 
 /** True if the call answers in its struct at all. */
@@ -144,7 +160,9 @@ export const withOutputs = (frame: Frame, out: object): Buffer => {
 export const readOutputs = (frame: Frame, after: Buffer): Readonly<Record<string, unknown>> => {
   if (frame.layout === undefined) return {};
   const values = decodeStruct(frame.layout, after.subarray(0, sharedSize(frame)));
-  return Object.fromEntries(outputsOf(frame).map(({ name }) => [name, values[name]]));
+  const out: Record<string, unknown> = {};
+  for (const { name } of outputsOf(frame)) out[name] = values[name];
+  return out;
 };
 
 /** VFIO_IOMMU_GET_INFO answers behind its struct as well, as far as argsz says there is room. */
@@ -154,11 +172,13 @@ export const answersBehind = ({ name }: Frame): boolean => name === "VFIO_IOMMU_
 export const strayWrite = (frame: Frame, after: Buffer): number | undefined => {
   const { bytes } = frame;
   if (after.length !== bytes.length) return Math.min(after.length, bytes.length);
-  const mayChange = new Set<number>();
-  for (const { offset, type } of outputsOf(frame)) {
-    for (let i = offset; i < offset + WIDTH[type] && i < sharedSize(frame); i++) mayChange.add(i);
+  const end = sharedSize(frame);
+  const outputs = outputsOf(frame);
+  const behind = answersBehind(frame) ? (frame.size ?? 0) : 0;
+  for (let i = 0; i < after.length; i++) {
+    if (after[i] === bytes[i] || i < behind) continue;
+    const isOutput = outputs.some(({ offset, type }) => i >= offset && i < offset + WIDTH[type]);
+    if (!isOutput || i >= end) return i;
   }
-  if (answersBehind(frame)) for (let i = 0; i < (frame.size ?? 0); i++) mayChange.add(i);
-  const at = after.findIndex((byte, i) => byte !== bytes[i] && !mayChange.has(i));
-  return at < 0 ? undefined : at;
+  return undefined;
 };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import type { CallName, In, Outcome } from "../../spec/calls";
 import type { Errno } from "../../spec/errno";
-import { VFIO_PLATFORM } from "../../spec/platform";
+import { MOCK_PLATFORM, VFIO_PLATFORM } from "../../spec/platform";
 import { type RawEdits, rawCall } from "../../spec/raw";
 import { Bench, blamed, buf, make } from "../fixture";
 
@@ -42,6 +42,15 @@ describe("a raw call", () => {
       undefined,
     );
     expect(b.counts("GEN-01")[0]).toBe(1);
+  });
+
+  test("names the files that its process has, as the typed one does", () => {
+    const b = bench();
+    const { out_access_fd: access_fd } = b.done("CREATE_ACCESS", { ioas_id: 1 });
+    b.done("FORK", { child: 1 });
+    b.done("CLOSE_ACCESS", { access_fd });
+    const call = raw("ACCESS_REPLACE_IOAS", { access_fd, ioas_id: 1 });
+    expect(b.model.predict(call).errno).toBe("EBADFD");
   });
 
   test("is judged by the outputs in its bytes", () => {
@@ -207,24 +216,77 @@ describe("an answer of a device that cannot be stored", () => {
   });
 });
 
+test("a device is bound to no iommufd that only another process has", () => {
+  const b = copyOf();
+  b.done("FORK", { child: 1 });
+  b.done("CLOSE", {});
+  const bind = raw("VFIO_BIND", { devfd: 0, argsz: 16, iommufd: 0 });
+  expect(judge(b, bind, "EBADF")).toBeUndefined();
+  const bound = `${(bind.in as { bytes: string }).bytes.slice(0, 24)}01000000`;
+  expect(blamed(judge(b, bind, 0, bound))).toBe("VFD-05");
+});
+
 describe("VFIO_IOMMU_GET_INFO", () => {
+  test("stores as much of its struct as there is memory for", () => {
+    const b = bench();
+    b.done("VFIO_IOAS", { ioas_id: 1, op: 1 });
+    const call = raw("VFIO_IOMMU_GET_INFO", { argsz: 21 }, { keep: 20 });
+    expect(judge(b, call, "EFAULT", "480000000300000000f0ffffffffffff00000000")).toBeUndefined();
+    const wrong = judge(b, call, "EFAULT", "480000000300000000f0ffffffffffff01000000");
+    expect(blamed(wrong)).toBe("GEN-15");
+  });
+
   test("may answer behind its struct, as far as argsz goes", () => {
     const b = bench();
     b.done("VFIO_IOAS", { ioas_id: 1, op: 1 });
-    const call = raw("VFIO_IOMMU_GET_INFO", { argsz: 72 }, { tail: "00".repeat(56) });
-    const { bytes } = call.in as { bytes: string };
-    const answer = `48000000${bytes.slice(8, 140)}ffff${bytes.slice(144)}`;
-    expect(judge(b, call, 0, answer)).toBeUndefined();
-    expect(blamed(judge(b, call, 0, `${answer.slice(0, -2)}ff`))).toBe("GEN-14");
-    const short = raw("VFIO_IOMMU_GET_INFO", { argsz: 72 });
-    expect(judge(b, short, "EFAULT")).toBeUndefined();
+    const info = (argsz: number, behind: number) =>
+      raw("VFIO_IOMMU_GET_INFO", { argsz }, { tail: "00".repeat(behind) });
+    const struct = "480000000300000000f0ffffffffffff";
+    const chain =
+      "18000000000000000300010028000000ffffffff00000000010001000000000001000000000000000000" +
+      "000000000000ffffffffffffffff";
+    const call = info(72, 56);
+    const rest = "00".repeat(8);
+    expect(judge(b, call, 0, `${struct}${chain}${rest}`)).toBeUndefined();
+    expect(blamed(judge(b, call, 0, `${struct}${chain.replace("28", "30")}${rest}`))).toBe(
+      "VCC-23",
+    );
+    expect(blamed(judge(b, call, 0, `${struct}${chain}${rest.slice(2)}ff`))).toBe("GEN-14");
     expect(judge(b, call, "EFAULT")).toBeDefined();
+  });
+
+  test("faults where the memory ends that argsz promises", () => {
+    const b = bench();
+    b.done("VFIO_IOAS", { ioas_id: 1, op: 1 });
+    const short = raw("VFIO_IOMMU_GET_INFO", { argsz: 72 });
+    const sent = (short.in as { bytes: string }).bytes;
+    expect(judge(b, short, "EFAULT")).toBeUndefined();
+    expect(judge(b, short, 0, sent)).toMatchObject({ kind: "errno", actual: "success" });
     // It stores capabilities before it finds that there is no memory for the next.
     const half = raw("VFIO_IOMMU_GET_INFO", { argsz: 72 }, { tail: "00".repeat(16) });
-    const sent = (half.in as { bytes: string }).bytes;
-    expect(judge(b, half, "EFAULT", `${sent.slice(0, -32)}${"03".repeat(16)}`)).toBeUndefined();
-    expect(blamed(judge(b, half, "EFAULT", `ff${sent.slice(2)}`))).toBe("GEN-15");
+    expect(judge(b, half, "EFAULT", `${sent}${"03".repeat(16)}`)).toBeUndefined();
+    expect(blamed(judge(b, half, "EFAULT", `ff${sent.slice(2)}${"00".repeat(16)}`))).toBe("GEN-15");
+    // Without room for a capability it is the struct that is stored up to there.
+    const cut = raw("VFIO_IOMMU_GET_INFO", { argsz: 21 }, { keep: 20 });
+    const stored = `480000000300000000f0ffffffffffff${"00".repeat(4)}`;
+    expect(judge(b, cut, "EFAULT", stored)).toBeUndefined();
+    expect(blamed(judge(b, cut, "EFAULT"))).toBe("GEN-15");
+    expect(judge(b, cut, 0, stored)).toMatchObject({ kind: "errno", actual: "success" });
+    // What argsz promises is there as far as anything is stored.
+    const enough = raw("VFIO_IOMMU_GET_INFO", { argsz: 30 }, { tail: "0000" });
+    const whole = `${stored}${"00".repeat(6)}`;
+    expect(judge(b, enough, 0, whole)).toBeUndefined();
+    expect(judge(b, enough, "EFAULT")).toMatchObject({ kind: "errno", actual: "EFAULT" });
   });
+});
+
+test("what a failing call leaves behind is promised by 6.12 only (GEN-15)", () => {
+  const call = raw("IOAS_MAP", { ioas_id: 99, flags: 7, length: 0x1000n });
+  const sent = (call.in as { bytes: string }).bytes;
+  const scribbled = `${sent.slice(0, -2)}01`;
+  expect(blamed(judge(bench(), call, "ENOENT", scribbled))).toBe("GEN-15");
+  const elsewhere = new Bench(MOCK_PLATFORM, "documented");
+  expect(judge(elsewhere, call, "ENOENT", scribbled)).toBeUndefined();
 });
 
 const groupOfTwo = (): readonly [number, number] => {

@@ -23,6 +23,7 @@ import {
   rule,
 } from "../judge";
 import { detachDevice } from "../lifetime";
+import { seenBy } from "../processes";
 import type { MachineState } from "../state/machine";
 import { countSeen } from "../state/seen";
 import {
@@ -36,17 +37,13 @@ import {
   typedCall,
   withOutputs,
 } from "./frame";
+import { type Framed, flawOfHalfInfo, infoOf, infoStored, promisesTooMuch, runsOut } from "./info";
 import { frameRules, isLong, isNativeCommand, isRefused, isShort, type OnFrame } from "./rules";
 
-interface View extends OnFrame {
+interface View extends OnFrame, Framed {
   readonly machine: MachineState;
-  readonly strict: boolean;
-  /** The typed call's view, if the frame lets it through. */
-  readonly inner: object | undefined;
   /** The typed outcome that the bytes come to. */
   readonly typed: Outcome | undefined;
-  /** The bytes after the call; undefined: the answer has none. */
-  readonly after: Buffer | undefined;
 }
 
 interface RawOut {
@@ -160,6 +157,14 @@ const frameFacts: readonly Fact<View, RawOut>[] = [
   fact("GEN-12", { when: (v) => isLong(v) && (v.frame.size ?? 0) > v.machine.pageSize }),
 ];
 
+/** What a struct of another size than ours gets only for its size. */
+const sizeRefused = (v: View, errno: Errno): ClauseId | undefined => {
+  if (errno !== "EINVAL" && errno !== "E2BIG") return undefined;
+  if (isShort(v)) return "GEN-08";
+  if (!isLong(v)) return undefined;
+  return (v.frame.size ?? 0) > v.machine.pageSize ? "GEN-12" : "GEN-09";
+};
+
 const firstStray = (v: View): number | undefined => v.after && strayWrite(v.frame, v.after);
 
 const GEN_09 = clauseIndex("GEN-09");
@@ -176,19 +181,19 @@ const viewOf = (
 ): View => {
   const frame = frameOf(call, machine.platform.frontEnd === "mock");
   const cdev = call.call === "DEVICE_RAW" ? machine.cdevs.get(call.in.devfd) : undefined;
-  const on: OnFrame = {
-    frame,
-    isOpen: cdev !== undefined || machine.fds.has(call.fd),
-    isBound: cdev?.bound !== undefined,
-  };
-  const typed = firstBroken(frameRules, on) === undefined ? typedCall(frame) : undefined;
+  const isOpen = cdev !== undefined || machine.fds.has(call.fd);
+  const isBound = cdev?.bound !== undefined;
+  const refusal = firstBroken(frameRules, { frame, isOpen, isBound });
+  const typed = refusal === undefined ? typedCall(frame) : undefined;
   const after = bytesAfter(claimed);
   const outcome = claimed && typedOutcome(frame, claimed, after);
   return {
-    ...on,
+    frame,
+    isOpen,
+    isBound,
     machine,
     strict: profile === "linux-6.12",
-    inner: typed && inner.view(machine, typed, outcome, profile),
+    inner: typed && inner.view(machine, seenBy(machine, typed), outcome, profile),
     typed: outcome,
     after,
   };
@@ -206,28 +211,27 @@ const flawOf = (inner: Judge, v: View, errno: Errno): Flaw | undefined => {
   const stray = firstStray(v);
   if (stray !== undefined) return { clause: "GEN-15", right: `byte ${stray} as it was sent` };
   const changed = v.after !== undefined && !v.after.equals(v.frame.bytes);
-  // The chain is stored before the struct, as far as there is memory.
-  if (promisesTooMuch(v) && errno === "EFAULT" && keepsStruct(v)) return undefined;
+  if (promisesTooMuch(v) && errno === "EFAULT") return flawOfHalfInfo(inner, v);
   if (v.inner === undefined || cannotStore(v) || inner.checkFailure === undefined) {
     return changed ? NOTHING_WRITTEN : undefined;
   }
   return inner.checkFailure(v.inner, errno, changed ? (v.typed?.out ?? {}) : {});
 };
 
-/** The chain may not fit into the memory that argsz promises. */
-const promisesTooMuch = ({ frame }: View): boolean =>
-  answersBehind(frame) && (frame.size ?? 0) > frame.bytes.length;
-
-const keepsStruct = ({ frame, after }: View): boolean => {
-  const size = frame.layout?.size ?? 0;
-  return after?.subarray(0, size).equals(frame.bytes.subarray(0, size)) !== false;
+const answerOf = (inner: Judge, v: View): Buffer => {
+  const info = infoOf(inner, v);
+  if (info !== undefined) return infoStored(v, info);
+  return withOutputs(v.frame, (v.inner && inner.answer?.(v.inner)) ?? {});
 };
 
 /** The judge of raw calls that come to the typed one which `inner` judges. */
 export const framed = (inner: Judge): Judge => ({
   ...judge<"RAW", View>("RAW", {
     promise: inner.promise,
-    promises: (v, errno) => v.inner && inner.promises?.(v.inner, errno),
+    promises: (v, errno) => {
+      if (v.inner === undefined) return undefined;
+      return sizeRefused(v, errno) ?? inner.promises?.(v.inner, errno);
+    },
     view: (machine, call, claimed, profile) => viewOf(inner, machine, call, claimed, profile),
     rules: [
       ...frameRules,
@@ -237,11 +241,20 @@ export const framed = (inner: Judge): Judge => ({
         also: ({ frame }) => ALSO[frame.name ?? "RAW"] ?? NOTHING_ELSE,
       }),
       ...inner.rules.map(lift),
+      rule<View>("VCC-20", "EFAULT", (v) => v.strict && runsOut(inner, v), { applies: never }),
     ],
-    facts: [...frameFacts, ...inner.facts.map(liftFact)],
-    answer: (v) => ({
-      bytes: withOutputs(v.frame, (v.inner && inner.answer?.(v.inner)) ?? {}).toString("hex"),
-    }),
+    facts: [
+      ...frameFacts,
+      // Which larger pages an IOMMU has is for the mock driver alone to say here (VCC-22).
+      fact<View, RawOut>("VCC-23", {
+        when: (v) => v.strict && answersBehind(v.frame) && v.machine.platform.frontEnd === "mock",
+        holds: (v) => v.after?.equals(infoStored(v, infoOf(inner, v) ?? v.frame.bytes)) === true,
+        right: (v) => infoStored(v, infoOf(inner, v) ?? v.frame.bytes).toString("hex"),
+        uncounted: true,
+      }),
+      ...inner.facts.map(liftFact),
+    ],
+    answer: (v) => ({ bytes: answerOf(inner, v).toString("hex") }),
     shown: (v, _out, coverage) => {
       if (v.inner !== undefined) inner.shown?.(v.inner, v.typed?.out ?? {}, coverage);
     },
@@ -258,12 +271,16 @@ export const framed = (inner: Judge): Judge => ({
     },
     answerOfFailure: (v, errno) => {
       if (v.inner === undefined || cannotStore(v)) return undefined;
+      const info = infoOf(inner, v);
+      if (info !== undefined && info.length <= (v.frame.layout?.size ?? 0)) {
+        return rawBytes(infoStored(v, info), v.frame);
+      }
       const out = inner.answerOfFailure?.(v.inner, errno);
       return out && rawBytes(withOutputs(v.frame, out), v.frame);
     },
     checkFailure: (v, errno) => flawOf(inner, v, errno),
     leeway: (v, errno) => {
-      if (errno === "EFAULT" && promisesTooMuch(v)) return "VCC-20";
+      if (!v.strict && errno === "EFAULT" && promisesTooMuch(v)) return "VCC-20";
       return v.inner && inner.leeway?.(v.inner, errno);
     },
     otherwise: (v, errno) => {
@@ -303,6 +320,10 @@ export const typedStep = (
   if (outcome.errno === "EFAULT" && call.in.memory === "r") return "unknown";
   return { call: typed, outcome: typedOutcome(frame, outcome, bytesAfter(outcome)) };
 };
+
+/** The typed call that a raw one comes to, if the frame lets it through. */
+export const callInside = (call: RawCall, hasMock: boolean): Call | undefined =>
+  typedCall(frameOf(call, hasMock));
 
 /** The typed call that a raw one comes to, if its command is one. */
 export const typedName = (call: RawCall): CallName | undefined => frameOf(call, true).name;

@@ -16,7 +16,7 @@ export interface MachineState {
   /** The page size again, for arithmetic with addresses. */
   readonly page: bigint;
   readonly thpSize: bigint;
-  /** Open iommufds. */
+  /** Open iommufds; one can have several numbers. */
   readonly fds: Map<number, Context>;
   /** Open device cdevs. */
   readonly cdevs: Map<number, Cdev>;
@@ -32,8 +32,8 @@ export interface MachineState {
   readonly processes: (ProcessState | undefined)[];
   /** Indexes of processes that exited. */
   readonly ended: Set<number>;
-  /** The processes that have an open file, by what the file is. */
-  readonly owners: Map<object, Set<number>>;
+  /** The processes that have an open file: an iommufd by its number, others by what they are. */
+  readonly owners: Map<object | number, Set<number>>;
   /** Pages charged to each user (ACT-03). */
   readonly charged: Map<number, number>;
   /** Pages by the physical page number that the IUT showed for them. */

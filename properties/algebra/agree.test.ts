@@ -120,6 +120,36 @@ describe("two answers are alike", () => {
     expect(verdict(failure, map(7, 0n, 0n), how)).toBe("differ");
   });
 
+  test("a call that is wrong in several ways fails like one that is wrong in one of them", () => {
+    const how = { failsLikeOneOf: true } as const;
+    const fails = (errno: string | 0, step = 0): Seen => seen("IOAS_MAP", {}, { errno }, step);
+    const [one, two] = [fails("EINVAL"), fails("ENOENT", 1)];
+    expect(compare([one, two], fails("ENOENT", 2), how, 4096)).toBe("agree");
+    expect(compare([one, two], fails("ENOSPC", 2), how, 4096)).toEqual({
+      expected: "like step 0, 1: EINVAL or ENOENT",
+      actual: "IOAS_MAP: ENOSPC",
+    });
+    expect(compare([one, two], fails(0, 2), how, 4096)).toMatchObject({ actual: "IOAS_MAP: ok" });
+    expect(compare([one, fails(0, 1)], fails("ENOSPC", 2), how, 4096)).toBe("no");
+  });
+
+  test("outputs for which one struct is too short do not count, if the relation says so", () => {
+    const info = { data_len: 4, out_data_type: 1, out_max_pasid_log2: 0 };
+    const short = seen("GET_HW_INFO", {}, { errno: 0, out: info });
+    const whole = seen("GET_HW_INFO", {}, { errno: 0, out: { ...info, out_capabilities: 1n } });
+    const other = seen("GET_HW_INFO", {}, { errno: 0, out: { ...info, out_data_type: 2 } });
+    expect(verdict(whole, short)).toBe("differ");
+    expect(verdict(whole, short, { sharedOutputs: true })).toBe("agree");
+    expect(verdict(whole, other, { sharedOutputs: true })).toBe("differ");
+  });
+
+  test("an unmapped length is a size for VFIO", () => {
+    const native = seen("IOAS_UNMAP", {}, { errno: 0, out: { length: 4096n } });
+    const vfio = (size: bigint) => seen("VFIO_UNMAP_DMA", {}, { errno: 0, out: { size } });
+    expect(verdict(native, vfio(4096n))).toBe("agree");
+    expect(verdict(native, vfio(8192n))).toBe("differ");
+  });
+
   test("one UNMAP tells the sum of several", () => {
     const unmap = (length: bigint, step: number): Seen =>
       seen("IOAS_UNMAP", {}, { errno: 0, out: { length } }, step);

@@ -23,6 +23,10 @@ export interface Comparison {
   readonly anyAlignment?: true;
   /** The first answer means something only when it is a failure: then the second is one too. */
   readonly failureImpliesFailure?: true;
+  /** If all answers before it are failures, the last one is a failure like one of them. */
+  readonly failsLikeOneOf?: true;
+  /** One of two callers has a struct too short for some outputs: only the others count. */
+  readonly sharedOutputs?: true;
 }
 
 /** An answer as it was given. */
@@ -42,21 +46,49 @@ export interface Disagreement {
  * or, for unmaps, to their sum. "no" when there is nothing to compare.
  */
 export const compare = (
-  before: readonly [Seen, ...Seen[]],
-  last: Seen,
+  made: readonly [Seen, ...Seen[]],
+  madeLast: Seen,
   how: Comparison,
   pageSize: number,
 ): Disagreement | "agree" | "no" => {
+  const before = made.map(asTyped) as [Seen, ...Seen[]];
+  const last = asTyped(madeLast);
   const [first] = before;
+  if (how.failsLikeOneOf) return likeOneOf(before, last);
   if (how.failureImpliesFailure) {
     if (first.outcome.errno === 0) return "no";
     return last.outcome.errno !== 0 ? "agree" : disagreement(before, last, "a failure", "success");
   }
   const fixed = isFixed(first.call) && isFixed(last.call);
-  const form = { how, page: BigInt(pageSize), capacity: capacityOf(first, last), fixed };
+  const lacking = how.sharedOutputs ? notShared(first, last) : NONE;
+  const form = { how, page: BigInt(pageSize), capacity: capacityOf(first, last), fixed, lacking };
   const expected = before.length > 1 ? sumOfUnmaps(before) : formOf(first, form);
   const actual = formOf(last, form);
   return expected === actual ? "agree" : disagreement(before, last, expected, actual);
+};
+
+/** Ids are in the bytes of a raw call too, so that it is looked at as the call it stands for. */
+const asTyped = (seen: Seen): Seen => {
+  const { call, outcome } = seen;
+  if (call.call !== "RAW" && call.call !== "DEVICE_RAW") return seen;
+  const typed = typedStep(call, outcome, true);
+  return typeof typed === "object" ? { ...seen, ...typed } : seen;
+};
+
+const likeOneOf = (before: readonly Seen[], last: Seen): ReturnType<typeof compare> => {
+  const errnos = before.map(({ outcome }) => outcome.errno);
+  if (errnos.includes(0)) return "no";
+  const { errno } = last.outcome;
+  if (errnos.includes(errno)) return "agree";
+  return disagreement(before, last, [...new Set(errnos)].join(" or "), errno || "ok");
+};
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** Outputs that only one of two successes has. */
+const notShared = ({ outcome: a }: Seen, { outcome: b }: Seen): ReadonlySet<string> => {
+  const [x, y] = [Object.keys(a.out ?? {}), Object.keys(b.out ?? {})];
+  return new Set([...x.filter((name) => !y.includes(name)), ...y.filter((n) => !x.includes(n))]);
 };
 
 const disagreement = (
@@ -92,22 +124,20 @@ interface Form {
   readonly capacity: number | undefined;
   /** Neither of the two chose its IOVA itself. */
   readonly fixed: boolean;
+  /** Outputs that do not count. */
+  readonly lacking: ReadonlySet<string>;
 }
 
-/** Ids are in the bytes of a raw call too, so that it is looked at as the call it stands for. */
-const formOf = (seen: Seen, form: Form): string => {
-  const { call, outcome } = seen;
+const formOf = ({ call, outcome }: Seen, form: Form): string => {
   const { errno } = outcome;
-  if (call.call === "RAW" || call.call === "DEVICE_RAW") {
-    const typed = typedStep(call, outcome, true);
-    return typeof typed === "object" ? formOf({ ...seen, ...typed }, form) : errno || "ok";
-  }
+  // Bytes that come to no call say nothing but that.
+  if (call.call === "RAW" || call.call === "DEVICE_RAW") return errno || "ok";
   const short = form.capacity !== undefined && errno === "EMSGSIZE";
   if (errno !== 0 && !short) return form.how.anyErrno ? "a failure" : errno;
   const given = (outcome.out ?? {}) as Readonly<Record<string, unknown>>;
   const parts = Object.entries(shapeOf(call.call).out).flatMap(([name, type]) => {
     const value = given[name];
-    if (value === undefined || isName(type)) return [];
+    if (value === undefined || isName(type) || form.lacking.has(name)) return [];
     if (type === "faults") return [`${name} ${faults(value as readonly PageFault[])}`];
     // A MAP and a COPY name it differently, and may have to be compared.
     if (type === "iova") return form.fixed ? [`at +${show(fromStart(call, value))}`] : [];
@@ -115,7 +145,8 @@ const formOf = (seen: Seen, form: Form): string => {
     if (type === "pins") return [`${name} ${pins(value as readonly PinRun[])}`];
     if (type === "ranges") return [`${name} ${ranges(value as readonly IovaRange[], form)}`];
     if (name === "out_iova_alignment" && form.how.anyAlignment) return [];
-    return [`${name} ${show(value)}`];
+    // What UNMAP calls its length is a size for VFIO.
+    return [`${call.call === "VFIO_UNMAP_DMA" ? "length" : name} ${show(value)}`];
   });
   return ["ok", ...parts].join(", ");
 };

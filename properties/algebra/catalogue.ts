@@ -1,9 +1,4 @@
-/**
- * The relations between runs: statements, and how their answers are compared.
- *
- * Three relations of section F cannot be tried with the present calls: I-87 needs the VFIO
- * container ioctls, I-88 calls as raw bytes, I-91 a type-1 container.
- */
+/** The relations between runs: statements, and how their answers are compared. */
 import type { InvariantId } from "../../spec/verdict";
 import type { Invariant } from "../invariants/invariant";
 import type { Comparison } from "./agree";
@@ -40,6 +35,12 @@ export const ALGEBRA: readonly (Invariant & RelationInfo)[] = [
     { compares: { anyAlignment: true } },
   ),
   relation("I-55", "Whatever order of destroying is permitted, the end is the same.", ["OBJ-07"]),
+  relation(
+    "I-57",
+    "A duplicated iommufd is the same context, which stays until its last number is closed.",
+    ["GEN-22", "OBJ-07"],
+    { needs: ["dup"] },
+  ),
   relation("I-70", "MAP, then UNMAP of exactly that, changes nothing.", ["UNM-25"], PINNED),
   relation("I-71", "UNMAP, then MAP of the same memory at the same IOVA, changes nothing.", [
     "UNM-25",
@@ -88,6 +89,19 @@ export const ALGEBRA: readonly (Invariant & RelationInfo)[] = [
     ["ALW-08"],
     { compares: { anyErrno: true } },
   ),
+  relation(
+    "I-87",
+    "VFIO_MAP_DMA and VFIO_UNMAP_DMA do what FIXED MAP and UNMAP do, and undo each other's work.",
+    ["VCC-10", "VCC-13", "VCC-28"],
+    // Which errno is theirs is the container's own matter.
+    { compares: { anyErrno: true }, needs: ["compat"] },
+  ),
+  relation(
+    "I-88",
+    "Zeros behind a struct change nothing, nor does leaving out zeros at its end.",
+    ["GEN-08", "GEN-09"],
+    { compares: { sharedOutputs: true }, needs: ["raw-bytes"] },
+  ),
   relation("I-89", "The iova given to an automatic MAP is ignored.", ["MAP-32"]),
   relation(
     "I-90",
@@ -95,12 +109,25 @@ export const ALGEBRA: readonly (Invariant & RelationInfo)[] = [
     ["CPY-21"],
     { ...PINNED, needs: ["translate"] },
   ),
+  relation(
+    "I-91",
+    "Cutting a part out of a TYPE1 mapping and mapping it again leaves all as it was.",
+    ["VCC-15"],
+    { needs: ["compat"] },
+  ),
+  relation(
+    "I-101",
+    "A call that is wrong in several ways fails as it does when it is wrong in one of them.",
+    ["UNS-07"],
+    { compares: { failsLikeOneOf: true } },
+  ),
 ];
 
 /** Invariants of single runs under whose names two runs are compared as well. */
 const ALSO: readonly RelationInfo[] = [
   { id: "I-05", clauses: ["RNG-03"], compares: { anyAlignment: true } },
   { id: "I-34", clauses: ["PIN-05"], compares: {} },
+  { id: "I-37", clauses: ["ACT-02", "ACT-04"], compares: {} },
   { id: "I-56", clauses: ["GEN-22"], compares: {} },
   { id: "I-84", clauses: ["RNG-15"], ...PINNED },
   { id: "I-104", clauses: ["MAP-21"], compares: {} },

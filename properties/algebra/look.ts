@@ -18,13 +18,13 @@ export const askRanges = (
   const { c } = tail;
   const room = { num_iovas, allowed_iovas: SCRATCH.va, writable_elems: PLENTY };
   const args = { ioas_id: c.object(fd, id), ...room };
-  return tail.tell({ call: "IOAS_IOVA_RANGES", fd: c.iommufd(fd), in: args }).step;
+  return tail.tell({ call: "IOAS_IOVA_RANGES", fd: c.fileOf(fd), in: args }).step;
 };
 
 /** Everything that shows the state of an IOAS, and the pins of the memory around a buffer. */
 export const lookAt = (tail: Tail, ioas: IoasView, va: Arg<UserVa>): readonly number[] => {
   const { c } = tail;
-  const fd = c.iommufd(ioas.fd);
+  const fd = c.fileOf(ioas.fd);
   const steps = [askRanges(tail, ioas)];
   if (c.can("TRANSLATE")) {
     for (const id of ioas.hwpts.slice(0, 2)) {

@@ -21,6 +21,10 @@ export interface Mapping {
 
 export type Fixed = Mapping & { readonly at: Iova };
 
+/** Far behind the buffer of a mapping, where there is no memory. */
+export const noMemory = ({ va }: Mapping): Handle =>
+  new Handle(va.name, "", va.add + 0x1000_0000_0000n);
+
 export const mapping = (
   region: string,
   offset: bigint,

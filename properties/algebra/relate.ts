@@ -4,10 +4,14 @@ import type { Composer } from "../arbitrary/composer";
 import type { Relation } from "./relation";
 import { ATTACHMENTS } from "./relations/attachments";
 import { AUTOMATIC } from "./relations/automatic";
+import { CONTAINERS } from "./relations/containers";
 import { CONTEXTS } from "./relations/contexts";
 import { COPIES } from "./relations/copies";
+import { ERRORS } from "./relations/errors";
 import { MAPS } from "./relations/maps";
+import { PARTITION } from "./relations/partition";
 import { QUERIES } from "./relations/queries";
+import { SIZES } from "./relations/sizes";
 import { UNMAPS } from "./relations/unmaps";
 import { Tail } from "./tail";
 
@@ -18,7 +22,11 @@ export const RELATIONS: readonly Relation[] = [
   ...UNMAPS,
   ...COPIES,
   ...AUTOMATIC,
+  ...PARTITION,
   ...QUERIES,
+  ...CONTAINERS,
+  ...SIZES,
+  ...ERRORS,
 ];
 
 export const compose = (c: Composer, { id, compose }: Relation): readonly Twins[] => {

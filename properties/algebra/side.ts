@@ -6,6 +6,7 @@
 import type { CallName } from "../../spec/calls";
 import type { Arg, Handle } from "../../spec/handle";
 import { SCRATCH } from "../../spec/platform";
+import type { RawEdits } from "../../spec/raw";
 import type { StepOf } from "../../spec/trace";
 import {
   MAP_FIXED_IOVA,
@@ -21,6 +22,8 @@ const PLENTY = 64;
 
 export interface Attached {
   readonly hwpt: Handle;
+  /** The device's id in the iommufd. */
+  readonly device: Handle;
   detach(key?: string): void;
 }
 
@@ -30,22 +33,54 @@ interface Device {
   tryAttach(ioas: Handle): void;
 }
 
+/** How the bytes of a call are edited; undefined: it is not made of bytes. */
+export type Framing = (call: CallName) => RawEdits | undefined;
+
 export class Side {
   readonly answers: Answers = new Map();
-  readonly fd: Handle;
+  /** Numbers of its iommufd; more than one once it was duplicated. */
+  readonly #numbers: Handle[];
   readonly #tail: Tail;
   readonly #unused: number[];
   readonly #cdevs: Handle[] = [];
+  readonly #framed: Framing | undefined;
 
-  /** @param devices indices of platform devices that are free to be opened */
-  constructor(tail: Tail, devices: readonly number[]) {
+  /**
+   * @param devices indices of platform devices that are free to be opened
+   * @param framed what is done to the bytes of its calls; absent: they are no bytes
+   */
+  constructor(tail: Tail, devices: readonly number[], framed?: Framing) {
     this.#tail = tail;
     this.#unused = [...devices];
-    this.fd = tail.do({ call: "OPEN", in: {} }).handle();
+    this.#framed = framed;
+    this.#numbers = [tail.do({ call: "OPEN", in: {} }).handle()];
+  }
+
+  /** The iommufd, by any of its numbers. */
+  get fd(): Handle {
+    const [first, ...others] = this.#numbers;
+    const { draw } = this.#tail.c;
+    const number = others.length === 0 ? first : draw.pick(this.#numbers);
+    if (number === undefined) throw new Error("the side is closed");
+    return number;
+  }
+
+  /** One more number for the same iommufd. */
+  duplicate(): void {
+    this.#numbers.push(this.make({ call: "DUP", fd: this.fd, in: {} }).handle());
+  }
+
+  /** Closes one of its numbers. */
+  letGo(): void {
+    const fd = this.fd;
+    this.#numbers.splice(this.#numbers.indexOf(fd), 1);
+    this.make({ call: "CLOSE", fd, in: {} });
   }
 
   /** Makes a step; with a key its answer is compared with that of the other side. */
-  make<K extends CallName>(step: StepOf<K>, key?: string): Done {
+  make<K extends CallName>(given: StepOf<K>, key?: string): Done {
+    const raw = this.#framed?.(given.call);
+    const step = raw === undefined ? given : { ...given, raw };
     if (key === undefined) return this.#tail.do(step);
     const done = this.#tail.tell(step);
     this.answers.set(key, done.step);
@@ -142,7 +177,11 @@ export class Side {
         const detach = (gone?: string): void => {
           this.make({ call: "DESTROY", fd: this.fd, in: { id: mock.handle() } }, gone);
         };
-        return { hwpt: mock.handle("out_hwpt_id"), detach };
+        return {
+          hwpt: mock.handle("out_hwpt_id"),
+          device: mock.handle("out_idev_id"),
+          detach,
+        };
       },
     };
   }
@@ -151,7 +190,7 @@ export class Side {
     const devfd = this.make({ call: "DEVICE_OPEN", in: { dev } }).handle();
     this.#cdevs.push(devfd);
     const bind = { devfd, argsz: VFIO_BIND_ARGSZ, iommufd: this.fd };
-    this.make({ call: "VFIO_BIND", in: bind });
+    const device = this.make({ call: "VFIO_BIND", in: bind }).handle();
     const attachment = (pt_id: Handle) => ({
       call: "VFIO_ATTACH" as const,
       in: { devfd, argsz: VFIO_ATTACH_ARGSZ, pt_id },
@@ -163,7 +202,7 @@ export class Side {
         const detach = (gone?: string): void => {
           this.make({ call: "VFIO_DETACH", in: { devfd, argsz: VFIO_DETACH_ARGSZ } }, gone);
         };
-        return { hwpt, detach };
+        return { hwpt, device, detach };
       },
     };
   }
@@ -180,9 +219,14 @@ export class Side {
 
   /** What the domain translates in a window, one byte beyond each end included. */
   translate(to: Attached | undefined, [first, last]: readonly [bigint, bigint], key: string): void {
-    if (to === undefined || !this.#tail.c.can("TRANSLATE")) return;
-    const window = { iova: (first - 1n) as Iova, last: (last + 1n) as Iova };
-    this.make({ call: "TRANSLATE", fd: this.fd, in: { hwpt_id: to.hwpt, ...window } }, key);
+    if (to !== undefined) this.walk(to, [first - 1n, last + 1n], key);
+  }
+
+  /** The same without a byte beyond. */
+  walk({ hwpt }: Attached, [first, last]: readonly [bigint, bigint], key: string): void {
+    if (!this.#tail.c.can("TRANSLATE")) return;
+    const args = { hwpt_id: hwpt, iova: first as Iova, last: last as Iova };
+    this.make({ call: "TRANSLATE", fd: this.fd, in: args }, key);
   }
 
   pins(mappings: readonly Mapping[], key: string): void {
@@ -199,7 +243,7 @@ export class Side {
 
   close(): void {
     for (const devfd of this.#cdevs) this.make({ call: "DEVICE_CLOSE", in: { devfd } });
-    this.make({ call: "CLOSE", fd: this.fd, in: {} });
+    while (this.#numbers.length > 0) this.letGo();
   }
 }
 

@@ -33,28 +33,42 @@ export type Twist<K extends CallName, S> = readonly [
 ];
 
 /** Share of calls that are twisted; calls that fail by themselves come on top. */
-const TWISTED = 83;
+const TWISTED = 90;
 /** A twist may have no place in the present state; another one may. */
 const TRIES = 4;
+/** Share of the twisted calls that break several rules, for these show the order of the rules. */
+const SEVERAL = 25;
+/** Twists tried on top of the first one until two errnos would be right. */
+const MORE_TRIES = 8;
 
-/**
- * Makes a call, sometimes twisted, rarely twice: calls that break several rules at once are
- * what shows the precedence of the rules.
- */
+/** Makes a call, mostly twisted, sometimes so that it breaks several rules with different errnos. */
 export const makeTwisted = <K extends CallName, S>(
   c: Composer,
   step: StepOf<K>,
   subject: S,
   twists: readonly Twist<K, S>[],
 ): Made => {
-  let twisted = step;
-  const times = c.draw.chance(TWISTED) ? (c.draw.chance(12) ? 2 : 1) : 0;
-  let done = 0;
-  for (let tries = 0; tries < TRIES * times && done < times; tries++) {
-    const args = c.draw.pick(twists)?.[1](twisted, c, subject);
-    if (args === undefined) continue;
-    twisted = { ...twisted, in: args };
-    done++;
+  const { draw } = c;
+  const twist = (from: StepOf<K>): StepOf<K> | undefined => {
+    const args = draw.pick(twists)?.[1](from, c, subject);
+    return args === undefined ? undefined : { ...from, in: args };
+  };
+  if (!draw.chance(TWISTED)) return c.make(step);
+  let made: StepOf<K> | undefined;
+  for (let tries = 0; made === undefined && tries < TRIES; tries++) made = twist(step);
+  made ??= step;
+  if (!draw.chance(SEVERAL)) return c.make(made);
+  let errnos = errnosOf(c, made);
+  for (let tries = 0; errnos < 2 && tries < MORE_TRIES; tries++) {
+    const more = twist(made);
+    // A twist may undo another one.
+    const right = more === undefined ? 0 : errnosOf(c, more);
+    if (more === undefined || right < errnos) continue;
+    [made, errnos] = [more, right];
   }
-  return c.make(twisted);
+  return c.make(made);
 };
+
+/** How many errnos would be right where the order of the rules is open. */
+const errnosOf = <K extends CallName>(c: Composer, step: StepOf<K>): number =>
+  new Set(c.breaks(step).map(({ errno }) => errno)).size;

@@ -2,6 +2,7 @@
  * A trace in the making: steps, the predicted state (the model with canonical choices), and the
  * names of everything made so far.
  */
+import type { Broken } from "../../model/judge";
 import { hasJudge } from "../../model/judges";
 import { Model } from "../../model/model";
 import { CALL_NAMES, type Call, type CallName, type Outcome, shapeOf } from "../../spec/calls";
@@ -37,7 +38,9 @@ export class Composer {
   proc = 0;
   readonly #resolver: Resolver;
   readonly #available: ReadonlySet<CallName>;
-  /** Objects by keyOf(iommufd, id). */
+  /** By the number of an iommufd that is a duplicate: the first number of its file. */
+  readonly #duplicates = new Map<number, number>();
+  /** Objects by #keyOf(iommufd, id). */
   readonly #objects = new Map<number, Handle>();
   /** Files by number: those of each output that hands them out are numbers of their own. */
   readonly #files = new Map<string, Map<number, Handle>>();
@@ -62,6 +65,12 @@ export class Composer {
   /** True when IUT and platform have what the call needs. */
   can(call: CallName): boolean {
     return this.#available.has(call);
+  }
+
+  /** All rules that a step would break now. */
+  breaks<K extends CallName>(given: StepOf<K>): readonly Broken[] {
+    const step = this.proc === 0 ? given : { proc: this.proc, ...given };
+    return this.model.foreseeAll(this.#resolver.resolve(step as Step));
   }
 
   /** Appends a step and predicts its outcome. Handles are named here. */
@@ -136,18 +145,19 @@ export class Composer {
   }
 
   #rememberArea(fd: number, ioas: number, iova: bigint, as: string): void {
-    inner(this.#areas, keyOf(fd, ioas)).set(iova, new Handle(as));
+    inner(this.#areas, this.#keyOf(fd, ioas)).set(iova, new Handle(as));
   }
 
   /** Objects and files; other outputs name nothing. */
   #rememberOutputs(call: Call, out: Readonly<Record<string, unknown>>, as: string): void {
     const fd = this.#contextOf(call);
+    if (call.call === "DUP") this.#duplicates.set(out["fd"] as number, this.#original(fd));
     const outputs = shapeOf(call.call).out;
     const first = firstOutput(call.call);
     for (const name in outputs) {
       // Only the first output goes without its name.
       const handle = new Handle(as, name === first ? "" : name);
-      if (outputs[name] === "id") this.#objects.set(keyOf(fd, out[name] as number), handle);
+      if (outputs[name] === "id") this.#objects.set(this.#keyOf(fd, out[name] as number), handle);
       if (outputs[name] === "fd") inner(this.#files, name).set(out[name] as number, handle);
     }
   }
@@ -162,10 +172,19 @@ export class Composer {
 
   /** How the trace names an object, or its bare id when nothing names it. */
   object(fd: number, id: number): Arg<number> {
-    return this.#objects.get(keyOf(fd, id)) ?? id;
+    return this.#objects.get(this.#keyOf(fd, id)) ?? id;
   }
 
+  /** How the trace names an iommufd, by any of its numbers. */
   iommufd(fd: number): Arg<number> {
+    if (this.#duplicates.size === 0) return this.#file("fd", fd);
+    const original = this.#original(fd);
+    const numbers = this.scene.fds.filter((other) => this.#original(other) === original);
+    return this.#file("fd", this.draw.pick(numbers) ?? fd);
+  }
+
+  /** The same by this very number, for what must be asked of one number twice. */
+  fileOf(fd: number): Arg<number> {
     return this.#file("fd", fd);
   }
 
@@ -185,6 +204,14 @@ export class Composer {
     return this.#files.get(output)?.get(file) ?? file;
   }
 
+  #original(fd: number): number {
+    return this.#duplicates.get(fd) ?? fd;
+  }
+
+  #keyOf(fd: number, id: number): number {
+    return keyOf(this.#original(fd), id);
+  }
+
   /** How the trace names what an in-kernel user has pinned. */
   pinned(file: number, item: number): Arg<number> {
     return this.#items.get(file)?.get(item) ?? item;
@@ -198,7 +225,7 @@ export class Composer {
 
   /** How the trace names an address inside an area that starts at `start`. */
   inArea(fd: number, ioas: number, start: bigint, offset: bigint): Arg<bigint> {
-    const area = this.#areas.get(keyOf(fd, ioas))?.get(start);
+    const area = this.#areas.get(this.#keyOf(fd, ioas))?.get(start);
     if (area === undefined) return start + offset;
     return offset === 0n ? area : new Handle(area.name, area.output, area.add + offset);
   }

@@ -1,7 +1,7 @@
 /** The predicted state of the model, as the generator looks at it (view.ts). */
 import type { Model } from "../../model/model";
 import type { MachineState } from "../../model/state/machine";
-import type { AnyHwpt, Ioas } from "../../model/state/objects";
+import type { AnyHwpt, Context, Ioas } from "../../model/state/objects";
 import type {
   AccessView,
   CdevView,
@@ -20,10 +20,12 @@ export const sceneOf = ({ state }: Model): SceneView => {
   const devices: DeviceView[] = [];
   const hwpts: HwptView[] = [];
   const queues: QueueView[] = [];
-  const fdOf = new Map<unknown, number>();
+  const fdOf = new Map<Context, number>();
   for (const [fd, context] of state.fds) {
     if (!context.open) continue;
     fds.push(fd);
+    // By one of its numbers; the composer uses the others as well.
+    if (fdOf.has(context)) continue;
     fdOf.set(context, fd);
     for (const object of context.objects.values()) {
       switch (object.type) {
@@ -54,25 +56,30 @@ export const sceneOf = ({ state }: Model): SceneView => {
       }
     }
   }
-  const cdevs = [...state.cdevs].map(([devfd, { device, bound }]): CdevView => {
+  const cdevs: CdevView[] = [];
+  for (const [devfd, { device, bound }] of state.cdevs) {
     const hwpt = bound?.group.attached.includes(bound) ? bound.group.hwpt : undefined;
-    return {
+    cdevs.push({
       devfd,
       dev: state.devices.indexOf(device),
       fd: bound === undefined ? undefined : fdOf.get(bound.context),
       devid: bound?.id ?? 0,
       hwpt: hwpt?.id,
       ioas: hwpt?.ioas.id,
-    };
-  });
-  const accesses = [...state.accesses].flatMap(([file, access]): readonly AccessView[] => {
+    });
+  }
+  const accesses: AccessView[] = [];
+  for (const [file, access] of state.accesses) {
     const fd = fdOf.get(access.context);
-    if (fd === undefined) return [];
+    if (fd === undefined) continue;
     const { ioas, pinsPages, ranges, revoked } = access;
     const pinned = [...ranges.keys()];
-    return [{ file, fd, ioas: ioas.id, pinsPages, pinned, revoked: [...revoked] }];
-  });
-  const processes = [...state.processes.keys()].filter((i) => state.processes[i] !== undefined);
+    accesses.push({ file, fd, ioas: ioas.id, pinsPages, pinned, revoked: [...revoked] });
+  }
+  const processes: number[] = [];
+  for (let i = 0; i < state.processes.length; i++) {
+    if (state.processes[i] !== undefined) processes.push(i);
+  }
   return { processes, fds, ioases, mocks, cdevs, devices, hwpts, accesses, queues };
 };
 

@@ -32,12 +32,15 @@ interface Ground {
   readonly platform: Platform;
   readonly available: ReadonlySet<CallName>;
   readonly aims: readonly Aim[];
+  readonly families: ReadonlySet<Family>;
 }
 
 const groundOf = (platform: Platform, capabilities: readonly Need[]): Ground => {
   const available = availableCalls(platform, capabilities);
   const aims = AIMS.filter((aim) => aim.calls.every((call) => available.has(call)));
-  return { platform, available, aims };
+  const families = new Set(aims.flatMap(({ family }) => family ?? []));
+  if (available.has("RAW")) families.add("framing");
+  return { platform, available, aims, families };
 };
 
 class TraceArbitrary extends fc.Arbitrary<Trace> {
@@ -116,9 +119,7 @@ const DWELL = 3;
 const FRAMED = 35;
 const SOME_FRAMED = 8;
 
-const familiesOf = ({ aims, available }: Ground, draw: Draw): ReadonlySet<Family> => {
-  const all = new Set(aims.flatMap(({ family }) => family ?? []));
-  if (available.has("RAW")) all.add("framing");
+const familiesOf = ({ families: all }: Ground, draw: Draw): ReadonlySet<Family> => {
   const kind = draw.int(0, 99);
   if (all.size === 0 || kind < PLAIN) return new Set();
   const one = draw.pick([...all]);
@@ -143,7 +144,7 @@ const tearDown = (c: Composer): void => {
   if (c.draw.chance(30)) return;
   const { processes, fds, cdevs, accesses, queues } = c.scene;
   const closing = [
-    ...fds.map((fd) => () => c.make({ call: "CLOSE", fd: c.iommufd(fd), in: {} })),
+    ...fds.map((fd) => () => c.make({ call: "CLOSE", fd: c.fileOf(fd), in: {} })),
     ...cdevs.map(
       ({ devfd }) =>
         () =>

@@ -1,4 +1,4 @@
-/** Section A: where mappings begin and end, and what may be mapped where. */
+/** Section A: what may be mapped where. */
 import type { CallOf } from "../../spec/calls";
 import {
   MAP_FLAGS,
@@ -6,14 +6,15 @@ import {
   MAP_WRITEABLE,
   OPTION_HUGE_PAGES,
   OPTION_OP_SET,
+  VFIO_TYPE1_IOMMU,
 } from "../../spec/uapi/flags";
 import { U64_MAX } from "../../spec/units";
 import { whenAttached } from "./arrival";
+import { I_08 } from "./bounds";
 import { type Finding, HELD } from "./finding";
 import type { Invariant } from "./invariant";
 import type { Ioas } from "./ledger/ioas";
 import type { Ledger } from "./ledger/ledger";
-import { sourceAreas, unmapRange } from "./ledger/mappings";
 import type { Area } from "./ledger/pages";
 import { contains, hex, showRange, showSet } from "./ledger/ranges";
 import { askedAt, type MapCall, type OnPlacement, type Placement, whenPlaced } from "./placement";
@@ -23,10 +24,13 @@ const answeredAlignment = (ioas: Ioas): bigint | undefined =>
   ioas.narrowed || ioas.widened || ioas.reshaped ? undefined : ioas.answer?.alignment;
 
 /** The page offset counts for MAP only: for the pieces of a copy that is Linux's own (CPY-11). */
+const offsetOf = (call: MapCall): bigint => {
+  if (call.call === "IOAS_COPY") return 0n;
+  return call.call === "IOAS_MAP" ? call.in.user_va : call.in.vaddr;
+};
+
 const isAligned = (call: MapCall, { start, length }: Placement, alignment: bigint): boolean =>
-  start % alignment === 0n &&
-  length % alignment === 0n &&
-  (call.call === "IOAS_COPY" || call.in.user_va % alignment === 0n);
+  (start | length | offsetOf(call)) % alignment === 0n;
 
 const aligned: OnPlacement = (at, call, ledger) => {
   let alignment = at.ioas.alignmentAtLeast(ledger.memory.pageSize);
@@ -77,6 +81,11 @@ const I_07: Invariant = {
       // Where they are off already, nothing is raised.
       return ioas?.huge === 1n ? raised(ioas, BigInt(ledger.memory.pageSize)) : undefined;
     },
+    VFIO_SET_IOMMU: (call, { errno }, ledger) => {
+      const ioas = errno === 0 ? ledger.compat(call.fd) : undefined;
+      if (ioas?.huge !== 1n || call.in.arg !== BigInt(VFIO_TYPE1_IOMMU)) return undefined;
+      return raised(ioas, BigInt(ledger.pageSize));
+    },
     IOAS_IOVA_RANGES: (call, { errno, out }, ledger) => {
       const ioas = errno === 0 ? ledger.ioas(call.fd, call.in.ioas_id) : undefined;
       const alignment = out?.out_iova_alignment;
@@ -91,103 +100,6 @@ const I_07: Invariant = {
         actual: hex(alignment),
       };
     },
-  },
-};
-
-/** What the mappings known say to an UNMAP. */
-interface Coverage {
-  /** Bytes certainly removed, and bytes possibly removed. */
-  least: bigint;
-  most: bigint;
-  /** A mapping reaches out of the range. */
-  cut: Area | undefined;
-  /** Mappings in the range whose bounds or existence are not certain. */
-  open: boolean;
-}
-
-const coverageOf = (ioas: Ioas, start: bigint, last: bigint): Coverage => {
-  const coverage: Coverage = { least: 0n, most: 0n, cut: undefined, open: false };
-  for (let i = ioas.firstAt(start); i < ioas.areas.length; i++) {
-    const area = ioas.areas[i] as Area;
-    if (area.start > last) break;
-    const inside = area.start >= start && area.last <= last;
-    if (!area.sure || !area.whole) coverage.open = true;
-    if (!inside) {
-      // What has no bounds of its own may have been cut anywhere.
-      if (area.sure && area.whole) coverage.cut ??= area;
-      if (!area.whole) coverage.most += area.last - area.start + 1n;
-      continue;
-    }
-    const length = area.last - area.start + 1n;
-    coverage.most += length;
-    if (area.sure) coverage.least += length;
-  }
-  return coverage;
-};
-
-const unmapped = (
-  call: CallOf<"IOAS_UNMAP">,
-  length: bigint | undefined,
-  ledger: Ledger,
-): Finding => {
-  const ioas = ledger.ioas(call.fd, call.in.ioas_id);
-  const range = unmapRange(call.in.iova, call.in.length);
-  if (ioas === undefined || range === undefined || length === undefined) return undefined;
-  const { least, most, cut } = coverageOf(ioas, range.start, range.last);
-  if (cut) {
-    const where = showRange(cut.start, cut.last);
-    return { expected: `ENOENT: the mapping at ${where} is only partly in it`, actual: "success" };
-  }
-  if (length >= least && length <= most) return HELD;
-  const bytes = least === most ? hex(least) : `${hex(least)} to ${hex(most)}`;
-  return { expected: `${bytes} bytes unmapped, as were mapped`, actual: hex(length) };
-};
-
-const notUnmapped = (call: CallOf<"IOAS_UNMAP">, ledger: Ledger): Finding => {
-  const ioas = ledger.ioas(call.fd, call.in.ioas_id);
-  const range = unmapRange(call.in.iova, call.in.length);
-  if (ioas === undefined || range === undefined) return undefined;
-  const { least, cut, open } = coverageOf(ioas, range.start, range.last);
-  if (open) return undefined;
-  if (cut || least === 0n) return HELD;
-  return { expected: `${hex(least)} bytes unmapped: whole mappings only`, actual: "ENOENT" };
-};
-
-const copied = (call: CallOf<"IOAS_COPY">, errno: unknown, ledger: Ledger): Finding => {
-  const { src_iova: start, length } = call.in;
-  const source = ledger.ioas(call.fd, call.in.src_ioas_id);
-  if (source === undefined || length === 0n) return undefined;
-  const last = start + length - 1n;
-  const areas = sourceAreas(source, start, last);
-  if (errno === 0) {
-    if (areas) return HELD;
-    return {
-      expected: `ENOENT: not all of ${showRange(start, last)} is mapped`,
-      actual: "success",
-    };
-  }
-  if (errno !== "ENOENT" || !ledger.ioas(call.fd, call.in.dst_ioas_id)) return undefined;
-  if (areas === undefined) return HELD;
-  const [area] = areas;
-  // Only a copy of exactly one mapping must work (CPY-24).
-  if (areas.length > 1 || !area?.sure || !area.whole) return undefined;
-  if (area.start !== start || area.last !== last) return undefined;
-  return { expected: `success: ${showRange(start, last)} is one mapping`, actual: "ENOENT" };
-};
-
-const I_08: Invariant = {
-  id: "I-08",
-  statement:
-    "Mappings keep the bounds they were made with: exactly the whole ones in a range can be " +
-    "unmapped and add up to its length, and exactly what is mapped can be copied.",
-  needs: [],
-  clauses: ["UNM-07", "UNM-20", "CPY-07"],
-  on: {
-    IOAS_UNMAP: (call, { errno, out }, ledger) => {
-      if (errno === 0) return unmapped(call, out?.length, ledger);
-      return errno === "ENOENT" ? notUnmapped(call, ledger) : undefined;
-    },
-    IOAS_COPY: (call, { errno }, ledger) => copied(call, errno, ledger),
   },
 };
 

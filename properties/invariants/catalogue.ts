@@ -9,6 +9,7 @@ import { GROUPS } from "./groups";
 import type { Invariant } from "./invariant";
 import { MIRROR } from "./mirror";
 import { OBJECTS } from "./objects";
+import { OVERRUN } from "./overrun";
 import { PINNING } from "./pinning";
 import { REPORTING } from "./reporting";
 import { STRUCTURE } from "./structure";
@@ -30,7 +31,7 @@ const SECTIONS: readonly { readonly section: string; readonly invariants: readon
     { section: "D objects", invariants: [...OBJECTS, ...TABLES] },
     { section: "E groups and ownership", invariants: [...GROUPS, I_63] },
     { section: "F command algebra, between two runs", invariants: ALGEBRA },
-    { section: "G failures and queries", invariants: FAILURE },
+    { section: "G failures and queries", invariants: [...FAILURE, ...OVERRUN] },
     { section: "H dirty pages and nested tables", invariants: [...DIRTY_PAGES, ...NESTED] },
   ];
 

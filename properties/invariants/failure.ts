@@ -98,8 +98,15 @@ const I_102: Invariant = {
 /** EADDRINUSE on something new in an IOAS must have a mapping or an allowed IOVA to point at. */
 const inWay = (ioas: Ioas | undefined): Finding => {
   if (ioas === undefined || ioas.ctx.closed || ioas.allowed === undefined) return undefined;
-  if (ioas.areas.length > 0 || ioas.allowed.length > 0) return HELD;
+  if (ioas.areas.length + ioas.strays.length + ioas.allowed.length > 0) return HELD;
   return { expected: "success: nothing is mapped or allowed", actual: "EADDRINUSE" };
+};
+
+/** An in-kernel user reserves nothing: only mappings can be in its way, by their alignment. */
+const misfit = (ioas: Ioas | undefined): Finding => {
+  if (ioas === undefined) return undefined;
+  if (ioas.areas.length + ioas.strays.length > 0) return HELD;
+  return { expected: "success: nothing is mapped", actual: "EADDRINUSE" };
 };
 
 const attachInWay = (call: Call, { errno }: Outcome, ledger: Ledger): Finding => {
@@ -119,6 +126,8 @@ const I_104: Invariant = {
     MOCK_DOMAIN_REPLACE: attachInWay,
     ADD_RESERVED: (call, { errno }, ledger) =>
       errno === "EADDRINUSE" ? inWay(ledger.ioas(call.fd, call.in.ioas_id)) : undefined,
+    CREATE_ACCESS: (call, { errno }, ledger) =>
+      errno === "EADDRINUSE" ? misfit(ledger.ioas(call.fd, call.in.ioas_id)) : undefined,
     IOAS_ALLOW_IOVAS: (call, { errno }, ledger) => {
       const { array, num_iovas: count } = call.in;
       const ioas = errno === "EADDRINUSE" ? ledger.ioas(call.fd, call.in.ioas_id) : undefined;
@@ -159,6 +168,19 @@ const DOCUMENTED: { readonly [K in CallName]?: readonly Errno[] } = {
   IOAS_UNMAP: [...COMMAND, "EOVERFLOW", "EBUSY", "EDEADLOCK"],
   OPTION: [...COMMAND, "EPERM", "EBUSY", "EADDRINUSE"],
   VFIO_IOAS: [...COMMAND, "ENODEV"],
+  HWPT_ALLOC: [...COMMAND, ...ATTACH],
+  GET_HW_INFO: [...COMMAND, ...DRIVER],
+  HWPT_SET_DIRTY_TRACKING: [...COMMAND, ...DRIVER],
+  HWPT_GET_DIRTY_BITMAP: [...COMMAND, "EOVERFLOW", ...DRIVER],
+  HWPT_INVALIDATE: [...COMMAND, ...DRIVER],
+  FAULT_QUEUE_ALLOC: COMMAND,
+  VFIO_GET_API_VERSION: VFIO,
+  VFIO_CHECK_EXTENSION: [...VFIO, "ENODEV"],
+  VFIO_SET_IOMMU: [...VFIO, "ENODEV", "EADDRINUSE"],
+  VFIO_IOMMU_GET_INFO: [...VFIO, "ENODEV"],
+  VFIO_MAP_DMA: [...VFIO, "EOVERFLOW", "EEXIST", ...DRIVER],
+  VFIO_UNMAP_DMA: [...VFIO, "ENODEV", "ENOENT", "EOVERFLOW", "EBUSY", "EDEADLOCK"],
+  VFIO_GET_INFO: VFIO,
   VFIO_BIND: [...VFIO, "EBADFD", "EPERM", "ENODEV", "EBUSY"],
   VFIO_ATTACH: [...VFIO, "ENOENT", ...ATTACH],
   VFIO_DETACH: VFIO,

@@ -2,6 +2,7 @@
 import type { CallOf } from "../../spec/calls";
 import { PERM_READ, PERM_WRITE } from "../../spec/uapi/flags";
 import { type Contradiction, type Finding, HELD } from "./finding";
+import { notWritten, reached, readBack } from "./in-kernel";
 import type { Check, Invariant } from "./invariant";
 import { answeredByte, areaAt, coverOf, loadByte, permFor, reachOf } from "./ledger/dma";
 import type { Ioas } from "./ledger/ioas";
@@ -57,6 +58,7 @@ const checkedMap = (call: CallOf<"MD_CHECK_MAP">, ioas: Ioas, ledger: Ledger): F
   for (let i = ioas.firstAt(iova); next <= last; i++) {
     const area = ioas.areas[i];
     if (area === undefined || area.start > next) {
+      if (ioas.strays.length > 0) return undefined;
       return { expected: `EINVAL: nothing is mapped at ${hex(next)}`, actual: "success" };
     }
     if (otherMemory(area, next, uptr + (next - iova), ledger)) {
@@ -70,12 +72,11 @@ const checkedMap = (call: CallOf<"MD_CHECK_MAP">, ioas: Ioas, ledger: Ledger): F
 /** True when the page that an area shows at an IOVA is certainly not the one now at `va`. */
 const otherMemory = (area: Area, iova: bigint, va: bigint, { memory }: Ledger): boolean => {
   const mapped = area.userVa + (iova - area.start);
-  const identity = memory.identity(memory.page(mapped), area.pages.born);
+  const identity = area.pages.identity(memory.page(mapped));
   if (identity === undefined) return false;
   const key = memory.key(memory.page(va));
   if (key === undefined) return false;
-  const same = identity.key === key && (key < 0 || identity.since === memory.changedAt(key));
-  return !same || memory.offset(mapped) !== memory.offset(va);
+  return identity !== key || memory.offset(mapped) !== memory.offset(va);
 };
 
 /** MD_CHECK_MAP that found fault: a range mapped from just this memory, unchanged, has none. */
@@ -90,8 +91,9 @@ const failedMap = (call: CallOf<"MD_CHECK_MAP">, ioas: Ioas, ledger: Ledger): Fi
   const last = iova + length - 1n;
   if (!area?.sure || area.perm === 0 || area.last < last) return HELD;
   if (area.userVa + (iova - area.start) !== uptr) return HELD;
+  if (area.pages.process !== ledger.process) return undefined;
   for (let page = memory.page(uptr); page <= memory.page(uptr + length - 1n); page++) {
-    if (memory.identity(page, area.pages.born) === undefined) return undefined;
+    if (area.pages.identity(page) === undefined) return undefined;
   }
   return { expected: `success: ${hex(iova)} is mapped to ${hex(uptr)}`, actual: "EINVAL" };
 };
@@ -99,8 +101,8 @@ const failedMap = (call: CallOf<"MD_CHECK_MAP">, ioas: Ioas, ledger: Ledger): Fi
 const I_21: Invariant = {
   id: "I-21",
   statement:
-    "Domains and devices reach exactly the bytes that are mapped, with the rights asked for: " +
-    "nothing beside them, and each page at one physical address of its own.",
+    "Domains, devices and in-kernel users reach exactly the bytes that are mapped, with the rights " +
+    "asked for: nothing beside them, and each page at one physical address of its own.",
   needs: [],
   clauses: ["MAP-23", "DOM-01", "DOM-10"],
   general: true,
@@ -125,6 +127,8 @@ const I_21: Invariant = {
       if (!all) return maybe ? undefined : HELD;
       return { expected: `no fault: ${hex(iova)} is mapped with the right`, actual: "fault 1" };
     },
+    ACCESS_RW: reached,
+    ACCESS_PAGES: reached,
   },
 };
 
@@ -134,18 +138,19 @@ const I_22: Invariant = {
   needs: ["translate"],
   clauses: ["UNM-26"],
   on: {
-    TRANSLATE: whenWalked((walk, ioas) =>
-      ioas.areas.length > 0 ? undefined : (walk.stray ?? HELD),
+    TRANSLATE: whenWalked((walk, { areas, strays }) =>
+      areas.length + strays.length > 0 ? undefined : (walk.stray ?? HELD),
     ),
   },
 };
 
 const I_24: Invariant = {
   id: "I-24",
-  statement: "A device reads what the process sees in the mapped memory.",
+  statement: "A device or in-kernel user reads what the process sees in the mapped memory.",
   needs: ["dma", "dma-result"],
-  clauses: ["MAP-23"],
+  clauses: ["MAP-23", "ACC-22"],
   on: {
+    ACCESS_RW: readBack,
     DMA: (call, { errno, out }, ledger) => {
       if (errno !== 0 || call.in.dir !== "to_device" || out?.bytes === undefined) return undefined;
       if (out.fault === 1 || call.in.length > 64) return undefined;
@@ -187,10 +192,12 @@ const I_25: Invariant = {
 
 const I_27: Invariant = {
   id: "I-27",
-  statement: "What is mapped without WRITEABLE can be written by no device.",
+  statement: "What is mapped without WRITEABLE can be written by no device and no in-kernel user.",
   needs: ["translate"],
-  clauses: ["DOM-09"],
+  clauses: ["DOM-09", "ACC-12"],
   on: {
+    ACCESS_RW: notWritten,
+    ACCESS_PAGES: notWritten,
     TRANSLATE: whenWalked((walk) => verdict(walk.writable, walk.pieces)),
     DMA: (call, { errno, out }, ledger) => {
       const { iova, length, dir } = call.in;

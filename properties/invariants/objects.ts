@@ -30,6 +30,8 @@ const I_50: Invariant = {
         return object ? wrong(`anything else: object ${call.in.id} is there`) : HELD;
       }
       if (object === undefined) {
+        // In-kernel users have ids that nobody is told; whether they can be taken is open (DES-03).
+        if (ctx.accesses.size > 0) return undefined;
         return errno === 0 ? wrong(`ENOENT: there is no object ${call.in.id}`) : undefined;
       }
       // Whether a device can be taken from its driver is Linux's own affair (DES-03).
@@ -37,6 +39,9 @@ const I_50: Invariant = {
       // I-53, I-58 and I-117 are about these.
       if (object.kind === "queue" || (object.kind === "hwpt" && object.made)) return undefined;
       if (object.kind === "ioas" && [...object.hwpts].some(({ made }) => made)) return undefined;
+      // That in-kernel users keep their IOAS is Linux's own (ACC-03).
+      const isKept = object.kind === "ioas" && object.accesses.size > 0;
+      if (isKept && object.hwpts.size === 0) return errno === "EBUSY" ? HELD : undefined;
       const used = object.kind === "hwpt" || (object.kind === "ioas" && object.hwpts.size > 0);
       if (errno === 0) return used ? wrong("EBUSY: a device is attached") : HELD;
       if (errno !== "EBUSY") return undefined;
@@ -54,6 +59,7 @@ const missingIoas = (call: Call, ledger: Ledger): number | "none" | undefined =>
     case "IOAS_MAP":
     case "IOAS_UNMAP":
     case "ADD_RESERVED":
+    case "CREATE_ACCESS":
       return isThere(call.in.ioas_id) ? "none" : call.in.ioas_id;
     case "IOAS_COPY":
       if (!isThere(call.in.src_ioas_id)) return call.in.src_ioas_id;
@@ -148,6 +154,7 @@ const I_51: Invariant = {
     IOAS_COPY: typed,
     IOAS_UNMAP: typed,
     ADD_RESERVED: typed,
+    CREATE_ACCESS: typed,
     OPTION: typed,
     VFIO_IOAS: typed,
   },

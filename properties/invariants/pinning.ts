@@ -1,10 +1,12 @@
-/** Section C: pins, and what is accounted for them. */
+/** Section C: pins. */
 import type { CallOf } from "../../spec/calls";
 import type { PinRun } from "../../spec/fields";
+import { I_31, I_36, I_37, I_40, sameStatus } from "./accounting";
 import { type Finding, HELD } from "./finding";
 import type { Check, Invariant } from "./invariant";
 import type { Ledger } from "./ledger/ledger";
-import { PinBounds, type Status } from "./ledger/pin-answers";
+import type { Holder } from "./ledger/pages";
+import { PinBounds } from "./ledger/pin-answers";
 import { hex } from "./ledger/ranges";
 import { samePins, showPins } from "./ledger/sameness";
 
@@ -62,8 +64,8 @@ const checkedRefs = (call: CallOf<"MD_CHECK_REFS">, errno: unknown, ledger: Ledg
 const I_30: Invariant = {
   id: "I-30",
   statement:
-    "A page is pinned once for each MAP of it that some domain needs, however many copies, " +
-    "IOASs and domains need it.",
+    "A page is pinned once for each MAP of it that some domain or in-kernel user needs, however " +
+    "many copies, IOASs, domains and users need it.",
   needs: ["page-refs"],
   clauses: ["PIN-01", "PIN-02"],
   general: true,
@@ -81,59 +83,20 @@ const whenNothingPinned = (
 ): { readonly PAGE_REFS: Check<"PAGE_REFS">; readonly PROC_STATUS: Check<"PROC_STATUS"> } => ({
   PAGE_REFS: (_call, { errno, out }, ledger) => {
     if (errno !== 0 || ledger.pins.holding > 0 || !applies(ledger)) return undefined;
-    for (const [pins] of out?.refs ?? []) {
-      if (pins !== 0 && pins !== "EFAULT") return { expected: "no pins", actual: `${pins}` };
-    }
-    return HELD;
+    return noPins(out?.refs ?? []);
   },
   PROC_STATUS: (_call, { errno, out }, ledger) => {
-    const { idle } = ledger.pinAnswers;
-    if (errno !== 0 || ledger.pins.holding > 0 || !idle || !applies(ledger)) return undefined;
+    const { idle, holding } = ledger.process;
+    if (errno !== 0 || holding > 0 || !idle || !applies(ledger)) return undefined;
     return sameStatus(idle, out, "with nothing pinned");
   },
 });
 
-type StatusOut = { readonly VmPin_pages?: number; readonly VmLck_pages?: number } | undefined;
-
-const sameStatus = ({ pin, lck }: Status, out: StatusOut, when: string): Finding => {
-  if (out?.VmPin_pages === pin && out.VmLck_pages === lck) return HELD;
-  return {
-    expected: `VmPin ${pin} and VmLck ${lck} pages, as before ${when}`,
-    actual: `VmPin ${out?.VmPin_pages} and VmLck ${out?.VmLck_pages}`,
-  };
-};
-
-const I_31: Invariant = {
-  id: "I-31",
-  statement: "As many pages are pinned for a process as its mappings need, once for each MAP.",
-  needs: ["proc-status"],
-  clauses: ["PIN-01", "PIN-02"],
-  general: true,
-  on: {
-    PROC_STATUS: (_call, { errno, out }, ledger) => {
-      const { idle } = ledger.pinAnswers;
-      const pinned = ledger.pinnedPages();
-      if (errno !== 0 || idle === undefined || pinned === undefined) return undefined;
-      if (out?.VmPin_pages === idle.pin + pinned) return pinned > 0 ? HELD : undefined;
-      return { expected: `VmPin ${idle.pin + pinned} pages`, actual: `${out?.VmPin_pages}` };
-    },
-  },
-};
-
-const I_36: Invariant = {
-  id: "I-36",
-  statement: "A process without CAP_IPC_LOCK never has more pages pinned than RLIMIT_MEMLOCK.",
-  needs: ["proc-status", "memlimit", "privilege"],
-  clauses: ["ACT-03"],
-  on: {
-    PROC_STATUS: (_call, { errno, out }, ledger) => {
-      const { limit, unprivileged, limitIsVague, pinAnswers } = ledger;
-      if (errno !== 0 || limit === undefined || !unprivileged || limitIsVague) return undefined;
-      const pinned = (out?.VmPin_pages ?? 0) - (pinAnswers.idle?.pin ?? 0);
-      if (pinned <= limit) return pinned > 0 ? HELD : undefined;
-      return { expected: `at most ${limit} pages pinned`, actual: `${pinned}` };
-    },
-  },
+const noPins = (refs: readonly PinRun[]): Finding => {
+  for (const [pins] of refs) {
+    if (pins !== 0 && pins !== "EFAULT") return { expected: "no pins", actual: `${pins}` };
+  }
+  return HELD;
 };
 
 /** Pages at which a held mapping starts or ends inside. */
@@ -200,7 +163,7 @@ const whenStillPinned = (
     return { expected: `${showPins(before.refs)}, as before`, actual: showPins(out.refs) };
   },
   PROC_STATUS: (_call, { errno, out }, ledger) => {
-    const { last } = ledger.pinAnswers;
+    const { last } = ledger.process;
     if (errno !== 0 || last === undefined || last[what] === ledger[what]) return undefined;
     if (last.changes !== ledger.pins.changes || ledger.pins.holding === 0) return undefined;
     return sameStatus(last, out, `these ${what}`);
@@ -223,19 +186,42 @@ const I_34: Invariant = {
   on: whenStillPinned("handovers"),
 };
 
-const I_40: Invariant = {
-  id: "I-40",
-  statement: "Pins of a process with CAP_IPC_LOCK are not charged to its locked memory.",
-  needs: ["proc-status"],
-  clauses: ["ACT-01"],
+/** Pages that a MAP of a process which has ended may hold. */
+const orphans = ({ pins, processes }: Ledger): readonly Holder[] => {
+  const alive = new Set(processes.values());
+  return [...pins.live].flatMap(({ process, holders }) => (alive.has(process) ? [] : [...holders]));
+};
+
+const I_39: Invariant = {
+  id: "I-39",
+  statement:
+    "What a process mapped stays pinned after its end as long as something needs it, and no " +
+    "longer: nothing is left once the last process that has the iommufd closes it.",
+  needs: ["second-process", "page-refs"],
+  clauses: ["MAP-33", "OBJ-07"],
   on: {
-    PROC_STATUS: (_call, { errno, out }, { platform, unprivileged, pinAnswers: { first } }) => {
-      if (errno !== 0 || first === undefined || unprivileged) return undefined;
-      if (!platform.processes[0]?.capabilities.includes("IPC_LOCK")) return undefined;
-      if (out?.VmLck_pages === first.lck) return HELD;
-      return { expected: `VmLck ${first.lck} pages, as ever`, actual: `${out?.VmLck_pages}` };
+    PAGE_REFS: (call, { errno, out }, ledger) => {
+      if (errno !== 0 || !out?.refs || !ledger.anyExited) return undefined;
+      if (ledger.emptiedByClose && ledger.pins.holding === 0) return noPins(out.refs);
+      const held = orphans(ledger);
+      if (held.length === 0) return undefined;
+      return exact(call, out.refs, ledger, (page) =>
+        held.some(({ firstPage, lastPage }) => firstPage <= page && page <= lastPage),
+      );
     },
   },
 };
 
-export const PINNING: readonly Invariant[] = [I_30, I_31, I_32, I_33, I_34, I_35, I_36, I_38, I_40];
+export const PINNING: readonly Invariant[] = [
+  I_30,
+  I_31,
+  I_32,
+  I_33,
+  I_34,
+  I_35,
+  I_36,
+  I_37,
+  I_38,
+  I_39,
+  I_40,
+];

@@ -110,11 +110,12 @@ const I_06: Invariant = {
       if (ioas === undefined) return undefined;
       const { pageSize } = ledger.memory;
       const least = ioas.alignmentAtLeast(pageSize);
-      const most = ioas.everAttached || ioas.huge === 0n ? BigInt(pageSize) : 1n;
+      const most = ioas.everAttached || ioas.huge !== 1n ? BigInt(pageSize) : 1n;
       const wrong = (expected: string): Finding => ({ expected, actual: hex(alignment) });
       if (alignment === 0n || (alignment & (alignment - 1n)) !== 0n) return wrong("a power of two");
       if (alignment < least) return wrong(`an alignment of ${hex(least)} or more`);
       if (alignment > most) return wrong(`an alignment of ${hex(most)} or less`);
+      if (ioas.huge === undefined) return HELD;
       const before = ledger.alignments.get(ioas.attached * 2 + Number(ioas.huge));
       if (before === undefined || before === alignment) return HELD;
       return wrong(`alignment ${hex(before)}, as once with the same devices and option`);

@@ -1,12 +1,18 @@
 /** Section A: mappings, reserved and allowed IOVAs of one IOAS keep out of each other's way. */
-import { MAP_FIXED_IOVA } from "../../spec/uapi/flags";
 import { U64_MAX } from "../../spec/units";
 import { allowedInWay, areaInWay, type OnArrival, whenAttached, whenReserved } from "./arrival";
 import { type Finding, HELD } from "./finding";
 import type { Invariant } from "./invariant";
 import type { Ledger } from "./ledger/ledger";
 import { asSet, contains, outsideOf, showRange, showSet } from "./ledger/ranges";
-import { askedAt, firstOverlap, type MapCall, type OnPlacement, whenPlaced } from "./placement";
+import {
+  askedAt,
+  firstOverlap,
+  isFixed,
+  type MapCall,
+  type OnPlacement,
+  whenPlaced,
+} from "./placement";
 
 const disjoint: OnPlacement = (at) => {
   const other = firstOverlap(at, true);
@@ -20,7 +26,7 @@ const disjoint: OnPlacement = (at) => {
 /** EEXIST must have a mapping to point at. */
 const existing = (call: MapCall, errno: unknown, ledger: Ledger): Finding => {
   const at = errno === "EEXIST" ? askedAt(call, ledger) : undefined;
-  if (at === undefined) return undefined;
+  if (at === undefined || at.ioas.strays.length > 0) return undefined;
   if (firstOverlap(at, false)) return HELD;
   return {
     expected: `success: nothing is mapped in ${showRange(at.start, at.last)}`,
@@ -40,6 +46,8 @@ const I_01: Invariant = {
       whenDisjoint.IOAS_MAP(call, outcome, ledger) ?? existing(call, outcome.errno, ledger),
     IOAS_COPY: (call, outcome, ledger) =>
       whenDisjoint.IOAS_COPY(call, outcome, ledger) ?? existing(call, outcome.errno, ledger),
+    VFIO_MAP_DMA: (call, outcome, ledger) =>
+      whenDisjoint.VFIO_MAP_DMA(call, outcome, ledger) ?? existing(call, outcome.errno, ledger),
   },
 };
 const inUsable: OnPlacement = ({ ioas, start, last }) => {
@@ -85,7 +93,7 @@ const freeOfAllowed: OnArrival = (ioas, arrival) => {
 };
 
 const inAllowed: OnPlacement = ({ ioas, start, last }, call) => {
-  if ((call.in.flags & MAP_FIXED_IOVA) !== 0 || !ioas.allowed?.length) return undefined;
+  if (isFixed(call) || !ioas.allowed?.length) return undefined;
   if (contains(ioas.allowed, start, last)) return HELD;
   return {
     expected: `an automatic IOVA inside the allowed ${showSet(ioas.allowed)}`,

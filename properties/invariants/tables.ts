@@ -84,7 +84,8 @@ const invalidated = (
   { errno, out }: OutcomeOf<"HWPT_INVALIDATE">,
 ): Finding => {
   const { entry_len, entry_num } = call.in;
-  if (entry_len !== ENTRY || entry_num === 0) return undefined;
+  // A file that is not open is none of iommufd's, and its struct nobody's to write to.
+  if (entry_len !== ENTRY || entry_num === 0 || errno === "EBADF") return undefined;
   const good = goodEntries(call);
   const done = out?.entry_num ?? entry_num;
   if (errno === 0) {

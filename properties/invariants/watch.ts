@@ -5,7 +5,7 @@
  * evidence about the IUT.
  */
 
-import { typedStep } from "../../model/raw/raw";
+import { callInside, typedStep } from "../../model/raw/raw";
 import { CALL_NAMES, type Call, type CallName, type Outcome } from "../../spec/calls";
 import type { Platform } from "../../spec/platform";
 import type { Deviation, InvariantId } from "../../spec/verdict";
@@ -64,20 +64,29 @@ export class InvariantWatch {
 
   /** undefined: nothing contradicts anything so far. */
   step(call: Call, outcome: Outcome): Deviation | undefined {
+    if (this.#ledger.lost) return undefined;
     if (call.call !== "RAW" && call.call !== "DEVICE_RAW") return this.#typed(call, outcome);
+    const wrong = this.#check(call, outcome);
+    if (wrong !== undefined) return wrong;
     // What a raw call did, it did as the typed one that it comes to.
     const typed = typedStep(call, outcome, this.#hasMock);
-    if (typed === "unknown") this.#ledger.lost = true;
+    if (typed === "unknown") this.#unanswered(callInside(call, this.#hasMock), outcome);
     else if (typed !== undefined) return this.#typed(typed.call, typed.outcome);
     return undefined;
   }
 
+  #unanswered(inside: Call | undefined, outcome: Outcome): void {
+    if (inside && this.#ledger.enter(inside, outcome)) this.#ledger.noteUnanswered(inside, outcome);
+  }
+
   #typed(call: Call, outcome: Outcome): Deviation | undefined {
-    // The ledger follows the first process only; what another one does is beyond it.
-    if (this.#ledger.lost || call.proc !== 0) {
-      this.#ledger.lost = true;
-      return undefined;
-    }
+    if (!this.#ledger.enter(call, outcome)) return undefined;
+    const wrong = this.#check(call, outcome);
+    if (wrong === undefined) this.#ledger.note(call, outcome);
+    return wrong;
+  }
+
+  #check(call: Call, outcome: Outcome): Deviation | undefined {
     const { checked } = this.#tally;
     const entries = TABLE[call.call];
     for (let i = 0; i < entries.length; i++) {
@@ -87,7 +96,6 @@ export class InvariantWatch {
       checked[index] = (checked[index] ?? 0) + 1;
       if (finding !== HELD) return deviation(index, finding);
     }
-    this.#ledger.note(call, outcome);
     return undefined;
   }
 }

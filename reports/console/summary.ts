@@ -69,11 +69,14 @@ const renderNumbers = (results: Results, { elapsedMs, files }: Circumstances, st
     );
   const seconds = elapsedMs / 1000;
   const rate = seconds > 0 ? Math.round((calls + probes) / seconds) : 0;
-  const { cutShort = [] } = results;
+  const { cutShort = [], quirks = [] } = results;
   return [
     // First, because it says how far all the rest can be trusted.
     ...cutShort.map(({ reason, sequences: n }, i) =>
       line(i === 0 ? "cut short" : "", `${plural(n, "sequence")}: ${reason}`),
+    ),
+    ...quirks.map(({ name, sequences: n }, i) =>
+      line(i === 0 ? "known quirk" : "", `${name} ended ${plural(n, "sequence")}`),
     ),
     line(
       "calls",

@@ -3,6 +3,8 @@ import type { CallShape } from "./shape";
 /** The iommufd itself: its files, objects, address spaces and options. */
 export const IOMMUFD_CALLS = {
   OPEN: { on: "process", in: {}, out: { fd: "fd" }, needs: [], handle: "fd" },
+  /** dup(2): one more number of the same file, which is open until all its numbers are closed. */
+  DUP: { on: "iommufd", in: {}, out: { fd: "fd" }, needs: ["dup"], handle: "fd" },
   CLOSE: { on: "iommufd", in: {}, out: {}, needs: [] },
   DESTROY: { on: "iommufd", in: { id: "id" }, out: {}, needs: [] },
   IOAS_ALLOC: {

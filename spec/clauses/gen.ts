@@ -148,8 +148,8 @@ export const GEN = [
     id: "GEN-15",
     statement:
       "A failing command writes nothing back. Exceptions: IOVA_RANGES with EMSGSIZE, the " +
-      "elements it stored before EFAULT, HWPT_INVALIDATE's entry_num, and the size of a VFIO " +
-      "unmap.",
+      "elements it stored before EFAULT, HWPT_INVALIDATE's entry_num, the size of a VFIO " +
+      "unmap, and what VFIO_IOMMU_GET_INFO stored before it ran out of memory.",
     basis: { rule: "I" },
     source: [
       "ioas.c iommufd_ioas_iova_ranges",

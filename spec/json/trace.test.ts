@@ -122,6 +122,6 @@ describe("JSON of traces", () => {
   });
 
   test("text that is not JSON is one line with the file in it", () => {
-    expect(() => parseDocument("{", "f.json")).toThrow(/^f\.json: not JSON \(/);
+    expect(() => parseDocument("{", "f.json")).toThrow(/^f\.json: line 1: not JSON \(/);
   });
 });

@@ -12,6 +12,7 @@ import { malformed } from "../outcome";
 import type { Platform } from "../platform";
 import { callMade } from "../raw";
 import type { History, Step, Trace } from "../trace";
+import { duplicateKey } from "./duplicate-key";
 import { decodeField, encodeField, FIELD_HINT } from "./field";
 import { type FormatName, validate } from "./schema";
 
@@ -87,9 +88,19 @@ export const parseDocument = (text: string, file: string): { format: FormatName;
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new DataError(file, "", `not JSON (${error instanceof Error ? error.message : error})`);
+    const what = error instanceof Error ? error.message : String(error);
+    throw new DataError(file, `line ${lineOf(what, text)}`, `not JSON (${what})`);
   }
+  const twice = duplicateKey(text, json);
+  if (twice !== undefined) throw new DataError(file, twice, "is there twice");
   return { format: validate(json, file), json: json as Json };
+};
+
+/** The line that JSON.parse complains about; if it does not say where, it missed the end. */
+const lineOf = (complaint: string, text: string): number => {
+  const [, position] = /at position (\d+)/.exec(complaint) ?? [];
+  const before = position === undefined ? text.trimEnd() : text.slice(0, Number(position));
+  return before.split("\n").length;
 };
 
 /** @throws DataError */

@@ -25,7 +25,6 @@ import {
   type Layout,
   PAGE_FAULT,
   PAGE_RESPONSE,
-  WIDTH,
 } from "./layouts";
 
 /** Field values by name: u64 as bigint, narrower integers as number. */
@@ -43,11 +42,13 @@ const LIMITS: { readonly [T in Exclude<IntType, "u64">]: readonly [least: number
 const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-const put = (view: DataView, field: FieldLayout, value: number | bigint, where: string): void => {
-  const { offset, type } = field;
+const put = (view: DataView, field: FieldLayout, value: number | bigint, of: Layout): void => {
+  const { name, offset, type } = field;
   if (type === "u64") {
     if (typeof value !== "bigint" || BigInt.asUintN(64, value) !== value) {
-      throw new RangeError(`${where}: expected a bigint of 0..2^64-1, got ${shown(value)}`);
+      throw new RangeError(
+        `${of.name}.${name}: expected a bigint of 0..2^64-1, got ${shown(value)}`,
+      );
     }
     view.setBigUint64(offset, value, true);
     return;
@@ -55,7 +56,7 @@ const put = (view: DataView, field: FieldLayout, value: number | bigint, where: 
   const [least, most] = LIMITS[type];
   if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most) {
     throw new RangeError(
-      `${where}: expected a whole number of ${least}..${most}, got ${shown(value)}`,
+      `${of.name}.${name}: expected a whole number of ${least}..${most}, got ${shown(value)}`,
     );
   }
   if (type === "u8") view.setUint8(offset, value);
@@ -90,36 +91,51 @@ export const encodeStruct = (
   if (!Number.isInteger(size) || size < 0) {
     throw new RangeError(`${layout.name}: expected a size of whole bytes, got ${size}`);
   }
-  for (const name of Object.keys(values)) {
-    if (!layout.fields.some((field) => field.name === name)) {
-      throw new RangeError(`${layout.name}: has no field ${name}`);
-    }
-  }
   const bytes = new Uint8Array(Math.max(size, layout.size));
   const view = viewOf(bytes);
+  let known = 0;
   for (const field of layout.fields) {
-    const where = `${layout.name}.${field.name}`;
-    const isSize = field.name === "size" && field.offset === 0;
-    const value = values[field.name] ?? (isSize ? size : undefined);
-    if (value === undefined) continue;
-    put(view, field, value, where);
-    const end = field.offset + WIDTH[field.type];
-    if (bytes.subarray(Math.max(size, field.offset), Math.max(size, end)).some((b) => b !== 0)) {
-      throw new RangeError(`${where}: ${shown(value)} does not fit into a struct of ${size} bytes`);
-    }
+    const { name } = field;
+    if (values[name] !== undefined || Object.hasOwn(values, name)) known++;
+    const value = values[name] ?? (name === "size" && field.offset === 0 ? size : undefined);
+    if (value !== undefined) put(view, field, value, layout);
   }
-  return bytes.slice(0, size);
+  if (Object.keys(values).length > known) refuseStrangers(layout, values);
+  for (let i = size; i < layout.size; i++) if (bytes[i] !== 0) refuseCut(layout, values, size, i);
+  return bytes.subarray(0, size);
 };
+
+/** @throws RangeError for the first of the values that is of no field */
+const refuseStrangers = (layout: Layout, values: StructValues): never => {
+  const names = Object.keys(values);
+  const stranger = names.find((name) => !layout.fields.some((field) => field.name === name));
+  throw new RangeError(`${layout.name}: has no field ${stranger}`);
+};
+
+/** @throws RangeError for the field whose non-zero byte `at` lies beyond `size` */
+const refuseCut = (layout: Layout, values: StructValues, size: number, at: number): never => {
+  const cut = layout.fields.findLast(({ offset }) => offset <= at);
+  const value = shown(values[cut?.name ?? ""] ?? size);
+  throw new RangeError(
+    `${layout.name}.${cut?.name}: ${value} does not fit into a struct of ${size} bytes`,
+  );
+};
+
+/** Where a struct that may be incomplete is made whole; none is larger than a page. */
+const WHOLE = new Uint8Array(4096);
+const WHOLE_VIEW = viewOf(WHOLE);
 
 /**
  * Every field of the struct in `bytes`. Bytes that are absent count as 0, as the kernel reads a
  * struct of an older caller (GEN-08); bytes beyond the full size are not looked at.
  */
 export const decodeStruct = (layout: Layout, bytes: Uint8Array): StructValues => {
-  const whole = new Uint8Array(layout.size);
-  whole.set(bytes.subarray(0, layout.size));
-  const view = viewOf(whole);
-  return Object.fromEntries(layout.fields.map((field) => [field.name, get(view, field)]));
+  const there = Math.min(bytes.length, layout.size);
+  for (let i = 0; i < there; i++) WHOLE[i] = bytes[i] as number;
+  WHOLE.fill(0, there, layout.size);
+  const values: Record<string, number | bigint> = {};
+  for (const field of layout.fields) values[field.name] = get(WHOLE_VIEW, field);
+  return values;
 };
 
 /**

@@ -28,6 +28,8 @@ enum run_flags {
 	RUN_SCATTERED = 4,
 	/* Answers first of all how it lies: pairs of neighbours u32, all pairs u32. */
 	RUN_LAYOUT = 8,
+	/* The trace may have more than one process. */
+	RUN_PROCESSES = 16,
 };
 
 enum run_status {
@@ -63,6 +65,9 @@ enum op {
 	OP_FILE_CLOSE,
 	OP_SET_MEMLOCK,
 	OP_SET_UID,
+	OP_DUP,
+	OP_FORK,
+	OP_EXIT,
 };
 
 /* What a file is of; from OF_DEVICES on, the index of the device is added. */
@@ -97,10 +102,19 @@ struct answer {
 	uint32_t room;
 };
 
+#define MAX_SLOTS 65536
+#define MAX_PROCESSES 8
+
+/* What a later call can use of an earlier one's outputs. A call that failed leaves none. */
+struct slot {
+	uint64_t value;
+	bool valid;
+};
+
 /* How a worker ends when the host has gone. */
 #define EXIT_HANGUP 42
 
-/* What supervisor and worker share: the only memory that outlives the worker. */
+/* What supervisor and all processes of a trace share: the only memory that outlives these. */
 struct shared {
 	/* Of the run, for its answer. */
 	uint32_t id;
@@ -115,6 +129,14 @@ struct shared {
 	/* Faults that were asked for and came to pass. */
 	uint32_t faults;
 	char log[32 * 1024];
+	/* Files that were opened: their numbers mean the same in all processes. */
+	int32_t files;
+	/* Processes of the trace by index; 0: there never was one. */
+	int32_t pids[MAX_PROCESSES];
+	/* A process has made its EXIT. */
+	bool exited;
+	uint32_t used_slots;
+	struct slot slots[MAX_SLOTS];
 	/* Next untouched piece of each device's buffer, and whether this trace has taken it. */
 	uint32_t next_piece[16];
 	uint8_t piece_taken[16];
@@ -154,6 +176,7 @@ void count_neighbours(uint64_t va, uint64_t length, uint32_t *neighbours, uint32
 void allow_faults(void);
 bool arm_fault(uint32_t nth);
 bool disarm_fault(void);
+void forget_faults(void);
 
 /* calls.c: the files of a trace, and probes. */
 int real_fd(int32_t number, int kind);
@@ -161,9 +184,11 @@ int translate_file(int32_t number);
 int add_file(int fd, int kind);
 int device_of(int32_t number);
 void do_open(struct answer *answer);
+void do_dup(int32_t number, struct answer *answer);
 void do_close(int32_t number, int kind, struct answer *answer);
 void do_page_refs(const uint8_t *body, struct answer *answer);
 void do_proc_status(struct answer *answer);
+void forget_status(void);
 
 /* ioctl.c: ioctls on any of the files. */
 void do_ioctl(uint8_t *body, uint32_t length, struct answer *answer);
@@ -173,6 +198,19 @@ void do_number_ioctl(const uint8_t *body, struct answer *answer);
 void do_file_read(const uint8_t *body, struct answer *answer);
 void do_file_write(const uint8_t *body, uint32_t length, struct answer *answer);
 void do_file_poll(const uint8_t *body, struct answer *answer);
+
+/* perform.c: the calls of a trace, made one after the other by whoever is to make them. */
+void begin_calls(uint8_t *at, const uint8_t *end, uint32_t count, int port, bool stepwise);
+__attribute__((noreturn)) void give_up(enum run_status status, uint32_t detail);
+/* The process that makes the next call; -1: all are made. */
+int next_process(void);
+void make_calls_of(unsigned process);
+void answer_for_nobody(void);
+
+/* family.c: traces of several processes. */
+void lead_processes(void);
+__attribute__((noreturn)) void live_as(unsigned process);
+void do_fork(uint32_t child, struct answer *answer);
 
 /* process.c: what the process may do. */
 void give_access_to_all(void);

@@ -18,21 +18,32 @@
 #define MAX_PINS 1000000
 #define MAX_PAGES (1u << 20)
 
-/* The open files of the trace. Their numbers count opens and are never used twice. */
+/*
+ * The files that this process has. Numbers count the opens of all processes and are never used
+ * twice.
+ */
 static struct {
+	bool is_open;
 	int fd;
 	/* What it is of, see enum file_kind. */
 	int kind;
 } files[MAX_FILES];
-static int32_t file_count;
 
 int add_file(int fd, int kind)
 {
-	if (file_count == MAX_FILES)
+	int32_t number = shared->files;
+
+	if (number == MAX_FILES)
 		return -1;
-	files[file_count].fd = fd;
-	files[file_count].kind = kind;
-	return file_count++;
+	files[number].is_open = true;
+	files[number].fd = fd;
+	files[number].kind = kind;
+	return shared->files++;
+}
+
+static bool has_file(int32_t number)
+{
+	return number >= 0 && number < MAX_FILES && files[number].is_open;
 }
 
 static int family_of(int kind)
@@ -43,9 +54,7 @@ static int family_of(int kind)
 /* -1, which every call answers with EBADF, for all that is not open or of another kind. */
 int real_fd(int32_t number, int kind)
 {
-	if (number < 0 || number >= file_count || family_of(files[number].kind) != kind)
-		return -1;
-	return files[number].fd;
+	return has_file(number) && family_of(files[number].kind) == kind ? files[number].fd : -1;
 }
 
 /* The same where a call is given a file of whatever kind as an argument. */
@@ -61,12 +70,12 @@ int translate_file(int32_t number)
 	/* A negative number is refused for being one; any other must be a closed file. */
 	if (number < 0)
 		return number;
-	return number >= file_count || files[number].fd < 0 ? 0x7fff0000 : files[number].fd;
+	return has_file(number) ? files[number].fd : 0x7fff0000;
 }
 
 int device_of(int32_t number)
 {
-	return number < 0 || number >= file_count ? -1 : files[number].kind - OF_DEVICES;
+	return has_file(number) ? files[number].kind - OF_DEVICES : -1;
 }
 
 static void succeed_with(struct answer *answer, int32_t number)
@@ -85,6 +94,16 @@ void do_open(struct answer *answer)
 		succeed_with(answer, add_file(fd, OF_IOMMUFD));
 }
 
+void do_dup(int32_t number, struct answer *answer)
+{
+	int fd = fcntl(real_fd(number, OF_IOMMUFD), F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		answer->error = errno;
+	else
+		succeed_with(answer, add_file(fd, OF_IOMMUFD));
+}
+
 void do_close(int32_t number, int kind, struct answer *answer)
 {
 	int fd = real_fd(number, kind);
@@ -92,7 +111,7 @@ void do_close(int32_t number, int kind, struct answer *answer)
 	if (close(fd) != 0)
 		answer->error = errno;
 	if (fd >= 0)
-		files[number].fd = -1;
+		files[number].is_open = false;
 }
 
 static int check_refs(int fd, uint64_t va, uint64_t length, uint32_t refs)
@@ -182,16 +201,17 @@ static uint32_t pages_of(const char *status, const char *field)
 	return at == NULL ? 0 : (uint32_t)(strtoul(at + strlen(field), NULL, 10) * 1024 / PAGE);
 }
 
+static int status_file = -1;
+
 void do_proc_status(struct answer *answer)
 {
-	static int fd = -1;
 	char status[4096];
 	ssize_t length;
 
-	if (fd < 0)
-		fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	if (status_file < 0)
+		status_file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 	/* Each read from the start makes the text anew. */
-	length = pread(fd, status, sizeof(status) - 1, 0);
+	length = pread(status_file, status, sizeof(status) - 1, 0);
 	if (length < 0) {
 		answer->error = ENOSYS;
 		return;
@@ -200,4 +220,12 @@ void do_proc_status(struct answer *answer)
 	put32(answer->bytes, pages_of(status, "\nVmPin:"));
 	put32(answer->bytes + 4, pages_of(status, "\nVmLck:"));
 	answer->length = 8;
+}
+
+/* It is the parent's. */
+void forget_status(void)
+{
+	if (status_file >= 0)
+		close(status_file);
+	status_file = -1;
 }

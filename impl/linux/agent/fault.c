@@ -56,3 +56,11 @@ bool disarm_fault(void)
 	write_nth(0);
 	return happened;
 }
+
+/* It is the parent's. */
+void forget_faults(void)
+{
+	if (fail_nth >= 0)
+		close(fail_nth);
+	fail_nth = -1;
+}

@@ -12,18 +12,10 @@
  * A run, behind the type of its frame:
  *   id u32, flags u32, regions u32, calls u32, slots u32
  *   per region: 32 bytes, see make_region
- *   per call: op u8, relocations u8, stores u8, 0 u8, length of the body u32, fail_nth u32
- *     (see arm_fault; 0: nothing is to fail), body
- *     per relocation: offset in the body u16, width u8, skip u8 (bytes of the value
- *       that are not put there), slot u32, addend u64, lost u64
- *     per store: offset in the answer u16, width u8, 0 u8, slot u32
+ *   per call: see perform.c
  */
 #define RUN_HEADER 20
 #define REGION_SIZE 32
-#define CALL_HEADER 12
-#define RELOCATION_SIZE 24
-#define STORE_SIZE 8
-#define MAX_SLOTS 65536
 #define MAX_REQUEST (16u << 20)
 /*
  * A call that does not come back while this passes twice hangs. Calls take microseconds, or a
@@ -32,121 +24,6 @@
 #define HANG_MS 4000
 
 static uint8_t request[MAX_REQUEST];
-
-/* What a later call can use of an earlier one's outputs. A call that failed leaves none. */
-static struct {
-	uint64_t value;
-	bool valid;
-} slots[MAX_SLOTS];
-
-static void relocate(uint8_t *body, uint32_t length, const uint8_t *relocation)
-{
-	unsigned width = relocation[2], skip = relocation[3];
-	uint32_t slot = get32(relocation + 4);
-	uint64_t value = get64(relocation + 16);
-
-	if (slot < MAX_SLOTS && slots[slot].valid)
-		value = (slots[slot].value + get64(relocation + 8)) >> 8 * skip;
-	/* A struct of an older caller may end before the field. */
-	if (get16(relocation) + width <= length)
-		put_sized(body + get16(relocation), width, value);
-}
-
-static void store(const struct answer *answer, const uint8_t *entry)
-{
-	uint16_t offset = get16(entry);
-	unsigned width = entry[2];
-	uint32_t slot = get32(entry + 4);
-
-	if (slot >= MAX_SLOTS || offset + width > answer->length)
-		return;
-	slots[slot].value = get_sized(answer->bytes + offset, width);
-	slots[slot].valid = true;
-}
-
-static void perform(uint8_t op, uint8_t *body, uint32_t length, struct answer *answer)
-{
-	switch (op) {
-	case OP_OPEN:
-		do_open(answer);
-		break;
-	case OP_CLOSE:
-		do_close((int32_t)get32(body), OF_IOMMUFD, answer);
-		break;
-	case OP_IOCTL:
-		do_ioctl(body, length, answer);
-		break;
-	case OP_MMAP:
-		answer->error = do_mmap(get64(body), get64(body + 8), body[16], body[17]);
-		break;
-	case OP_MUNMAP:
-		answer->error = do_munmap(get64(body), get64(body + 8));
-		break;
-	case OP_MPROTECT:
-		answer->error = do_mprotect(get64(body), get64(body + 8), body[16]);
-		break;
-	case OP_MEM_WRITE:
-		answer->error = guarded_store(get64(body), body + 8, length - 8);
-		break;
-	case OP_MEM_READ: {
-		uint32_t wanted = get32(body + 8);
-
-		if (wanted > answer->room) {
-			answer->error = ENOSYS;
-			break;
-		}
-		answer->error = guarded_load(get64(body), answer->bytes, wanted);
-		if (answer->error == 0)
-			answer->length = wanted;
-		break;
-	}
-	case OP_PAGE_REFS:
-		do_page_refs(body, answer);
-		break;
-	case OP_PROC_STATUS:
-		do_proc_status(answer);
-		break;
-	case OP_DEVICE_OPEN:
-		do_device_open(get32(body), answer);
-		break;
-	case OP_DEVICE_CLOSE:
-		do_close((int32_t)get32(body), OF_DEVICES, answer);
-		break;
-	case OP_DMA:
-		do_dma(body, answer);
-		break;
-	case OP_NUMBER_IOCTL:
-		do_number_ioctl(body, answer);
-		break;
-	case OP_FILE_READ:
-		do_file_read(body, answer);
-		break;
-	case OP_FILE_WRITE:
-		do_file_write(body, length, answer);
-		break;
-	case OP_FILE_POLL:
-		do_file_poll(body, answer);
-		break;
-	case OP_FILE_CLOSE:
-		do_close((int32_t)get32(body), body[4], answer);
-		break;
-	case OP_SET_MEMLOCK:
-		answer->error = do_set_memlock(get64(body), get64(body + 8));
-		break;
-	case OP_SET_UID:
-		answer->error = do_set_uid(get32(body));
-		break;
-	default:
-		answer->error = ENOSYS;
-	}
-}
-
-static void give_up(enum run_status status, uint32_t detail)
-{
-	shared->status = status;
-	shared->detail = detail;
-	_exit(0);
-}
 
 /* Waits for the next run; answers where it ends. */
 static const uint8_t *receive(int port)
@@ -163,18 +40,16 @@ static const uint8_t *receive(int port)
 	return request + length;
 }
 
-/* Makes the memory of the trace; answers where its regions end, or NULL. */
-static uint8_t *make_memory(uint8_t *regions, uint32_t count, const uint8_t *end, uint32_t flags)
+static bool make_memory(const uint8_t *at, uint32_t count, const uint8_t *end, uint32_t flags)
 {
 	bool arranged = flags & (RUN_CONTIGUOUS | RUN_SCATTERED);
-	uint8_t *at = regions;
 
 	if (arranged && !arrange_frames(flags & RUN_SCATTERED))
-		return NULL;
+		return false;
 	for (; count > 0; count--, at += REGION_SIZE)
 		if (at + REGION_SIZE > end || !make_region(at, arranged))
-			return NULL;
-	return at;
+			return false;
+	return true;
 }
 
 /* An answer without a call, for those who want to see how the memory lies. */
@@ -193,64 +68,29 @@ static void answer_layout(const uint8_t *regions, const uint8_t *end)
 	_exit(0);
 }
 
-/* Answers are error s32, length u32, bytes. */
 static void work(int port, int life)
 {
 	const uint8_t *end = receive(port);
-	uint32_t id = get32(request), flags = get32(request + 4);
-	uint32_t regions = get32(request + 8), calls = get32(request + 12);
+	uint32_t flags = get32(request + 4);
+	uint32_t regions = get32(request + 8), count = get32(request + 12);
 	uint8_t *memory = request + RUN_HEADER, *at;
 
-	shared->id = id;
+	shared->id = get32(request);
+	shared->used_slots = get32(request + 16) < MAX_SLOTS ? get32(request + 16) : MAX_SLOTS;
 	write_all(life, "", 1);
 	catch_faults();
-	at = make_scratch() ? make_memory(memory, regions, end, flags) : NULL;
-	if (at == NULL)
+	at = memory + regions * REGION_SIZE;
+	begin_calls(at, end, count, port, flags & RUN_STEPWISE);
+	/* Only the first process comes back from there. */
+	if (flags & RUN_PROCESSES)
+		lead_processes();
+	if (!make_scratch() || !make_memory(memory, regions, end, flags))
 		give_up(STATUS_CANNOT, ~0u);
 	if (flags & RUN_LAYOUT)
 		answer_layout(memory, at);
-
-	for (uint32_t i = 0; i < calls; i++) {
-		uint8_t *body = at + CALL_HEADER;
-		uint32_t length = get32(at + 4), fail_nth = get32(at + 8);
-		const uint8_t *relocations = body + length;
-		const uint8_t *stores = relocations + at[1] * RELOCATION_SIZE;
-		uint8_t *header = shared->answers + shared->length;
-		struct answer answer = {
-			.bytes = header + 8,
-			.room = (uint32_t)(sizeof(shared->answers) - shared->length - 8),
-		};
-
-		if (stores + at[2] * STORE_SIZE > end || answer.room < 4096)
-			give_up(STATUS_CANNOT, i);
-		for (unsigned r = 0; r < at[1]; r++)
-			relocate(body, length, relocations + r * RELOCATION_SIZE);
-		if (fail_nth > 0 && !arm_fault(fail_nth))
-			give_up(STATUS_CANNOT, i);
-		perform(at[0], body, length, &answer);
-		if (fail_nth > 0 && disarm_fault())
-			shared->faults++;
-		if (shared->status != STATUS_OK)
-			_exit(0);
-		/* No call of the uAPI answers this: the agent says that it cannot do it. */
-		if (answer.error == ENOSYS)
-			give_up(STATUS_CANNOT, i);
-		if (answer.error == 0)
-			for (unsigned s = 0; s < at[2]; s++)
-				store(&answer, stores + s * STORE_SIZE);
-		put32(header, (uint32_t)answer.error);
-		put32(header + 4, answer.length);
-		if (flags & RUN_STEPWISE) {
-			struct iovec parts[] = { { &id, 4 }, { header, 8 + answer.length } };
-
-			send_frame(port, FRAME_ANSWER, parts, 2);
-		}
-		shared->length += 8 + answer.length;
-		shared->answered = i + 1;
-		if (look_at_log(i))
-			_exit(0);
-		at = (uint8_t *)stores + at[2] * STORE_SIZE;
-	}
+	if (flags & RUN_PROCESSES)
+		live_as(0);
+	make_calls_of(0);
 	_exit(0);
 }
 
@@ -296,6 +136,10 @@ bool serve_trace(int port)
 	shared->log_call = ~0u;
 	shared->log_length = 0;
 	shared->faults = 0;
+	shared->files = 0;
+	memset(shared->slots, 0, shared->used_slots * sizeof(shared->slots[0]));
+	memset(shared->pids, 0, sizeof(shared->pids));
+	shared->exited = false;
 	memset(shared->piece_taken, 0, sizeof(shared->piece_taken));
 
 	if (pipe2(life, O_CLOEXEC) != 0)
@@ -313,14 +157,17 @@ bool serve_trace(int port)
 		return false;
 	}
 	close(life[0]);
+	/* Further processes of the trace have ended, but their parents were not there to see it. */
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
 	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EXIT_HANGUP)
 		return false;
 	if (wait_status != 0) {
 		shared->status = STATUS_WORKER_DIED;
 		shared->detail = (uint32_t)wait_status;
 	}
-	/* What the end of the process let out counts for the last call. */
-	look_at_log(shared->answered > 0 ? shared->answered - 1 : 0);
+	/* What the end of the process lets out counts for no call, but for what comes after them. */
+	look_at_log(shared->answered);
 	if (shared->log_call != ~0u)
 		forgive();
 

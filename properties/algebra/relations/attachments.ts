@@ -1,10 +1,10 @@
 /** Relations between attaching and everything else. */
-import { Handle } from "../../../spec/handle";
+import type { Handle } from "../../../spec/handle";
 import { OPTION_HUGE_PAGES, OPTION_OP_SET } from "../../../spec/uapi/flags";
 import { type Bytes, type Iova, U64_MAX } from "../../../spec/units";
 import type { Composer } from "../../arbitrary/composer";
 import { PAGE } from "../../arbitrary/values";
-import { drawPlan, type Fixed, freeDevices, type Plan, permuted } from "../plan";
+import { drawPlan, freeDevices, noMemory, type Plan, permuted } from "../plan";
 import { relation } from "../relation";
 import { type Attached, compareSides, type Side } from "../side";
 
@@ -45,9 +45,6 @@ const lookAt = (side: Side, ioas: Handle, to: Attached | undefined, plan: Plan):
   side.pins(plan.maps, "pins");
   side.locked("locked");
 };
-
-/** Far behind the buffer, where nothing is mapped. */
-const noMemory = ({ va }: Fixed): Handle => new Handle(va.name, "", va.add + 0x1000_0000_0000n);
 
 export const ATTACHMENTS = [
   relation("I-05", (tail) => {

@@ -24,7 +24,7 @@ export const AUTOMATIC = [
     const bytes = length(c, ioas.alignment) as Bytes;
     const found = buffer(c, flags, bytes, ioas.alignment);
     if (found === undefined) return;
-    const fd = c.iommufd(ioas.fd);
+    const fd = c.fileOf(ioas.fd);
     const ioas_id = c.object(ioas.fd, ioas.id);
     const args = { flags, ioas_id, user_va: found.va, length: bytes };
     const chosen = tail.do({ call: "IOAS_MAP", fd, in: args });

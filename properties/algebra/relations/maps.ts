@@ -33,7 +33,7 @@ const drawMap = ({ c }: Tail, ioas: IoasView) => {
 const unmap = (tail: Tail, ioas: IoasView, map: Done, bytes: Bytes): void => {
   const { c } = tail;
   const args = { ioas_id: c.object(ioas.fd, ioas.id), iova: map.handle(), length: bytes };
-  tail.do({ call: "IOAS_UNMAP", fd: c.iommufd(ioas.fd), in: args });
+  tail.do({ call: "IOAS_UNMAP", fd: c.fileOf(ioas.fd), in: args });
 };
 
 /** On an IOAS as it is: does `between` leave no trace? */
@@ -49,7 +49,7 @@ const onLive = (
   const map = (at?: Arg<Iova>): Done =>
     tail.do({
       call: "IOAS_MAP",
-      fd: c.iommufd(ioas.fd),
+      fd: c.fileOf(ioas.fd),
       in: {
         flags: drawn.rights | (at === undefined ? 0 : MAP_FIXED_IOVA),
         ioas_id: c.object(ioas.fd, ioas.id),

@@ -18,7 +18,7 @@ import type { Tail } from "../tail";
 /** Questions, and calls that can only fail: none of them may leave a trace. */
 const questions = (tail: Tail, ioas: IoasView, va: Arg<UserVa>): readonly (() => void)[] => {
   const { c } = tail;
-  const fd = c.iommufd(ioas.fd);
+  const fd = c.fileOf(ioas.fd);
   const ioas_id = c.object(ioas.fd, ioas.id);
   const get = { op: OPTION_OP_GET, val64: 7n };
   return [

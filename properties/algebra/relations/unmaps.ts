@@ -11,7 +11,7 @@ const EVERYTHING = { iova: 0n as Iova, length: U64_MAX as Bytes };
 /** Everything of an IOAS that was there before; answers the second time. */
 const emptyLive = (tail: Tail, { fd, id }: { readonly fd: number; readonly id: number }) => {
   const { c } = tail;
-  const step = { call: "IOAS_UNMAP" as const, fd: c.iommufd(fd) };
+  const step = { call: "IOAS_UNMAP" as const, fd: c.fileOf(fd) };
   const args = { ioas_id: c.object(fd, id), ...EVERYTHING };
   tail.do({ ...step, in: args });
   return tail.do({ ...step, in: args }).step;

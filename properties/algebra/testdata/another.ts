@@ -3,9 +3,12 @@
  * each time a page is pinned anew, translations cut anywhere, and now
  * and then no memory for a call that then changes nothing (UNS-01, UNS-12).
  */
+import { typedName } from "../../../model/raw/raw";
 import { type Call, type Outcome, shapeOf } from "../../../spec/calls";
 import type { FieldType, Translation } from "../../../spec/fields";
 import type { Machine } from "../../../spec/iut";
+import type { IoctlName } from "../../../spec/uapi/ioctls";
+import { LAYOUTS } from "../../../spec/uapi/layouts";
 import type { Iova } from "../../../spec/units";
 
 const CHOSEN = 0x5a5a_0000;
@@ -23,6 +26,30 @@ const idsOf = (
   return changed;
 };
 
+type RawCall = Extract<Call, { readonly call: "RAW" | "DEVICE_RAW" }>;
+
+/** The ids in the bytes of a raw call; 0 is none. */
+const idsInBytes = (call: RawCall, hex: string): string => {
+  const name = typedName(call);
+  if (name === undefined || !Object.hasOwn(LAYOUTS, name)) return hex;
+  const bytes = Buffer.from(hex, "hex");
+  const types: Readonly<Record<string, FieldType>> = { ...shapeOf(name).in, ...shapeOf(name).out };
+  for (const { name: field, offset } of LAYOUTS[name as IoctlName].fields) {
+    if (types[field] !== "id" || offset + 4 > bytes.length) continue;
+    const id = bytes.readUInt32LE(offset);
+    if (id !== 0) bytes.writeUInt32LE((id ^ CHOSEN) >>> 0, offset);
+  }
+  return bytes.toString("hex");
+};
+
+const rawly = (machine: Machine, call: RawCall): Outcome => {
+  const real = { ...call, in: { ...call.in, bytes: idsInBytes(call, call.in.bytes) } } as RawCall;
+  const outcome = machine.call(real);
+  const { bytes } = (outcome.out ?? {}) as { readonly bytes?: string };
+  if (bytes === undefined) return outcome;
+  return { ...outcome, out: { bytes: idsInBytes(call, bytes) } } as Outcome;
+};
+
 const SCARCE = new Set(["IOAS_MAP", "IOAS_COPY", "MOCK_DOMAIN", "VFIO_ATTACH", "IOAS_ALLOC"]);
 
 const PAGE = 4096n;
@@ -33,6 +60,7 @@ export const another = (machine: Machine): Machine => {
     call: (call) => {
       calls++;
       if (SCARCE.has(call.call) && (calls * 2654435761) % 61 === 0) return { errno: "ENOMEM" };
+      if (call.call === "RAW" || call.call === "DEVICE_RAW") return rawly(machine, call);
       const { in: types, out: outTypes } = shapeOf(call.call);
       // Id 0 stays what it is: no object has it.
       const real = idsOf(call.in, types, (id) => (id === 0 ? 0 : (id ^ CHOSEN) >>> 0));

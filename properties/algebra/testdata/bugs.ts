@@ -4,6 +4,8 @@
  */
 import type { Outcome } from "../../../spec/calls";
 import { OPTION_OP_SET } from "../../../spec/uapi/flags";
+import { IOCTLS } from "../../../spec/uapi/ioctls";
+import { LAYOUTS } from "../../../spec/uapi/layouts";
 import { U64_MAX } from "../../../spec/units";
 import {
   type Bug,
@@ -48,6 +50,19 @@ export const BUGS: Readonly<Record<string, Bug>> = {
       return call.call === "DESTROY" && call.in.id === last;
     };
   }),
+  "I-37": {
+    about: "a MAP of several pages costs one more",
+    plant: () => {
+      let more = 0;
+      return (call, outcome) => {
+        if (call.call === "OPEN") more = 0;
+        if (call.call === "IOAS_MAP" && ok(outcome) && call.in.length > PAGE) more++;
+        if (call.call !== "PROC_STATUS" || !ok(outcome)) return outcome;
+        const out = outcome.out as { VmPin_pages: number; VmLck_pages: number };
+        return { errno: 0, out: { ...out, VmPin_pages: out.VmPin_pages + more } };
+      };
+    },
+  },
   "I-55": leak("an IOAS that goes before an older one leaves a pin", () => {
     const live = new Set<string>();
     return (call, outcome) => {
@@ -68,6 +83,21 @@ export const BUGS: Readonly<Record<string, Bug>> = {
         const other = call.fd >= 0 && before !== call.fd;
         if (call.fd >= 0) before = call.fd;
         return other && call.call === "IOAS_IOVA_RANGES" ? withoutLastRange(outcome) : outcome;
+      };
+    },
+  },
+  "I-57": {
+    about: "closing one number of a file takes away what is reached by the other",
+    plant: () => {
+      const fileOf = new Map<number, number>();
+      const closed = new Set<number>();
+      return (call, outcome) => {
+        if (call.call === "DUP") {
+          fileOf.set((outcome.out as { fd: number }).fd, fileOf.get(call.fd) ?? call.fd);
+        }
+        const file = fileOf.get(call.fd) ?? call.fd;
+        if (call.call === "CLOSE" && ok(outcome)) closed.add(file);
+        return closed.has(file) ? emptied(call, outcome) : outcome;
       };
     },
   },
@@ -200,6 +230,22 @@ export const BUGS: Readonly<Record<string, Bug>> = {
       };
     },
   },
+  "I-87": once(
+    "what the container maps is read-only",
+    (call) => call.call === "VFIO_MAP_DMA",
+    (call, outcome) =>
+      call.call === "TRANSLATE"
+        ? withRuns(outcome, (runs) => runs.map((run) => ({ ...run, perm: 1 })))
+        : outcome,
+  ),
+  "I-88": leak(
+    "a MAP by a newer caller pins twice",
+    () => (call, outcome) =>
+      call.call === "RAW" &&
+      call.in.nr === IOCTLS.IOAS_MAP.command &&
+      call.in.bytes.length > 2 * LAYOUTS.IOAS_MAP.size &&
+      ok(outcome),
+  ),
   "I-89": {
     about: "an automatic MAP looks at the iova it was given",
     plant: () => (call, outcome) =>
@@ -215,6 +261,19 @@ export const BUGS: Readonly<Record<string, Bug>> = {
         ? withRuns(outcome, (runs) => runs.map((run) => ({ ...run, pa: run.pa + (1n << 40n) })))
         : outcome,
   ),
+  "I-91": once(
+    "a cut takes what lies above it along",
+    (call, outcome) => call.call === "VFIO_UNMAP_DMA" && ok(outcome),
+    (call, outcome) =>
+      call.call === "TRANSLATE" ? withRuns(outcome, (runs) => runs.slice(0, 1)) : outcome,
+  ),
+  "I-101": {
+    about: "a length of 0 with something else wrong is ENOSPC",
+    plant: () => (call, outcome) => {
+      if (call.call !== "IOAS_MAP" && call.call !== "IOAS_COPY") return outcome;
+      return call.in.length === 0n && outcome.errno !== "EINVAL" ? fails("ENOSPC") : outcome;
+    },
+  },
   "I-104": once(
     "a failed call leaves the ranges narrower",
     (call, outcome) => call.call !== "TRANSLATE" && !ok(outcome),

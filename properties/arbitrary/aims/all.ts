@@ -34,7 +34,15 @@ import {
   pageFaultAim,
   readFaultsAim,
 } from "./nested";
-import { byProcessAim, exitAim, forkAim, memlockAim, setuidAim, switchAim } from "./process";
+import {
+  byProcessAim,
+  dupAim,
+  exitAim,
+  forkAim,
+  memlockAim,
+  setuidAim,
+  switchAim,
+} from "./process";
 import { unmapAim } from "./unmap";
 import { attachAim, bindAim, detachAim, deviceCloseAim, deviceOpenAim, dmaAim } from "./vfio";
 
@@ -87,6 +95,7 @@ export const AIMS: readonly Aim[] = [
   memlockAim,
   setuidAim,
   byProcessAim,
+  dupAim,
   forkAim,
   exitAim,
   switchAim,

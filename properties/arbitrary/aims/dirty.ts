@@ -36,7 +36,7 @@ export const setTrackingAim: Aim = {
     const found = table(c, scene, ({ tracking }) => tracking !== undefined);
     if (found === undefined) return false;
     const { fd, id, tracking } = found.hwpt;
-    const enable = tracking === true && !draw.chance(35) ? 0 : DIRTY_TRACKING_ENABLE;
+    const enable = draw.chance(tracking === true ? 35 : 85) ? DIRTY_TRACKING_ENABLE : 0;
     const args = {
       flags: draw.chance(8) ? draw.of(2, 0x8000_0000) : enable,
       hwpt_id: draw.chance(90) ? c.object(fd, id) : otherIds(c, fd),
@@ -108,13 +108,26 @@ const TWISTS: readonly Twisting[] = [
   ["DTY-23", ({ in: a }) => ({ ...a, prefill: "" })],
 ];
 
+/** More than one page of bitmap, for areas of a few pages: bits may stand for single bytes. */
+const MAX_FINE_BITS = 0x1_0000n;
+
+const bitOf = (c: Composer, unit: bigint, whole: bigint): bigint => {
+  const { draw } = c;
+  if (!draw.chance(8)) return draw.of(unit, unit, unit, PAGE, unit / 2n);
+  const fine = 1n << BigInt(draw.int(0, 6));
+  return whole / fine <= MAX_FINE_BITS ? fine : unit;
+};
+
+/** Where the bitmap lies: a word need not be whole, nor a page. */
+const BITMAPS = [0n, 0n, 0n, 1n, 7n, 0xffcn, 0xfffn] as const;
+
 const getBitmap = (c: Composer, found: Table): void => {
   const { draw } = c;
   const { hwpt, ioas, area } = found;
   const unit = hwpt.ioPageSize;
   const whole = area === undefined ? PAGE : (size(area) / unit) * unit;
   if (whole === 0n || whole / unit > MAX_BITS) return;
-  const page = draw.of(unit, unit, unit, PAGE, unit / 2n);
+  const page = bitOf(c, unit, whole);
   const from = draw.chance(75) ? 0n : (whole / 2n / PAGE) * PAGE;
   const length = ((whole - from) / page) * page;
   const args: GetIn = {
@@ -125,7 +138,7 @@ const getBitmap = (c: Composer, found: Table): void => {
       : c.inArea(ioas.fd, ioas.id, area.first, from)) as Arg<Iova>,
     length: length as Bytes,
     page_size: page as Bytes,
-    data: SCRATCH.va,
+    data: (SCRATCH.va + draw.of(...BITMAPS)) as UserVa,
     prefill: draw.of("00", "00", "00", "a5", "80"),
   };
   const step = { call: "HWPT_GET_DIRTY_BITMAP" as const, fd: c.iommufd(hwpt.fd), in: args };

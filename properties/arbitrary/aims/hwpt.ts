@@ -120,7 +120,7 @@ export const hwInfoAim: Aim = {
     const { draw } = c;
     const device = draw.pick(scene.devices);
     if (device === undefined) return false;
-    const room = draw.of(0, 4, 8, 24, 64);
+    const room = draw.of(0, 4, 7, 8, 9, 15, 16, 17, 24, 64);
     const args = {
       dev_id: c.object(device.fd, device.id),
       data_len: room,

@@ -43,7 +43,7 @@ export const closeAim: Aim = {
   make: (c, scene) => {
     const fd = c.draw.pick(scene.fds);
     if (fd === undefined || (scene.fds.length === 1 && !c.draw.chance(15))) return false;
-    c.make({ call: "CLOSE", fd: c.iommufd(fd), in: {} });
+    c.make({ call: "CLOSE", fd: c.fileOf(fd), in: {} });
     return true;
   },
 };

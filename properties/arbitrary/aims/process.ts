@@ -55,6 +55,20 @@ export const byProcessAim: Aim = {
   },
 };
 
+/** GEN-22: from then on the file goes by two numbers. */
+export const dupAim: Aim = {
+  name: "dup",
+  family: "process",
+  weight: 3,
+  calls: ["DUP"],
+  make: (c, { fds }) => {
+    const fd = c.draw.pick(fds);
+    if (fd === undefined || fds.length >= 4) return false;
+    c.make({ call: "DUP", fd: c.fileOf(fd), in: {} });
+    return true;
+  },
+};
+
 const PROCESSES = 3;
 
 /** GEN-22, ACT-08, I-39: another process has the same files, and its own memory. */

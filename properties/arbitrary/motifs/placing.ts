@@ -70,6 +70,18 @@ export const PLACING: readonly Aim[] = [
       unmap(c, ioas, room, end - room);
     }
   }),
+  // AUT-03, MAP-11b: the first element of a list is full, the second is not.
+  freshMotif("full-element", 1, ["IOAS_ALLOW_IOVAS"], (c, ioas) => {
+    const { draw } = c;
+    const bytes = PAGE * draw.of(1n, 2n);
+    const next = PLACE + 16n * PAGE;
+    allow(c, ioas, [
+      [PLACE, PLACE + bytes - 1n],
+      [next, next + 2n * bytes - 1n],
+    ]);
+    if (draw.chance(30)) attach(c, ioas);
+    for (let n = draw.int(2, 4); n > 0; n--) map(c, ioas, { va: new Handle("buf0"), bytes });
+  }),
   // RNG-03, RSV-07: many small holes in the ranges, and automatic IOVAs between them.
   freshMotif("many-reservations", 0.5, ["ADD_RESERVED"], (c, ioas) => {
     const { draw } = c;

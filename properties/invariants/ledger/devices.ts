@@ -1,5 +1,5 @@
 /** Devices, their HWPTs, and the end of objects and contexts in the ledger. */
-import type { Call } from "../../../spec/calls";
+import type { Call, CallOf } from "../../../spec/calls";
 import {
   type Context,
   type Device,
@@ -10,19 +10,16 @@ import {
   type Made,
 } from "./ioas";
 import { doubt, removeAll } from "./mappings";
-import type { LedgerState } from "./state";
+import type { DeviceFile, LedgerState } from "./state";
 
 type Out = Readonly<Record<string, unknown>>;
 
 export const noteDeviceCall = (ledger: LedgerState, call: Call, out: Out): void => {
   switch (call.call) {
     case "DEVICE_OPEN":
-      ledger.files.set(out["devfd"] as number, { index: call.in.dev, device: undefined });
+      open(ledger, call, out["devfd"] as number);
       // Opening a device may reset it.
       ledger.buffers.delete(call.in.dev);
-      return;
-    case "DEVICE_CLOSE":
-      closeDevice(ledger, call.in.devfd);
       return;
     case "VFIO_BIND":
       bind(ledger, call.in.devfd, call.in.iommufd, out["out_devid"] as number);
@@ -52,6 +49,12 @@ export const noteDeviceCall = (ledger: LedgerState, call: Call, out: Out): void 
       // A call the ledger has never heard of.
       ledger.lost = true;
   }
+};
+
+const open = (ledger: LedgerState, call: CallOf<"DEVICE_OPEN">, devfd: number): void => {
+  const file = { index: call.in.dev, device: undefined };
+  ledger.files.set(devfd, file);
+  ledger.owners.open(file, call.proc);
 };
 
 /** Devices without a group get one of their own: a bind of theirs is refused in 6.12 only. */
@@ -167,6 +170,7 @@ export const join = (ledger: LedgerState, hwpt: Hwpt): void => {
   if (ioas.hwpts.has(hwpt)) return;
   ioas.hwpts.add(hwpt);
   for (const area of ioas.areas) ledger.pins.hold(area);
+  for (const stray of ioas.strays) ledger.pins.hold(stray);
 };
 
 const leave = (device: Device): Hwpt | undefined => {
@@ -191,6 +195,7 @@ export const endDomain = (ledger: LedgerState, hwpt: Hwpt): void => {
   if (ioas.ctx.objects.get(hwpt.id) === hwpt) ioas.ctx.objects.delete(hwpt.id);
   if (ioas.hwpts.size > 0) return;
   for (const area of ioas.areas) ledger.pins.release(area);
+  for (const stray of ioas.strays) ledger.pins.release(stray);
 };
 
 const detach = (ledger: LedgerState, device: Device): void => {
@@ -206,19 +211,21 @@ const unbind = (ledger: LedgerState, device: Device): void => {
   device.ctx.bound.delete(device);
 };
 
-const closeDevice = (ledger: LedgerState, devfd: number): void => {
-  const file = ledger.files.get(devfd);
+export const closeDevice = (ledger: LedgerState, devfd: number, file: DeviceFile): void => {
   ledger.files.delete(devfd);
-  if (file?.device === undefined) return;
+  if (file.device === undefined) return;
   const { ctx } = file.device;
   ledger.buffers.delete(file.index);
   unbind(ledger, file.device);
   endIfUnused(ledger, ctx);
 };
 
-/** What keeps a closed context are bound devices and open files of fault queues (OBJ-08). */
+/** What keeps a closed context are bound devices and open files of its objects (OBJ-08). */
+const isUsed = ({ bound, openQueues, accesses }: Context): boolean =>
+  bound.size + openQueues.size + accesses.size > 0;
+
 export const endIfUnused = (ledger: LedgerState, ctx: Context): void => {
-  if (ctx.closed && ctx.bound.size + ctx.openQueues.size === 0) end(ledger, ctx);
+  if (ctx.closed && !isUsed(ctx)) end(ledger, ctx);
 };
 
 const end = (ledger: LedgerState, ctx: Context): void => {
@@ -229,19 +236,13 @@ const end = (ledger: LedgerState, ctx: Context): void => {
   if (any && live.size === 0) ledger.emptiedByClose = true;
 };
 
-export const close = (ledger: LedgerState, fd: number): void => {
-  const ctx = ledger.contexts.get(fd);
-  if (ctx === undefined) {
-    ledger.lost = true;
-    return;
-  }
-  ledger.contexts.delete(fd);
+export const close = (ledger: LedgerState, ctx: Context): void => {
   ctx.closed = true;
-  if (ctx.bound.size + ctx.openQueues.size === 0) {
+  if (!isUsed(ctx)) {
     end(ledger, ctx);
     return;
   }
-  // Bound devices keep the context alive in 6.12 (OBJ-08); elsewhere that is open.
+  // They keep the context alive in 6.12 (OBJ-08); elsewhere that is open.
   for (const object of ctx.objects.values()) {
     if (object.kind === "ioas") for (const area of object.areas) doubt(ledger, object, area);
   }
@@ -257,6 +258,8 @@ export const destroy = (ledger: LedgerState, fd: number, id: number): void => {
   ctx.objects.delete(id);
   if (object.kind === "ioas") {
     removeAll(ledger, object);
+    // In Linux they would have kept it (ACC-03).
+    for (const access of object.accesses) access.ioas = undefined;
     // Whether a registration goes with its IOAS is open (DES-07).
     if (ctx.compat === id) ctx.compat = undefined;
   } else if (object.kind === "stdev") {

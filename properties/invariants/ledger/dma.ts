@@ -31,15 +31,18 @@ export interface Cover {
 }
 
 const NO_COVER: Cover = { all: false, maybe: false };
+const MAYBE: Cover = { all: false, maybe: true };
 
 /** How far [start, last] is mapped with a right. */
 export const coverOf = (reach: Reach, start: bigint, last: bigint, perm: number): Cover => {
-  const { areas } = reach.ioas;
+  const { areas, strays } = reach.ioas;
   let all = reach.sure;
   let next = start;
   for (let i = reach.ioas.firstAt(start); next <= last; i++) {
     const area = areas[i];
-    if (area === undefined || area.start > next || (area.perm & perm) !== perm) return NO_COVER;
+    if (area === undefined || area.start > next || (area.perm & perm) !== perm) {
+      return strays.length > 0 ? MAYBE : NO_COVER;
+    }
     if (!area.sure) all = false;
     next = area.last + 1n;
   }
@@ -68,6 +71,7 @@ export const noteDma = (
   }
   const reach = reachOf(device);
   const last = iova + BigInt(length) - 1n;
+  if (dir === "from_device") doubtStrays(ledger, reach);
   const landed =
     out.fault !== 1 && reach !== undefined && coverOf(reach, iova, last, permFor(dir)).all;
   for (let i = 0; i < length; i++) {
@@ -85,38 +89,54 @@ export const noteDma = (
   }
 };
 
+/** A mapping of which nobody knows where it is may be where the device wrote. */
+const doubtStrays = (ledger: LedgerState, reach: Reach | undefined): void => {
+  for (const stray of reach?.ioas.strays ?? []) {
+    if ((stray.perm & PERM_WRITE) === 0) continue;
+    for (let page = stray.firstPage; page <= stray.lastPage; page++) {
+      forgetPage(ledger, stray, page);
+    }
+  }
+};
+
 export const areaAt = (ioas: Ioas, iova: bigint): Area | undefined => {
   const area = ioas.areas[ioas.firstAt(iova)];
   return area && area.start <= iova ? area : undefined;
 };
 
-const storeByte = (
+/** Number of the page of user memory that an area shows at an IOVA. */
+export const pageOf = (area: Area, iova: bigint): number =>
+  area.pages.process.memory.page(area.userVa + (iova - area.start));
+
+export const storeByte = (
   ledger: LedgerState,
   area: Area,
   iova: bigint,
   value: number | undefined,
 ): void => {
-  const { memory } = ledger;
+  const { memory } = area.pages.process;
   const va = area.userVa + (iova - area.start);
   const page = memory.page(va);
   const offset = Number(memory.offset(va));
-  const identity = memory.identity(page, area.pages.born);
-  if (identity) {
-    memory.setByte(identity.key, offset, value);
-    return;
-  }
+  const identity = area.pages.identity(page);
+  if (identity !== undefined) ledger.bytes.set(identity, offset, value);
   // The page that was there at the MAP, or the one that is there now.
-  for (const key of [memory.keyAtBoot(page), memory.key(page)]) {
-    if (key !== undefined) memory.setByte(key, offset, undefined);
-  }
+  else memory.eachPossible(page, (key) => ledger.bytes.set(key, offset, undefined));
+};
+
+/** Of a page that an area shows nobody knows anything any more. */
+export const forgetPage = (ledger: LedgerState, area: Area, page: number): void => {
+  const identity = area.pages.identity(page);
+  if (identity !== undefined) ledger.bytes.forget(identity);
+  else area.pages.process.memory.eachPossible(page, (key) => ledger.bytes.forget(key));
 };
 
 /** What the device reads at an IOVA, if anybody knows. */
 export const loadByte = (ledger: LedgerState, area: Area, iova: bigint): number | undefined => {
-  const { memory } = ledger;
+  const { memory } = area.pages.process;
   const va = area.userVa + (iova - area.start);
-  const identity = memory.identity(memory.page(va), area.pages.born);
-  return identity && memory.byte(identity.key, Number(memory.offset(va)));
+  const identity = area.pages.identity(memory.page(va));
+  return identity === undefined ? undefined : ledger.bytes.at(identity, Number(memory.offset(va)));
 };
 
 /** The byte that a DMA reports at index i of the transfer; whole buffers are reported as such. */

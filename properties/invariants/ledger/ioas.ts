@@ -2,7 +2,7 @@
 import type { Iommu, Device as PlatformDevice } from "../../../spec/platform";
 import type { IovaRange } from "../../../spec/units";
 import type { DirtyBits } from "./dirty-bits";
-import type { Area } from "./pages";
+import type { Area, Holder } from "./pages";
 import { asSet, complement, EVERYTHING, type RangeSet } from "./ranges";
 
 /** One open of /dev/iommu. */
@@ -12,9 +12,12 @@ export class Context {
   readonly bound = new Set<Device>();
   /** Fault queues whose file is open. */
   readonly openQueues = new Set<Queue>();
+  /** In-kernel users whose file is open. */
+  readonly accesses = new Set<Access>();
   /** User space has closed it; bound devices and open files may keep it alive (OBJ-08) or not. */
   closed = false;
-  rlimitMode = 0n;
+  /** undefined: nobody knows. */
+  rlimitMode: bigint | undefined = 0n;
   /** Id of the compat IOAS; 0: none; undefined: nobody knows. */
   compat: number | undefined = 0;
 }
@@ -71,6 +74,24 @@ export interface Queue {
   hwpts: number;
 }
 
+/** An in-kernel user. It has an object id as well, which nobody is told. */
+export interface Access {
+  readonly ctx: Context;
+  /** undefined: nobody knows. */
+  ioas: Ioas | undefined;
+  readonly pinsPages: boolean;
+  /** By the numbers that it gave them. */
+  readonly items: Map<number, Item>;
+}
+
+/** A range that an in-kernel user has pinned. */
+export interface Item {
+  readonly first: bigint;
+  readonly last: bigint;
+  /** One for each mapping in the range. */
+  readonly pins: readonly Holder[];
+}
+
 /** A device of the mock driver, which DESTROY takes away. */
 export interface Stdev {
   readonly kind: "stdev";
@@ -89,6 +110,7 @@ export interface RangesAnswer {
 
 /** In the number of an attachment: further up than any device. */
 const MADE_ON = 24;
+const PINNED_BY_ACCESS = 2 ** 40;
 
 export class Ioas {
   readonly kind = "ioas";
@@ -97,14 +119,21 @@ export class Ioas {
   /** Ascending, disjoint. */
   readonly areas: Area[] = [];
   doubts = 0;
+  /** Mappings that may be there, nobody knows where: those of MAPs whose answer got lost. */
+  readonly strays: Area[] = [];
   readonly hwpts = new Set<Hwpt>();
   readonly devices = new Set<Device>();
+  readonly accesses = new Set<Access>();
   readonly added: IovaRange[] = [];
   /** undefined: nobody knows. */
   allowed: RangeSet | undefined = [];
-  huge = 1n;
+  /** undefined: nobody knows. */
+  huge: bigint | undefined = 1n;
+  /** VFIO_SET_IOMMU has made it a container of TYPE1, which can cut mappings. */
+  isType1 = false;
   /** True: nobody knows what is reserved (DEV-35). */
   fog = false;
+  /** Something that can ask for an alignment was on it. */
   everAttached = false;
   attaches = 0;
   detaches = 0;
@@ -156,7 +185,7 @@ export class Ioas {
     return complement(asSet(reserved));
   }
 
-  /** A number for the set of attached devices, as far as it matters to ranges and alignment. */
+  /** A number for what is attached, as far as it matters to ranges and alignment. */
   get attached(): number {
     if (this.#key === undefined) {
       this.#key = 0;
@@ -166,6 +195,11 @@ export class Ioas {
       // Several on one IOMMU ask for no more than one.
       const made = new Set([...this.hwpts].map((hwpt) => hwpt.made?.iommu));
       for (const iommu of made) if (iommu !== undefined) this.#key += 2 ** (MADE_ON + iommu);
+      for (const { pinsPages } of this.accesses) {
+        if (!pinsPages) continue;
+        this.#key += PINNED_BY_ACCESS;
+        break;
+      }
     }
     return this.#key;
   }
@@ -180,8 +214,8 @@ export class Ioas {
     return BigInt(least);
   }
 
-  /** Attachments or reservations are about to be others. */
-  moved(how: "narrowed" | "widened"): void {
+  /** Attachments, reservations or options are about to be others. */
+  moved(how: "narrowed" | "widened" | "reshaped"): void {
     this[how] = true;
     this.#usable = undefined;
     this.#promised = undefined;

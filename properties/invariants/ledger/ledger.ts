@@ -5,32 +5,28 @@
  * succeeded. It writes down what was answered, and forgets wherever the documents leave open
  * what an answer means. When it cannot follow at all (`lost`), nothing is judged any more.
  */
-import type { Call, CallOf, Outcome, OutcomeOf } from "../../../spec/calls";
+import { type Call, type CallOf, type Outcome, type OutcomeOf, shapeOf } from "../../../spec/calls";
+import type { Errno } from "../../../spec/errno";
 import type { PinRun } from "../../../spec/fields";
 import type { Platform } from "../../../spec/platform";
-import {
-  OPTION_HUGE_PAGES,
-  OPTION_OP_SET,
-  VFIO_ATTACH_ARGSZ,
-  VFIO_IOAS_CLEAR,
-  VFIO_IOAS_SET,
-} from "../../../spec/uapi/flags";
-import { IOCTLS } from "../../../spec/uapi/ioctls";
-import type { Bytes, IovaRange } from "../../../spec/units";
+import { OPTION_OP_SET, VFIO_ATTACH_ARGSZ } from "../../../spec/uapi/flags";
+import { noteAccess, noteFailedReplaceOf, noteFailedRw } from "./access";
+import { noteFailedUnmapDma, noteMapDma, noteSetIommu, noteUnmapDma, noteVfioIoas } from "./compat";
 import * as devices from "./devices";
 import { doubtDirty, noteDirty } from "./dirty-calls";
 import { noteDma } from "./dma";
-import { Context, Ioas } from "./ioas";
-import * as mappings from "./mappings";
+import * as files from "./files";
+import { mayUse } from "./files";
+import { Context, type Ioas } from "./ioas";
+import * as answers from "./ioas-answers";
+import * as mapCalls from "./map-calls";
 import { PinAnswers } from "./pin-answers";
 import { asSet, type RangeSet } from "./ranges";
 import { Recent } from "./recent";
 import { LedgerState } from "./state";
 import * as tables from "./tables";
+import { noteUnanswered } from "./unanswered";
 import { Walk } from "./walk";
-
-/** No platform reserves so much that there are more ranges than this. */
-const MOST_ELEMENTS = 1024;
 
 /** A complete answer of IOVA_RANGES as a set. */
 export interface Answered {
@@ -42,12 +38,13 @@ export class Ledger extends LedgerState {
   readonly walk: Walk;
   readonly recent = new Recent();
   readonly pinAnswers = new PinAnswers();
+  #forked = false;
   #asked: unknown;
   #answered: Answered | undefined;
 
   constructor(platform: Platform) {
     super(platform);
-    this.walk = new Walk(this.memory);
+    this.walk = new Walk(platform.pageSize);
   }
 
   /** A complete range answer about an IOAS whose reservations are known; many ask for it. */
@@ -66,33 +63,50 @@ export class Ledger extends LedgerState {
     return this.#answered;
   }
 
+  /**
+   * Looks from the calling process.
+   * @returns false if there is none, or if it has not the file that the call is about: then the
+   * call has done nothing
+   */
+  enter(call: Call, { errno }: Outcome): boolean {
+    const process = this.processes.get(call.proc);
+    if (process === undefined) return false;
+    this.process = process;
+    return !this.#forked || errno === 0 || mayUse(this, call);
+  }
+
   /** Takes note of an answer that contradicted nothing. */
   note(call: Call, outcome: Outcome): void {
     this.walk.reset();
     this.#asked = undefined;
-    let changed = outcome.errno === 0 ? this.#success(call, outcome) : this.#failure(call);
-    if (call.call === "IOAS_IOVA_RANGES") changed = this.#noteElements(call.in);
+    let changed = outcome.errno === 0 ? this.#success(call, outcome) : this.#failure(call, outcome);
+    if (call.call === "IOAS_IOVA_RANGES") changed = answers.noteElements(this, call);
     if (changed) this.recent.forget();
     else this.recent.remember(call, outcome, this);
   }
 
+  /** Takes note of a call that failed because it could not store its answer. */
+  noteUnanswered(call: Call, outcome: Outcome): void {
+    if (noteUnanswered(this, call)) this.recent.forget();
+    // That an answer could not be stored is no answer to a question.
+    else if (!shapeOf(call.call).probe) this.note(call, outcome);
+  }
+
   /** @returns true when anything may have changed */
-  #failure(call: Call): boolean {
+  #failure(call: Call, outcome: Outcome): boolean {
     switch (call.call) {
       case "IOAS_UNMAP":
         // What went before it failed is dirty no more, or still is (UNM-24).
         doubtDirty(this.ioas(call.fd, call.in.ioas_id), call.in);
-        return mappings.noteFailedUnmap(this, call);
+        return mapCalls.noteFailedUnmap(this, call);
       case "VFIO_UNMAP_DMA":
-        // Mappings may have been cut, and some of them may be gone (VCC-14, VCC-16).
-        this.lost = true;
-        return true;
-      case "RAW":
-      case "DEVICE_RAW":
-        // The same as bytes; and an answer that cannot be stored undoes little (GEN-16).
-        if (call.in.memory !== "r" && call.in.nr !== IOCTLS.VFIO_UNMAP_DMA.command) return false;
-        this.lost = true;
-        return true;
+        return noteFailedUnmapDma(this, call, outcome.errno as Errno);
+      case "VFIO_IOAS":
+        return noteVfioIoas(this, call, outcome as never);
+      case "ACCESS_REPLACE_IOAS":
+        return noteFailedReplaceOf(this, call.in.access_fd);
+      case "ACCESS_RW":
+        return noteFailedRw(this, call);
       case "MEM_WRITE":
         // The bytes before the first one that cannot be written have been.
         this.memory.store(call.in.va, undefined, call.in.bytes.length / 2);
@@ -130,58 +144,84 @@ export class Ledger extends LedgerState {
     const out = (outcome.out ?? {}) as Readonly<Record<string, unknown>>;
     switch (call.call) {
       case "OPEN":
-        this.contexts.set(out["fd"] as number, new Context());
+        files.noteOpen(this, out["fd"] as number, new Context(), call.proc);
+        return true;
+      case "DUP":
+        files.noteDup(this, call.fd, out["fd"] as number, call.proc);
         return true;
       case "CLOSE":
-        devices.close(this, call.fd);
+        files.noteClose(this, call.fd, call.proc);
+        return true;
+      case "DEVICE_CLOSE":
+        files.noteDeviceClose(this, call.in.devfd, call.proc);
+        return true;
+      case "CLOSE_FAULT":
+        files.noteCloseFault(this, call.in.fault_fd, call.proc);
+        return true;
+      case "FORK":
+        this.#forked = true;
+        files.noteFork(this, call.proc, call.in.child);
+        return true;
+      case "EXIT":
+        files.noteExit(this, call.proc);
         return true;
       case "DESTROY":
         devices.destroy(this, call.fd, call.in.id);
         return true;
       case "IOAS_ALLOC": {
-        const ctx = this.#context(call.fd);
-        const id = out["out_ioas_id"] as number;
-        ctx?.objects.set(id, new Ioas(id, ctx, this.platform.iommus));
+        answers.noteIoas(this, call.fd, out["out_ioas_id"] as number);
         return true;
       }
       case "IOAS_IOVA_RANGES":
-        this.#noteRanges(call.fd, call.in.ioas_id, outcome as never);
+        answers.noteRanges(this, call, outcome as never);
         return false;
       case "IOAS_ALLOW_IOVAS":
-        this.#noteAllowed(call.fd, call.in.ioas_id, call.in.num_iovas, call.in.array);
+        answers.noteAllowed(this, call);
         return true;
       case "IOAS_MAP":
-        mappings.noteMap(this, call, out["iova"] as bigint);
+        mapCalls.noteMap(this, call, out["iova"] as bigint);
         return true;
       case "IOAS_COPY":
-        mappings.noteCopy(this, call, out["dst_iova"] as bigint);
+        mapCalls.noteCopy(this, call, out["dst_iova"] as bigint);
         return true;
       case "IOAS_UNMAP":
-        mappings.noteUnmap(this, call);
+        mapCalls.noteUnmap(this, call);
         doubtDirty(this.ioas(call.fd, call.in.ioas_id), call.in);
         return true;
       case "OPTION":
         if (call.in.op !== OPTION_OP_SET) return false;
-        this.#noteOption(call.fd, call.in.option_id, call.in.object_id, call.in.val64);
+        answers.noteOption(this, call);
         return true;
-      case "VFIO_IOAS": {
-        const ctx = this.#context(call.fd);
-        if (ctx && call.in.op === VFIO_IOAS_SET) ctx.compat = call.in.ioas_id;
-        else if (ctx && call.in.op === VFIO_IOAS_CLEAR) ctx.compat = 0;
-        else return false;
+      case "VFIO_IOAS":
+        return noteVfioIoas(this, call, outcome as never);
+      case "VFIO_SET_IOMMU":
+        noteSetIommu(this, call);
         return true;
-      }
+      case "VFIO_MAP_DMA":
+        noteMapDma(this, call);
+        return true;
+      case "VFIO_UNMAP_DMA":
+        noteUnmapDma(this, call);
+        return true;
+      case "CREATE_ACCESS":
+      case "CLOSE_ACCESS":
+      case "ACCESS_REPLACE_IOAS":
+      case "ACCESS_PAGES":
+      case "DESTROY_ACCESS_PAGES":
+      case "ACCESS_RW":
+        noteAccess(this, call, out);
+        return true;
       case "TRANSLATE":
-        mappings.settleDoubts(this, call, outcome as never);
+        mapCalls.settleDoubts(this, call, outcome as never);
         return false;
       case "ADD_RESERVED": {
         const ioas = this.ioas(call.fd, call.in.ioas_id);
         if (ioas === undefined || call.in.length === 0n) this.lost = true;
-        else mappings.noteReserved(ioas, call.in.start, call.in.length);
+        else mapCalls.noteReserved(ioas, call.in.start, call.in.length);
         return true;
       }
       case "MMAP":
-        this.memory.change(call.in.va, call.in.length, "fresh");
+        this.memory.change(call.in.va, call.in.length, call.in.kind);
         return true;
       case "MUNMAP":
         this.memory.change(call.in.va, call.in.length, "open");
@@ -206,15 +246,16 @@ export class Ledger extends LedgerState {
         return true;
       case "SETRLIMIT_MEMLOCK":
         // What is pinned already may be more than that.
-        if (this.pins.holding > 0) this.limitIsVague = true;
-        this.limit = call.in.cur / BigInt(this.platform.pageSize);
+        if (this.process.holding > 0) this.process.limitIsVague = true;
+        this.process.limit = call.in.cur / BigInt(this.pageSize);
         return true;
       case "SETUID":
         // Whether the pins of a mapping count is settled when it is made (ACT-01).
-        if (this.pins.live.size > 0) this.limitIsVague = true;
-        this.unprivileged ||= call.in.uid !== 0;
+        if (this.pins.live.size > 0) this.process.limitIsVague = true;
+        if (call.in.uid !== 0) this.process.lockFree = false;
         return true;
       case "GET_HW_INFO":
+      case "VFIO_GET_INFO":
       case "FAULT_POLL":
       case "MD_CHECK_IOTLB":
       case "VFIO_GET_API_VERSION":
@@ -228,7 +269,6 @@ export class Ledger extends LedgerState {
         return true;
       case "HWPT_ALLOC":
       case "FAULT_QUEUE_ALLOC":
-      case "CLOSE_FAULT":
         tables.noteTable(this, call, out);
         return true;
       case "HWPT_SET_DIRTY_TRACKING":
@@ -239,75 +279,6 @@ export class Ledger extends LedgerState {
       default:
         devices.noteDeviceCall(this, call, out);
         return true;
-    }
-  }
-
-  /** The context of a call that succeeded. */
-  #context(fd: number): Context | undefined {
-    const ctx = this.contexts.get(fd);
-    if (ctx === undefined) this.lost = true;
-    return ctx;
-  }
-
-  #noteRanges(
-    fd: number,
-    id: number,
-    { out }: { readonly out: { array: RangeSet; out_iova_alignment: Bytes } },
-  ): void {
-    const ioas = this.ioas(fd, id);
-    if (ioas === undefined || ioas.fog) return;
-    const answer = {
-      set: asSet(out.array),
-      alignment: out.out_iova_alignment,
-      detaches: ioas.detaches,
-    };
-    ioas.answer = answer;
-    ioas.narrowed = false;
-    ioas.widened = false;
-    ioas.reshaped = false;
-    const key = ioas.attached;
-    const shape = key * 2 + Number(ioas.huge);
-    if (!this.alignments.has(shape)) this.alignments.set(shape, answer.alignment);
-    if (ioas.allowed?.length !== 0) return;
-    ioas.answers ??= new Map();
-    ioas.answers.set(key, answer);
-    if (ioas.added.length === 0 && !this.rangesByDevices.has(key)) {
-      this.rangesByDevices.set(key, answer.set);
-    }
-  }
-
-  /** The array may have been stored in memory that is not scratch, even by a call that failed. */
-  #noteElements(args: CallOf<"IOAS_IOVA_RANGES">["in"]): boolean {
-    const count = Math.min(args.num_iovas, args.writable_elems, MOST_ELEMENTS);
-    if (count === 0 || this.memory.isScratch(args.allowed_iovas)) return false;
-    this.memory.store(args.allowed_iovas, undefined, count * 16);
-    return true;
-  }
-
-  #noteAllowed(fd: number, id: number, count: number, array: readonly IovaRange[]): void {
-    const ioas = this.ioas(fd, id);
-    if (ioas === undefined) {
-      this.lost = true;
-      return;
-    }
-    const list = array.slice(0, count).filter(([start, last]) => start <= last);
-    ioas.allowed = array.length < count ? undefined : asSet(list);
-    ioas.reshaped = true;
-  }
-
-  #noteOption(fd: number, option: number, id: number, value: bigint): void {
-    const ctx = this.#context(fd);
-    if (ctx === undefined) return;
-    if (option !== OPTION_HUGE_PAGES) {
-      ctx.rlimitMode = value;
-      this.limitIsVague ||= value !== 0n;
-      return;
-    }
-    const ioas = this.ioas(fd, id);
-    if (ioas === undefined) this.lost = true;
-    else {
-      ioas.huge = value;
-      ioas.reshaped = true;
     }
   }
 }

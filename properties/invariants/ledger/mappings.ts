@@ -1,68 +1,102 @@
-/** MAP, COPY and UNMAP in the ledger. */
-import type { CallOf, OutcomeOf } from "../../../spec/calls";
-import { MAP_READABLE, MAP_WRITEABLE, PERM_READ, PERM_WRITE } from "../../../spec/uapi/flags";
-import { type Iova, lastOf, U64_MAX } from "../../../spec/units";
+/** Mappings of an IOAS: they come, go, are cut, and are in doubt. */
+import { U64_MAX } from "../../../spec/units";
 import type { Ioas } from "./ioas";
-import { type Area, Pages } from "./pages";
+import { doubtItemsIn, letGoIn } from "./items";
+import type { Area } from "./pages";
 import { higher, lower } from "./ranges";
 import type { LedgerState } from "./state";
 
-const permOf = (flags: number): number =>
-  (flags & MAP_READABLE ? PERM_READ : 0) | (flags & MAP_WRITEABLE ? PERM_WRITE : 0);
+const PAST = U64_MAX + 1n;
 
-/** What an UNMAP asks for; undefined: no range at all. */
-export const unmapRange = (
-  iova: bigint,
-  length: bigint,
-): { readonly start: bigint; readonly last: bigint } | undefined => {
-  if (iova === 0n && length === U64_MAX) return { start: 0n, last: U64_MAX };
-  const last = iova + length - 1n;
-  return length === 0n || last > U64_MAX ? undefined : { start: iova, last };
-};
-
-const insert = (ledger: LedgerState, ioas: Ioas, area: Area): void => {
+export const insert = (ledger: LedgerState, ioas: Ioas, area: Area): void => {
   // Whatever was doubtful there is gone, or the mapping could not be there.
   let at = ioas.firstAt(area.start);
-  while ((ioas.areas[at]?.start ?? U64_MAX + 1n) <= area.last) remove(ledger, ioas, at);
+  while ((ioas.areas[at]?.start ?? PAST) <= area.last) remove(ledger, ioas, at);
   at = ioas.firstAt(area.start);
   ioas.areas.splice(at, 0, area);
+  if (!area.sure) ioas.doubts++;
   ledger.pins.add(area);
   ledger.emptiedByClose = false;
 };
 
-const remove = (ledger: LedgerState, ioas: Ioas, index: number): void => {
+export const remove = (ledger: LedgerState, ioas: Ioas, index: number): void => {
   const [area] = ioas.areas.splice(index, 1);
   if (area === undefined) return;
   if (!area.sure) ioas.doubts--;
+  if (ioas.accesses.size > 0) letGoIn(ledger, ioas, area.start, area.last);
   ledger.pins.remove(area);
 };
 
 export const removeAll = (ledger: LedgerState, ioas: Ioas): void => {
+  if (ioas.accesses.size > 0) letGoIn(ledger, ioas, 0n, U64_MAX);
   for (const area of ioas.areas) ledger.pins.remove(area);
+  for (const stray of ioas.strays) ledger.pins.remove(stray);
   ioas.areas.length = 0;
+  ioas.strays.length = 0;
   ioas.doubts = 0;
 };
 
-export const noteMap = (ledger: LedgerState, call: CallOf<"IOAS_MAP">, start: bigint): void => {
-  const { user_va: userVa, length, flags } = call.in;
-  const ioas = ledger.ioas(call.fd, call.in.ioas_id);
-  if (ioas === undefined || length === 0n) {
-    ledger.lost = true;
-    return;
+/** A part of a mapping, as a mapping that is not in its IOAS yet. */
+export const part = (area: Area, start: bigint, last: bigint, whole: boolean): Area => {
+  const { memory } = area.pages.process;
+  const userVa = area.userVa + (start - area.start);
+  const firstPage = memory.page(userVa);
+  const lastPage = memory.page(userVa + (last - start));
+  return { ...area, start, last, userVa, firstPage, lastPage, whole, held: false };
+};
+
+/** Puts parts of a mapping in its place. */
+const divide = (ledger: LedgerState, ioas: Ioas, index: number, parts: readonly Area[]): void => {
+  const [area] = ioas.areas.splice(index, 1, ...parts);
+  if (area === undefined) return;
+  if (!area.sure) ioas.doubts += parts.length - 1;
+  // New holders come before the old one goes, so pins are handed over (PIN-05).
+  for (const each of parts) ledger.pins.add(each);
+  ledger.pins.remove(area);
+};
+
+/** Behind this byte a mapping may have been cut or not (VCC-16). */
+export const mayBeCut = (ledger: LedgerState, ioas: Ioas, iova: bigint): boolean => {
+  const at = ioas.firstAt(iova);
+  const area = ioas.areas[at];
+  if (area === undefined || area.start > iova || area.last === iova) return false;
+  divide(ledger, ioas, at, [
+    part(area, area.start, iova, false),
+    part(area, iova + 1n, area.last, false),
+  ]);
+  return true;
+};
+
+/**
+ * Nothing is mapped in [start, last] any more.
+ * @param cuts true: what reaches out of the range has been cut there, and the rest stays
+ */
+export const removeRange = (
+  ledger: LedgerState,
+  ioas: Ioas,
+  start: bigint,
+  last: bigint,
+  cuts: boolean,
+): void => {
+  let at = ioas.firstAt(start);
+  for (;;) {
+    const area = ioas.areas[at];
+    if (area === undefined || area.start > last) return;
+    const inside = area.start >= start && area.last <= last;
+    // What may be several was several, with an end here. Of others the range has no part, unless
+    // they are doubtful: then they are gone, or the call would have failed on them.
+    if (inside || !(cuts || !area.whole)) {
+      remove(ledger, ioas, at);
+      continue;
+    }
+    const [from, to] = [higher(area.start, start), lower(area.last, last)];
+    if (ioas.accesses.size > 0) letGoIn(ledger, ioas, from, to);
+    const rest: Area[] = [];
+    if (area.start < start) rest.push(part(area, area.start, start - 1n, area.whole));
+    if (area.last > last) rest.push(part(area, last + 1n, area.last, area.whole));
+    divide(ledger, ioas, at, rest);
+    at += rest.length;
   }
-  insert(ledger, ioas, {
-    ioas,
-    start,
-    last: lastOf(start, length),
-    pages: new Pages(ledger.memory.now),
-    userVa,
-    firstPage: ledger.memory.page(userVa),
-    lastPage: ledger.memory.page(lastOf(userVa, length)),
-    perm: permOf(flags),
-    whole: true,
-    sure: true,
-    held: false,
-  });
 };
 
 /** Areas of a source range in ascending order; undefined: not all of it is mapped. */
@@ -78,73 +112,53 @@ export const sourceAreas = (ioas: Ioas, start: bigint, last: bigint): Area[] | u
   return found;
 };
 
-export const noteCopy = (ledger: LedgerState, call: CallOf<"IOAS_COPY">, dst: bigint): void => {
-  const { src_iova: src, length, flags } = call.in;
-  const from = ledger.ioas(call.fd, call.in.src_ioas_id);
-  const ioas = ledger.ioas(call.fd, call.in.dst_ioas_id);
-  const last = lastOf<bigint>(src, length);
-  const sources = from && sourceAreas(from, src, last);
-  if (from === undefined || ioas === undefined || sources === undefined || length === 0n) {
-    ledger.lost = true;
-    return;
-  }
-  ledger.copies++;
-  for (const source of sources) {
-    // It was copied, so it is there.
-    if (!source.sure && !from.ctx.closed) {
-      from.doubts--;
-      ledger.pins.confirm(source);
-    }
-    const start = higher(source.start, src);
-    const end = lower(source.last, last);
-    const userVa = source.userVa + (start - source.start);
-    insert(ledger, ioas, {
-      ioas,
-      start: dst + (start - src),
-      last: dst + (end - src),
-      pages: source.pages,
-      userVa,
-      firstPage: ledger.memory.page(userVa),
-      lastPage: ledger.memory.page(userVa + (end - start)),
-      perm: permOf(flags),
-      whole: sources.length === 1,
-      sure: true,
-      held: false,
-    });
-  }
+/** Areas that have a part in a range, in ascending order. */
+const touching = (ioas: Ioas, start: bigint, last: bigint): Area[] => {
+  const from = ioas.firstAt(start);
+  let to = from;
+  while ((ioas.areas[to]?.start ?? PAST) <= last) to++;
+  return ioas.areas.slice(from, to);
 };
 
-export const noteUnmap = (ledger: LedgerState, call: CallOf<"IOAS_UNMAP">): void => {
-  const ioas = ledger.ioas(call.fd, call.in.ioas_id);
-  const range = unmapRange(call.in.iova, call.in.length);
-  if (ioas === undefined || range === undefined) {
-    ledger.lost = true;
-    return;
-  }
-  const at = ioas.firstAt(range.start);
-  // Doubtful areas that reach out of the range are gone as well: it would have failed on them.
-  while ((ioas.areas[at]?.start ?? U64_MAX + 1n) <= range.last) {
-    const { start, last, whole } = ioas.areas[at] as Area;
-    // A copy of several mappings was cut, and nobody knows where (CPY-25).
-    if (!whole && (start < range.start || last > range.last)) ledger.lost = true;
-    remove(ledger, ioas, at);
-  }
-  ledger.handovers++;
+export interface Sources {
+  /** What is known of the range. */
+  readonly areas: readonly Area[];
+  /** What may be in it besides; none if it is known completely. */
+  readonly strays: readonly Area[];
+}
+
+/** What a range that is mapped for certain consists of; undefined: nobody can have mapped it. */
+export const sourcesOf = (ioas: Ioas, start: bigint, last: bigint): Sources | undefined => {
+  const areas = sourceAreas(ioas, start, last);
+  if (areas !== undefined) return { areas, strays: [] };
+  if (ioas.strays.length === 0) return undefined;
+  return { areas: touching(ioas, start, last), strays: [...ioas.strays] };
 };
 
 /**
- * An UNMAP that fails at a mapping only partly in its range may have removed others (UNM-24).
+ * An unmap of a range that fails half-way may have removed mappings (UNM-24, VCC-14).
  * @returns true when that may have happened
  */
-export const noteFailedUnmap = (ledger: LedgerState, call: CallOf<"IOAS_UNMAP">): boolean => {
-  const ioas = ledger.ioas(call.fd, call.in.ioas_id);
-  const range = unmapRange(call.in.iova, call.in.length);
-  if (ioas === undefined || range === undefined) return false;
+export const doubtRange = (
+  ledger: LedgerState,
+  ioas: Ioas,
+  start: bigint,
+  last: bigint,
+): boolean => {
   let any = false;
-  for (let i = ioas.firstAt(range.start); i < ioas.areas.length; i++) {
-    const area = ioas.areas[i];
-    if (area === undefined || area.start > range.last) break;
-    if (area.start < range.start || area.last > range.last) continue;
+  for (let i = ioas.firstAt(start); i < ioas.areas.length; i++) {
+    let area = ioas.areas[i] as Area;
+    if (area.start > last) break;
+    if (area.start < start || area.last > last) {
+      if (area.whole) continue;
+      // What may be several: those inside the range may be gone.
+      if (area.start < start) {
+        mayBeCut(ledger, ioas, start - 1n);
+        continue;
+      }
+      mayBeCut(ledger, ioas, last);
+      area = ioas.areas[i] as Area;
+    }
     any = true;
     doubt(ledger, ioas, area);
   }
@@ -154,33 +168,12 @@ export const noteFailedUnmap = (ledger: LedgerState, call: CallOf<"IOAS_UNMAP">)
 export const doubt = (ledger: LedgerState, ioas: Ioas, area: Area): void => {
   if (area.sure) ioas.doubts++;
   ledger.pins.doubt(area);
+  if (ioas.accesses.size > 0) doubtItemsIn(ledger, ioas, area.start, area.last);
 };
 
-/** A translation shows whether a doubtful mapping is there. */
-export const settleDoubts = (
-  ledger: LedgerState,
-  call: CallOf<"TRANSLATE">,
-  { out }: OutcomeOf<"TRANSLATE">,
-): void => {
-  const hwpt = ledger.object(call.fd, call.in.hwpt_id);
-  if (hwpt?.kind !== "hwpt" || hwpt.ioas.doubts === 0) return;
-  const { ioas } = hwpt;
-  for (let i = ioas.firstAt(call.in.iova); i < ioas.areas.length; i++) {
-    const area = ioas.areas[i];
-    if (area === undefined || area.start > call.in.last) break;
-    if (area.sure || area.perm === 0) continue;
-    const at = higher(area.start, call.in.iova);
-    if (out?.runs?.some((run) => run.iova <= at && at - run.iova < run.length)) {
-      ioas.doubts--;
-      ledger.pins.confirm(area);
-    } else {
-      remove(ledger, ioas, i--);
-    }
-  }
-};
-
-export const noteReserved = (ioas: Ioas, start: Iova, length: bigint): void => {
-  ioas.moved("narrowed");
-  ioas.added.push([start, lastOf(start, length)]);
-  ioas.answers = undefined;
+/** An answer showed that a mapping is there. */
+export const confirm = (ledger: LedgerState, ioas: Ioas, area: Area): void => {
+  if (area.sure) return;
+  ioas.doubts--;
+  ledger.pins.confirm(area);
 };

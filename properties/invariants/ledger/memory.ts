@@ -1,35 +1,34 @@
 /**
- * User memory of the one process, as far as answers tell: which page is at an address, and which
+ * User memory of one process, as far as answers tell: which page is at an address, and which
  * bytes it must hold.
  *
- * A page is known by a number that stays its own for life: `key` names the page that is at an
- * address now, `changedAt` when that last became another one. What happened to a page that was
- * pinned before its address changed hands is left open: late pinning may have caught either.
+ * A page is known by its number in PageBytes; `changedAt` says when another one came to be at an
+ * address. What happened to a page that was pinned before its address changed hands is left open:
+ * late pinning may have caught either.
  */
-import type { MemoryRegion, Platform } from "../../../spec/platform";
+import type { Backing } from "../../../spec/fields";
+import type { MemoryRegion } from "../../../spec/platform";
 import { SCRATCH } from "../../../spec/platform";
+import type { PageBytes } from "./bytes";
 
-interface Change {
+/** Pages [first, last] of the process, since it was born or since a change of its memory. */
+interface Segment {
   readonly first: number;
   readonly last: number;
-  /** fresh: zero memory; open: nothing, or nobody knows. */
-  readonly now: "fresh" | "open";
-}
-
-/** Bytes of a page that are not 0, by offset; OPEN where nobody knows. */
-type Contents = Map<number, number>;
-const OPEN = -1;
-
-/** A page as it was at one address between two changes. */
-export interface PageIdentity {
-  readonly key: number;
+  /** Number of the first page in PageBytes; undefined: nothing is there, or nobody knows what. */
+  readonly key: number | undefined;
   readonly since: number;
+  /** A fork gets a copy. */
+  readonly isPrivate: boolean;
 }
 
-/** Keys of memfd pages are negative: the same page may be at several addresses. */
+const keyIn = (segment: Segment, page: number): number | undefined =>
+  segment.key === undefined ? undefined : segment.key + (page - segment.first);
+
+/** Pages of memfds have negative numbers: the same page may be at several addresses from the start. */
 const FILE_STRIDE = 2 ** 40;
-const fileKey = ({ memfd = 0, offset }: MemoryRegion, pageSize: number, index: number): number =>
-  -(1 + memfd * FILE_STRIDE + Number(offset ?? 0n) / pageSize + index);
+const fileKey = ({ memfd = 0, offset }: MemoryRegion, pageSize: number): number =>
+  Number(offset ?? 0n) / pageSize - FILE_STRIDE * (memfd + 1);
 
 /** Pages that a memfd shows at several addresses at boot. */
 interface Aliases {
@@ -57,7 +56,7 @@ const findAliases = (pageSize: number, regions: readonly MemoryRegion[]): Aliase
     if (region.memfd === undefined) continue;
     const first = Number(region.va) / pageSize;
     for (let i = 0; i < Number(region.length) / pageSize; i++) {
-      const key = fileKey(region, pageSize, i);
+      const key = fileKey(region, pageSize) + i;
       byKey.set(key, [...(byKey.get(key) ?? []), first + i]);
     }
   }
@@ -71,26 +70,66 @@ const findAliases = (pageSize: number, regions: readonly MemoryRegion[]): Aliase
   return { byPage, first: Math.min(...all), last: Math.max(...all) };
 };
 
+const bootSegments = (
+  pageSize: number,
+  regions: readonly MemoryRegion[],
+  bytes: PageBytes,
+): Segment[] =>
+  regions
+    .map((region): Segment => {
+      const first = Number(region.va) / pageSize;
+      const count = Number(region.length) / pageSize;
+      const isFile = region.memfd !== undefined;
+      const key = isFile ? fileKey(region, pageSize) : bytes.allocate(count);
+      const isPrivate = region.kind === "anon-private";
+      return { first, last: first + count - 1, key, since: 0, isPrivate };
+    })
+    .sort((a, b) => a.first - b.first);
+
 export class UserMemory {
   readonly pageSize: number;
+  readonly bytes: PageBytes;
   readonly #shift: bigint;
   readonly #mask: bigint;
-  readonly #regions: readonly MemoryRegion[];
   readonly #aliases: Aliases;
-  readonly #changes: Change[] = [];
-  readonly #contents = new Map<number, Contents>();
+  /** Ascending, disjoint. */
+  #segments: Segment[];
+  /** The one that was looked up last: questions come page by page. */
+  #recent: Segment | undefined;
+  /** Pages that left their address, but may still be seen at another one or by another process. */
+  readonly #elsewhere: Segment[] = [];
+  #changes = 0;
 
-  constructor(platform: Platform) {
-    this.pageSize = platform.pageSize;
-    this.#shift = BigInt(Math.log2(platform.pageSize));
-    this.#mask = BigInt(platform.pageSize - 1);
-    this.#regions = platform.processes[0]?.memory ?? [];
-    this.#aliases = aliasesOf(platform.pageSize, this.#regions);
+  private constructor(pageSize: number, bytes: PageBytes, aliases: Aliases, segments: Segment[]) {
+    this.pageSize = pageSize;
+    this.bytes = bytes;
+    this.#shift = BigInt(Math.log2(pageSize));
+    this.#mask = BigInt(pageSize - 1);
+    this.#aliases = aliases;
+    this.#segments = segments;
+  }
+
+  static atBoot(pageSize: number, regions: readonly MemoryRegion[], bytes: PageBytes): UserMemory {
+    const segments = bootSegments(pageSize, regions, bytes);
+    return new UserMemory(pageSize, bytes, aliasesOf(pageSize, regions), segments);
+  }
+
+  /** What fork(2) makes of it: shared memory stays shared, private memory is copied. */
+  fork(): UserMemory {
+    const segments = this.#segments.map((segment): Segment => {
+      const { first, last, key, isPrivate } = segment;
+      if (key === undefined || !isPrivate) return { ...segment, since: 0 };
+      const count = last - first + 1;
+      const copy = this.bytes.allocate(count);
+      this.bytes.copy(key, copy, count);
+      return { ...segment, key: copy, since: 0 };
+    });
+    return new UserMemory(this.pageSize, this.bytes, this.#aliases, segments);
   }
 
   /** Counts the changes of what is at an address. */
   get now(): number {
-    return this.#changes.length;
+    return this.#changes;
   }
 
   page(va: bigint): number {
@@ -101,45 +140,64 @@ export class UserMemory {
     return va & this.#mask;
   }
 
-  /** What is at `length` bytes from `va` is now another memory. */
-  change(va: bigint, length: bigint, now: Change["now"]): void {
+  /**
+   * What is at `length` bytes from `va` is now another memory.
+   * @param now "open": nothing, or nobody knows
+   */
+  change(va: bigint, length: bigint, now: Backing | "open"): void {
     const first = this.page(va);
     const last = this.page(va + (length > 0n ? length - 1n : 0n));
-    this.#changes.push({ first, last, now });
-    for (const key of this.#contents.keys()) {
-      if (key >= first && key <= last) this.#contents.delete(key);
+    const since = ++this.#changes;
+    const kept: Segment[] = [];
+    for (const segment of this.#segments) {
+      if (segment.last < first || segment.first > last) {
+        kept.push(segment);
+        continue;
+      }
+      if (segment.first < first) kept.push({ ...segment, last: first - 1 });
+      if (segment.last > last) {
+        kept.push({ ...segment, first: last + 1, key: keyIn(segment, last + 1) });
+      }
+      if (segment.key !== undefined && !segment.isPrivate) this.#elsewhere.push(segment);
     }
+    const key = now === "open" ? undefined : this.bytes.allocate(last - first + 1);
+    kept.push({ first, last, key, since, isPrivate: now === "anon-private" });
+    this.#segments = kept.sort((a, b) => a.first - b.first);
+    this.#recent = undefined;
   }
 
-  /** Number of the last change of what is at this page's address; 0: as at boot. */
-  changedAt(page: number): number {
-    for (let i = this.#changes.length - 1; i >= 0; i--) {
-      const change = this.#changes[i];
-      if (change && change.first <= page && page <= change.last) return i + 1;
+  #at(page: number): Segment | undefined {
+    const recent = this.#recent;
+    if (recent !== undefined && recent.first <= page && page <= recent.last) return recent;
+    const segments = this.#segments;
+    let low = 0;
+    let high = segments.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((segments[middle] as Segment).last < page) low = middle + 1;
+      else high = middle;
     }
-    return 0;
+    const segment = segments[low];
+    if (segment === undefined || segment.first > page) return undefined;
+    this.#recent = segment;
+    return segment;
+  }
+
+  /** Number of the last change of what is at this page's address; 0: as at the start. */
+  changedAt(page: number): number {
+    return this.#at(page)?.since ?? 0;
   }
 
   /** The page at this address now; undefined: none, or nobody knows. */
   key(page: number): number | undefined {
-    const changed = this.changedAt(page);
-    if (changed > 0) return this.#changes[changed - 1]?.now === "fresh" ? page : undefined;
-    return this.keyAtBoot(page);
+    const segment = this.#at(page);
+    return segment && keyIn(segment, page);
   }
 
-  keyAtBoot(page: number): number | undefined {
-    for (const region of this.#regions) {
-      const index = page - this.page(region.va);
-      if (index < 0 || index >= Number(region.length >> this.#shift)) continue;
-      return region.memfd === undefined ? page : fileKey(region, this.pageSize, index);
-    }
-    return undefined;
-  }
-
-  /** Other addresses that show the same page of a memfd, unless they have changed since boot. */
+  /** Other addresses that show the same page of a memfd from the start. */
   aliases(page: number): readonly number[] {
     const others = this.#aliases.byPage.get(page);
-    return others === undefined || this.changedAt(page) > 0 ? NONE : others;
+    return others === undefined || (this.key(page) ?? 0) >= 0 ? NONE : others;
   }
 
   /** False: no page from first to last can have an alias. */
@@ -148,27 +206,18 @@ export class UserMemory {
   }
 
   /** Which page a MAP made at `born` refers to here, if it can only be one. */
-  identity(page: number, born: number): PageIdentity | undefined {
-    const since = this.changedAt(page);
-    if (since > born) return undefined;
-    const key = this.key(page);
-    return key === undefined ? undefined : { key, since };
+  identity(page: number, born: number): number | undefined {
+    const segment = this.#at(page);
+    return segment === undefined || segment.since > born ? undefined : keyIn(segment, page);
   }
 
-  /** The byte at `offset` of the page with this key; undefined: nobody knows. */
-  byte(key: number, offset: number): number | undefined {
-    const byte = this.#contents.get(key)?.get(offset) ?? 0;
-    return byte === OPEN ? undefined : byte;
-  }
-
-  /** @param value undefined: from now on nobody knows */
-  setByte(key: number, offset: number, value: number | undefined): void {
-    let contents = this.#contents.get(key);
-    if (contents === undefined) {
-      contents = new Map();
-      this.#contents.set(key, contents);
+  /** Calls `visit` with every page that a MAP of this address may have pinned, or may pin. */
+  eachPossible(page: number, visit: (key: number) => void): void {
+    const now = this.key(page);
+    if (now !== undefined) visit(now);
+    for (const segment of this.#elsewhere) {
+      if (segment.first <= page && page <= segment.last) visit(keyIn(segment, page) as number);
     }
-    contents.set(offset, value ?? OPEN);
   }
 
   /** The scratch area is set up anew for each call, so what it held says nothing. */
@@ -189,7 +238,7 @@ export class UserMemory {
         key = this.key(page);
       }
       if (key === undefined) continue;
-      this.setByte(key, offset, digits === undefined ? undefined : byteOf(digits, i));
+      this.bytes.set(key, offset, digits === undefined ? undefined : byteOf(digits, i));
     }
   }
 }
@@ -211,7 +260,7 @@ export const firstDifference = (
       offset = 0;
       key = memory.key(page);
     }
-    const known = key === undefined ? undefined : memory.byte(key, offset);
+    const known = key === undefined ? undefined : memory.bytes.at(key, offset);
     if (known === undefined) continue;
     compared = true;
     const read = byteOf(digits, i);

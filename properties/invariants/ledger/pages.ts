@@ -1,66 +1,83 @@
 /** The memory that one MAP refers to, shared with every copy of it, and its pins. */
-import type { PageIdentity } from "./memory";
+import type { Process } from "./process";
 
 /** The IOAS of a mapping, as far as its pins depend on it. */
 interface Home {
   readonly hwpts: { readonly size: number };
 }
 
-/** A mapping that an answer announced. */
-export interface Area {
-  readonly ioas: Home;
-  readonly start: bigint;
-  readonly last: bigint;
+/** What keeps pages pinned: a mapping in an IOAS with a domain, or a pin of an in-kernel user. */
+export interface Holder {
   readonly pages: Pages;
-  /** User address of the first byte, and the numbers of the pages it spans. */
-  readonly userVa: bigint;
+  /** Numbers of the pages in the address space of the process. */
   readonly firstPage: number;
   readonly lastPage: number;
   /** PERM_READ and PERM_WRITE as asked for. */
   readonly perm: number;
-  /**
-   * False: one of several pieces of a copy. Whether they are one mapping or several is open
-   * (UNS-05), so only their bytes are known and not their bounds.
-   */
-  readonly whole: boolean;
-  /** False: it may be gone, after an unmap that failed half-way (UNM-24). */
+  /** False: it may be gone, or may never have been there. */
   sure: boolean;
-  /** True while its IOAS has a domain, which needs its pages. */
+  /** It holds its pages now, or may: of a mapping, because its IOAS has a domain. */
   held: boolean;
 }
 
+/** A mapping that an answer announced. */
+export interface Area extends Holder {
+  readonly ioas: Home;
+  readonly start: bigint;
+  readonly last: bigint;
+  /** User address of the first byte. */
+  readonly userVa: bigint;
+  /**
+   * False: it may be several, as the pieces of a copy are (UNS-05), or what a failed cut leaves
+   * (VCC-16), so only its bytes are known and not its bounds.
+   */
+  readonly whole: boolean;
+}
+
 /** Whether a mapping without any right (MAP-03) pins its pages, nobody says. */
-export const isFirm = ({ sure, perm }: Area): boolean => sure && perm !== 0;
+export const isFirm = ({ sure, perm }: Holder): boolean => sure && perm !== 0;
 
 /** A page seen at a physical address. It holds as long as it is in `frames` of its MAP. */
 export interface Sighting {
   readonly pages: Pages;
   readonly page: number;
-  /** Which page it must be; undefined: one of several (late pinning). */
-  readonly identity: PageIdentity | undefined;
+  /** Which page it must be (PageBytes); undefined: one of several (late pinning). */
+  readonly identity: number | undefined;
   /** Physical address of its first byte. */
   readonly frame: bigint;
 }
 
 export class Pages {
-  /** Changes of user memory before the MAP (UserMemory.now). */
+  /** Whoever made the MAP; its memory is what is mapped, even when it has ended (MAP-33). */
+  readonly process: Process;
+  /** Its pins count as locked memory of the process (ACT-01); undefined: nobody knows. */
+  readonly byProcess: boolean | undefined;
+  /** Changes of its memory before the MAP (UserMemory.now). */
   readonly born: number;
   readonly areas = new Set<Area>();
+  readonly holders = new Set<Holder>();
   /** Where pages were seen, by page number, since they were pinned. */
   readonly frames = new Map<number, Sighting>();
 
-  constructor(born: number) {
-    this.born = born;
+  constructor(process: Process, byProcess: boolean | undefined) {
+    this.process = process;
+    this.byProcess = byProcess;
+    this.born = process.memory.now;
   }
 
-  /** True when known areas other than `except` hold every page from first to last. */
-  heldBesides(except: Area, first: number, last: number): boolean {
+  /** Which page of memory a page of the MAP must be; undefined: one of several. */
+  identity(page: number): number | undefined {
+    return this.process.memory.identity(page, this.born);
+  }
+
+  /** True when known holders other than `except` hold every page from first to last. */
+  heldBesides(except: Holder, first: number, last: number): boolean {
     let at = first;
     for (;;) {
       const before = at;
-      for (const area of this.areas) {
-        if (area === except || !area.held || !isFirm(area)) continue;
-        if (area.firstPage <= at && at <= area.lastPage) at = area.lastPage + 1;
+      for (const holder of this.holders) {
+        if (holder === except || !isFirm(holder)) continue;
+        if (holder.firstPage <= at && at <= holder.lastPage) at = holder.lastPage + 1;
       }
       if (at > last) return true;
       if (at === before) return false;
@@ -68,7 +85,7 @@ export class Pages {
   }
 
   /** What is known of frames holds no longer than a pin does for certain (PIN-04). */
-  dropFrames(released: Area): void {
+  dropFrames(released: Holder): void {
     for (const page of this.frames.keys()) {
       if (page < released.firstPage || page > released.lastPage) continue;
       if (!this.heldBesides(released, page, page)) this.frames.delete(page);
@@ -81,25 +98,31 @@ export class Pins {
   readonly live = new Set<Pages>();
   /** Counts the moments at which the set of pinned pages has changed, or may have. */
   changes = 0;
-  /** Areas that hold pages, or may. */
+  /** Holders of pages. */
   holding = 0;
 
-  hold(area: Area): void {
-    if (area.held) return;
-    area.held = true;
+  hold(holder: Holder): void {
+    const { pages } = holder;
+    if (holder.held) return;
+    holder.held = true;
+    pages.holders.add(holder);
     this.holding++;
-    if (!isFirm(area) || !area.pages.heldBesides(area, area.firstPage, area.lastPage)) {
+    pages.process.holding++;
+    if (!isFirm(holder) || !pages.heldBesides(holder, holder.firstPage, holder.lastPage)) {
       this.changes++;
     }
   }
 
-  release(area: Area): void {
-    if (!area.held) return;
-    area.held = false;
+  release(holder: Holder): void {
+    const { pages } = holder;
+    if (!holder.held) return;
+    holder.held = false;
+    pages.holders.delete(holder);
     this.holding--;
-    if (area.sure && area.pages.heldBesides(area, area.firstPage, area.lastPage)) return;
+    pages.process.holding--;
+    if (holder.sure && pages.heldBesides(holder, holder.firstPage, holder.lastPage)) return;
     this.changes++;
-    area.pages.dropFrames(area);
+    pages.dropFrames(holder);
   }
 
   add(area: Area): void {
@@ -114,18 +137,18 @@ export class Pins {
     if (area.pages.areas.size === 0) this.live.delete(area.pages);
   }
 
-  /** From now on the area may or may not be there. */
-  doubt(area: Area): void {
+  /** From now on the holder may or may not be there. */
+  doubt(holder: Holder): void {
     // Also where it was in doubt already: it may have been there until now.
-    if (area.held) this.changes++;
-    if (!area.sure) return;
-    area.sure = false;
-    area.pages.dropFrames(area);
+    if (holder.held) this.changes++;
+    if (!holder.sure) return;
+    holder.sure = false;
+    holder.pages.dropFrames(holder);
   }
 
-  /** The area is there after all. */
-  confirm(area: Area): void {
-    if (!area.sure && area.held) this.changes++;
-    area.sure = true;
+  /** The holder is there after all. */
+  confirm(holder: Holder): void {
+    if (!holder.sure && holder.held) this.changes++;
+    holder.sure = true;
   }
 }

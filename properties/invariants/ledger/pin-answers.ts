@@ -3,23 +3,13 @@ import type { In, OutcomeOf } from "../../../spec/calls";
 import type { PinRun } from "../../../spec/fields";
 import type { UserMemory } from "./memory";
 import { isFirm, type Pages } from "./pages";
+import type { Moment, Process } from "./process";
 import type { LedgerState } from "./state";
 
-/** What had happened to pins when an answer came. */
-interface Moment {
-  readonly changes: number;
-  readonly copies: number;
-  readonly handovers: number;
-}
-
-export interface Status extends Moment {
-  readonly pin: number;
-  readonly lck: number;
-}
-
-interface Pinned extends Moment {
+interface Answer extends Moment {
   readonly uptr: bigint;
   readonly length: bigint;
+  readonly process: Process;
   readonly memory: number;
   readonly refs: readonly PinRun[];
 }
@@ -34,30 +24,33 @@ const momentOf = (ledger: LedgerState): Moment => ({
 const MOST = 8;
 
 export class PinAnswers {
-  /** The first answer ever, the first with nothing pinned, and the last. */
-  first: Status | undefined;
-  idle: Status | undefined;
-  last: Status | undefined;
-  readonly #pinned: Pinned[] = [];
+  readonly #pinned: Answer[] = [];
 
   noteStatus(ledger: LedgerState, { out }: OutcomeOf<"PROC_STATUS">): void {
+    const { process } = ledger;
     const pin = out?.VmPin_pages ?? 0;
-    this.last = { pin, lck: out?.VmLck_pages ?? 0, ...momentOf(ledger) };
-    this.first ??= this.last;
-    if (ledger.pins.holding === 0) this.idle ??= this.last;
+    const status = { pin, lck: out?.VmLck_pages ?? 0, ...momentOf(ledger) };
+    process.last = status;
+    process.first ??= status;
+    if (process.holding === 0) process.idle ??= status;
+    const pinned = ledger.pinnedBy(process);
+    if (pinned !== undefined) process.byPages.set(pinned.pages, { ...status, pinned });
   }
 
   notePins(ledger: LedgerState, { uptr, length }: In<"PAGE_REFS">, refs: readonly PinRun[]): void {
     if (ledger.pins.holding === 0 || refs.some(([pins]) => pins === "EFAULT")) return;
     if (this.#pinned.length === MOST) this.#pinned.shift();
-    this.#pinned.push({ uptr, length, memory: ledger.memory.now, refs, ...momentOf(ledger) });
+    const { process } = ledger;
+    const memory = process.memory.now;
+    this.#pinned.push({ uptr, length, process, memory, refs, ...momentOf(ledger) });
   }
 
   /** The last answer about these pages, if the set of pinned pages cannot have changed since. */
-  before(ledger: LedgerState, { uptr, length }: In<"PAGE_REFS">): Pinned | undefined {
+  before(ledger: LedgerState, { uptr, length }: In<"PAGE_REFS">): Answer | undefined {
     for (let i = this.#pinned.length - 1; i >= 0; i--) {
-      const answer = this.#pinned[i] as Pinned;
+      const answer = this.#pinned[i] as Answer;
       if (answer.uptr !== uptr || answer.length !== length) continue;
+      if (answer.process !== ledger.process) continue;
       const same = answer.changes === ledger.pins.changes && answer.memory === ledger.memory.now;
       return same ? answer : undefined;
     }
@@ -65,7 +58,10 @@ export class PinAnswers {
   }
 }
 
-/** How many pins the page now at an address can have: at least `low`, at most `high`. */
+/**
+ * How many pins the page now at an address of the calling process can have: at least `low`, at
+ * most `high`.
+ */
 export class PinBounds {
   low = 0;
   high = 0;
@@ -79,8 +75,8 @@ export class PinBounds {
     // The same page may be mapped elsewhere, so then every MAP is near.
     const all = memory.mayAlias(first, last);
     for (const pages of pins.live) {
-      for (const { held, firstPage, lastPage } of pages.areas) {
-        if (!held || (!all && (firstPage > last || lastPage < first))) continue;
+      for (const { firstPage, lastPage } of pages.holders) {
+        if (!all && (firstPage > last || lastPage < first)) continue;
         this.#near.push(pages);
         break;
       }
@@ -91,24 +87,31 @@ export class PinBounds {
     this.low = 0;
     this.high = 0;
     if (this.#near.length === 0) return this;
-    const changed = this.#memory.changedAt(page);
-    for (const pages of this.#near) this.#add(pages, page, changed <= pages.born ? 2 : 1);
+    for (const pages of this.#near) this.#add(pages, page, this.#shows(pages, page, page));
     for (const alias of this.#memory.aliases(page)) {
-      // What the other address showed at the MAP was this page, unless it had changed before.
-      const moved = this.#memory.changedAt(alias);
-      for (const pages of this.#near) {
-        if (moved === 0 || moved > pages.born) this.#add(pages, alias, moved === 0 ? 2 : 1);
-      }
+      for (const pages of this.#near) this.#add(pages, alias, this.#shows(pages, alias, page));
     }
     return this;
   }
 
-  /** Each MAP pins a page once, however many of its areas hold it (PIN-01, PIN-02). */
-  #add(pages: Pages, page: number, most: 1 | 2): void {
+  /** Whether a MAP has at `at` the page now at `page`: 2 it has, 1 it may have, 0 it has not. */
+  #shows({ process: { memory }, born }: Pages, at: number, page: number): 0 | 1 | 2 {
+    // What was mapped before its address changed hands may be pinned as it was or as it is.
+    if (memory.changedAt(at) > born) return 1;
+    if (at === page && memory === this.#memory) return 2;
+    const mapped = memory.key(at);
+    const key = this.#memory.key(page);
+    if (mapped === undefined || key === undefined) return 1;
+    return mapped === key ? 2 : 0;
+  }
+
+  /** Each MAP pins a page once, however many holders it has (PIN-01, PIN-02). */
+  #add(pages: Pages, page: number, most: 0 | 1 | 2): void {
+    if (most === 0) return;
     let holds = 0;
-    for (const area of pages.areas) {
-      if (!area.held || page < area.firstPage || page > area.lastPage) continue;
-      holds = Math.max(holds, isFirm(area) ? 2 : 1);
+    for (const holder of pages.holders) {
+      if (page < holder.firstPage || page > holder.lastPage) continue;
+      holds = Math.max(holds, isFirm(holder) ? 2 : 1);
     }
     if (holds === 0) return;
     this.high++;

@@ -5,7 +5,7 @@ import { type Contradiction, HELD } from "../finding";
 import { hex, sameSet, showSet } from "./ranges";
 
 export const sameQuestion = (a: Call, b: Call): boolean => {
-  if (a.call !== b.call || a.fd !== b.fd) return false;
+  if (a.call !== b.call || a.fd !== b.fd || a.proc !== b.proc) return false;
   switch (b.call) {
     case "TRANSLATE":
     case "IOAS_IOVA_RANGES":

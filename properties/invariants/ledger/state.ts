@@ -1,8 +1,10 @@
 /** Everything the ledger has written down. */
 import type { Platform } from "../../../spec/platform";
-import type { Context, Device, Group, Hwpt, Ioas, LiveObject, Queue } from "./ioas";
-import { UserMemory } from "./memory";
-import { isFirm, Pins } from "./pages";
+import { PageBytes } from "./bytes";
+import type { Access, Context, Device, Group, Hwpt, Ioas, LiveObject, Queue } from "./ioas";
+import type { UserMemory } from "./memory";
+import { type Holder, isFirm, Pins } from "./pages";
+import { bootProcesses, Owners, type Pinned, type Process } from "./process";
 import type { RangeSet } from "./ranges";
 
 /** An open file of a VFIO device. */
@@ -11,15 +13,38 @@ export interface DeviceFile {
   device: Device | undefined;
 }
 
+/** How many pages some holders have between them. */
+const spanOf = (holders: ReadonlySet<Holder>): number => {
+  if (holders.size === 1) {
+    for (const { firstPage, lastPage } of holders) return lastPage - firstPage + 1;
+  }
+  let [pages, next] = [0, 0];
+  for (const { firstPage, lastPage } of [...holders].sort((a, b) => a.firstPage - b.firstPage)) {
+    const from = Math.max(next, firstPage);
+    if (lastPage >= from) pages += lastPage - from + 1;
+    next = Math.max(next, lastPage + 1);
+  }
+  return pages;
+};
+
 export class LedgerState {
   readonly platform: Platform;
-  readonly memory: UserMemory;
+  readonly pageSize: number;
+  readonly bytes = new PageBytes();
+  readonly processes: Map<number, Process>;
+  /** The one that makes the call which is being looked at. */
+  process: Process;
+  readonly owners = new Owners();
   readonly pins = new Pins();
+  /** By the numbers of their files; a context may have several (DUP). */
   readonly contexts = new Map<number, Context>();
+  /** Each open number of an iommufd, as what a process has. */
+  readonly numbers = new Map<number, object>();
   readonly files = new Map<number, DeviceFile>();
-  readonly groups = new Map<number, Group>();
-  /** By the number of their file. */
+  /** By the numbers of their files. */
   readonly queues = new Map<number, Queue>();
+  readonly accesses = new Map<number, Access>();
+  readonly groups = new Map<number, Group>();
   /** The 64-byte buffers of devices; undefined: nobody knows the byte. */
   readonly buffers = new Map<number, (number | undefined)[]>();
   /** Complete range answers by attachments, for IOASs without other reservations. */
@@ -27,37 +52,51 @@ export class LedgerState {
   readonly alignments = new Map<number, bigint>();
   /** Closing an iommufd or a device took away the last mapping there was. */
   emptiedByClose = false;
+  /** A process has ended. */
+  anyExited = false;
   /** The answers went where the ledger cannot follow. */
   lost = false;
-  /** RLIMIT_MEMLOCK in pages, as it was set; undefined: as at boot. */
-  limit: bigint | undefined;
-  /** The process has lost its capabilities. */
-  unprivileged = false;
-  /** Mappings were made before that, or count elsewhere, as those by process do (OPT-05). */
-  limitIsVague = false;
+  /** Pins count by process somewhere, or may (OPT-05). */
+  byProcess = false;
   /** COPYs, and calls that moved, added or removed holders of pages. */
   copies = 0;
   handovers = 0;
 
   constructor(platform: Platform) {
     this.platform = platform;
-    this.memory = new UserMemory(platform);
+    this.pageSize = platform.pageSize;
+    this.processes = bootProcesses(platform, this.bytes);
+    const [first] = this.processes.values();
+    if (first === undefined) throw new Error("a platform without a process");
+    this.process = first;
   }
 
-  /** Pages that are pinned, once for each MAP; undefined: nobody knows (CPY-26, UNM-24). */
-  pinnedPages(): number | undefined {
-    let total = 0;
-    for (const { areas } of this.pins.live) {
-      const held = [...areas].filter((area) => area.held);
-      if (!held.every(isFirm)) return undefined;
-      let next = 0;
-      for (const { firstPage, lastPage } of held.sort((a, b) => a.firstPage - b.firstPage)) {
-        const from = Math.max(next, firstPage);
-        if (lastPage >= from) total += lastPage - from + 1;
-        next = Math.max(next, lastPage + 1);
-      }
+  /** That of the calling process. */
+  get memory(): UserMemory {
+    return this.process.memory;
+  }
+
+  /** What is pinned for a process, once for each MAP; undefined: nobody knows (CPY-26, UNM-24). */
+  pinnedBy(process: Process): Pinned | undefined {
+    const { changes } = this.pins;
+    if (process.counted?.changes !== changes) {
+      process.counted = { changes, pinned: this.#count(process) };
     }
-    return total;
+    return process.counted.pinned;
+  }
+
+  #count(process: Process): Pinned | undefined {
+    let [pages, maps, locked]: [number, number, number | undefined] = [0, 0, 0];
+    for (const { process: owner, holders, byProcess } of this.pins.live) {
+      if (owner !== process || holders.size === 0) continue;
+      for (const holder of holders) if (!isFirm(holder)) return undefined;
+      maps++;
+      const before = pages;
+      pages += spanOf(holders);
+      if (byProcess === undefined) locked = undefined;
+      else if (byProcess && locked !== undefined) locked += pages - before;
+    }
+    return { pages, maps, locked };
   }
 
   object(fd: number, id: number): LiveObject | undefined {
@@ -72,5 +111,10 @@ export class LedgerState {
   ioas(fd: number, id: number): Ioas | undefined {
     const object = this.object(fd, id);
     return object?.kind === "ioas" ? object : undefined;
+  }
+
+  /** The compat IOAS of a context, if it is known. */
+  compat(fd: number): Ioas | undefined {
+    return this.ioas(fd, this.contexts.get(fd)?.compat ?? 0);
   }
 }

@@ -1,13 +1,13 @@
 /** HW page tables that HWPT_ALLOC made, and fault queues, in the ledger. */
 import type { CallOf } from "../../../spec/calls";
 import { HWPT_DIRTY_TRACKING, HWPT_FAULT_ID_VALID } from "../../../spec/uapi/flags";
-import { endIfUnused, join } from "./devices";
+import { join } from "./devices";
 import { DirtyBits } from "./dirty-bits";
 import type { Hwpt, Made } from "./ioas";
 import type { LedgerState } from "./state";
 
 type Out = Readonly<Record<string, unknown>>;
-type Table = CallOf<"HWPT_ALLOC"> | CallOf<"FAULT_QUEUE_ALLOC"> | CallOf<"CLOSE_FAULT">;
+type Table = CallOf<"HWPT_ALLOC"> | CallOf<"FAULT_QUEUE_ALLOC">;
 
 export const noteTable = (ledger: LedgerState, call: Table, out: Out): void => {
   switch (call.call) {
@@ -25,17 +25,7 @@ export const noteTable = (ledger: LedgerState, call: Table, out: Out): void => {
       ctx.objects.set(id, queue);
       ctx.openQueues.add(queue);
       ledger.queues.set(out["out_fault_fd"] as number, queue);
-      return;
-    }
-    case "CLOSE_FAULT": {
-      const queue = ledger.queues.get(call.in.fault_fd);
-      ledger.queues.delete(call.in.fault_fd);
-      if (queue === undefined) {
-        ledger.lost = true;
-        return;
-      }
-      queue.ctx.openQueues.delete(queue);
-      endIfUnused(ledger, queue.ctx);
+      ledger.owners.open(queue, call.proc);
     }
   }
 };

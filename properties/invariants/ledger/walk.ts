@@ -7,7 +7,6 @@ import type { Translation } from "../../../spec/fields";
 import { PERM_WRITE } from "../../../spec/uapi/flags";
 import type { Contradiction } from "../finding";
 import type { Ioas } from "./ioas";
-import type { PageIdentity, UserMemory } from "./memory";
 import { type Area, isFirm, type Sighting } from "./pages";
 import { hex, higher, lower, showRange } from "./ranges";
 
@@ -35,13 +34,13 @@ export class Walk {
   known = 0;
   related = 0;
 
-  readonly #memory: UserMemory;
+  readonly #pageSize: bigint;
   readonly #byFrame = new Map<bigint, Sighting>();
   readonly #byPage = new Map<number, Sighting>();
   #outcome: unknown;
 
-  constructor(memory: UserMemory) {
-    this.#memory = memory;
+  constructor(pageSize: number) {
+    this.#pageSize = BigInt(pageSize);
   }
 
   /** To be called between two answers. */
@@ -62,6 +61,7 @@ export class Walk {
     this.known = 0;
     this.related = 0;
     this.#compare(ioas, call.in.iova, call.in.last, outcome.out?.runs ?? []);
+    if (ioas.strays.length > 0) this.stray = undefined;
     return this;
   }
 
@@ -123,7 +123,7 @@ export class Walk {
       if ((run.perm & ~area.perm & PERM_WRITE) !== 0) this.writable ??= contradiction;
       else this.missing ??= contradiction;
     }
-    const memory = this.#memory;
+    const { memory } = area.pages.process;
     const va = area.userVa + (at - area.start);
     const page = memory.page(va);
     const count = Math.min(memory.page(va + (to - at)) - page, MOST_PAGES);
@@ -137,7 +137,7 @@ export class Walk {
           this.moved ??= seen(at, `page ${hex(before.frame)} as before, still pinned`, hex(frame));
         }
       }
-      frame += BigInt(memory.pageSize);
+      frame += this.#pageSize;
     }
   }
 
@@ -146,19 +146,19 @@ export class Walk {
     const { pages } = area;
     // What a doubtful mapping shows is worth nothing until it is known to be there.
     if (!isFirm(area) || !area.held) return;
-    const identity = this.#memory.identity(page, pages.born);
+    const identity = pages.identity(page);
     const sighting = { pages, page, identity, frame };
     pages.frames.set(page, sighting);
     if (identity === undefined) return;
     const there = this.#byFrame.get(frame);
     if (there && isCurrent(there)) {
       this.related++;
-      if (!samePage(there.identity, identity)) {
+      if (there.identity !== identity) {
         this.confused ??= seen(at, "a physical page of its own", `${hex(frame)}, another's page`);
       }
     }
-    const elsewhere = this.#byPage.get(identity.key);
-    if (elsewhere && samePage(elsewhere.identity, identity) && isCurrent(elsewhere)) {
+    const elsewhere = this.#byPage.get(identity);
+    if (elsewhere && isCurrent(elsewhere)) {
       this.related++;
       if (elsewhere.frame !== frame) {
         this.confused ??= seen(
@@ -169,12 +169,10 @@ export class Walk {
       }
     }
     this.#byFrame.set(frame, sighting);
-    this.#byPage.set(identity.key, sighting);
+    this.#byPage.set(identity, sighting);
   }
 }
 
 /** Not so for a sighting from before an unpin, even if the page came back to the same frame. */
 const isCurrent = (sighting: Sighting): boolean =>
   sighting.pages.frames.get(sighting.page) === sighting;
-const samePage = (a: PageIdentity | undefined, b: PageIdentity): boolean =>
-  a !== undefined && a.key === b.key && a.since === b.since;

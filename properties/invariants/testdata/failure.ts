@@ -1,5 +1,6 @@
 /** Section G, each invariant with a planted bug. */
 import {
+  APERTURE,
   allow,
   answerRanges,
   ask,
@@ -26,6 +27,8 @@ const start = [open(), ioas(1), mock(1, 2, 4), map(1, IOVA, 0x1000n)];
 const window = translate(4, IOVA, IOVA + 0xffffn);
 const mapped = runs([IOVA, 0x1000n, 0x5000n, 3]);
 const SHORT = ok({ num_iovas: 1, out_iova_alignment: 1n, array: [[0n, U64_MAX - 1n]] });
+const INFO = { argsz: 72, flags: 3, iova_pgsizes: 0x1000n, cap_offset: 0 };
+const FAULT = { flags: 0, dev_id: 3, pasid: 0, grpid: 0, perm: 1, addr: 0n, length: 0, cookie: 0 };
 
 export const FAILURE_STORIES: readonly Story[] = [
   {
@@ -57,6 +60,80 @@ export const FAILURE_STORIES: readonly Story[] = [
     wrong: failed("EMSGSIZE", { num_iovas: 0, out_iova_alignment: 1n, array: [] }),
   },
   {
+    id: "I-103",
+    bug: "more ranges are stored than there is room for",
+    before: [open(), ioas(1), mock(1, 2)],
+    call: askRanges(1, 1),
+    right: answerRanges(APERTURE, 0x800n),
+    wrong: ok({
+      num_iovas: 1,
+      out_iova_alignment: 0x800n,
+      array: [...APERTURE, [U64_MAX, U64_MAX]],
+    }),
+  },
+  {
+    id: "I-103",
+    bug: "more is told of an IOMMU than there is room for",
+    before: [...start],
+    call: ask("GET_HW_INFO", { dev_id: 3, data_len: 2, writable_bytes: 8 }),
+    right: ok({ data_len: 8, out_data_type: 1, out_max_pasid_log2: 0, data: "0102" }),
+    wrong: ok({ data_len: 8, out_data_type: 1, out_max_pasid_log2: 0, data: "01020304" }),
+  },
+  {
+    id: "I-103",
+    bug: "the chain of capabilities goes on behind the caller's argsz",
+    before: [open(), ioas(1)],
+    call: ask("VFIO_IOMMU_GET_INFO", { argsz: 24 }),
+    right: ok({ ...INFO, bytes: "00".repeat(24) }),
+    wrong: ok({ ...INFO, bytes: "00".repeat(25) }),
+  },
+  {
+    id: "I-103",
+    bug: "a read of page faults brings more than was asked for",
+    before: [open()],
+    call: ask("FAULT_READ", { fault_fd: 9, count: 79 }),
+    right: ok({ records: [FAULT] }),
+    wrong: ok({ records: [FAULT, FAULT] }),
+  },
+  {
+    id: "I-103",
+    bug: "a bit is set behind the last page of the range",
+    before: [open()],
+    call: ask("HWPT_GET_DIRTY_BITMAP", {
+      iova: IOVA,
+      length: 0x5000n,
+      page_size: 0x800n,
+      prefill: "80",
+    }),
+    right: ok({ bitmap: "8083" }),
+    wrong: ok({ bitmap: "8087" }),
+  },
+  {
+    id: "I-103",
+    bug: "an answer goes on in the zeros behind an older struct",
+    before: [open()],
+    call: ask("RAW", {
+      memory: "rw",
+      nr: 0x3b81,
+      bytes: `0c0000000000000000000000${"00".repeat(4)}`,
+    }),
+    right: ok({ bytes: `0c0000000000000001000000${"00".repeat(4)}` }),
+    wrong: ok({ bytes: `0c0000000000000001000000${"00".repeat(3)}01` }),
+  },
+  {
+    id: "I-103",
+    bug: "a device tells more than the caller's struct has room for",
+    before: [open()],
+    call: ask("DEVICE_RAW", {
+      memory: "rw",
+      devfd: 9,
+      nr: 0x3b6b,
+      bytes: `10000000${"00".repeat(16)}`,
+    }),
+    right: ok({ bytes: `14000000010000000900000005000000${"00".repeat(4)}` }),
+    wrong: ok({ bytes: `14000000010000000900000005000000${"01".repeat(4)}` }),
+  },
+  {
     id: "I-104",
     bug: "an allowed IOVA is in the way after the list was removed",
     before: [open(), ioas(1), allow(1, [[0n, 0xfffn]]), allow(1, [])],
@@ -79,6 +156,22 @@ export const FAILURE_STORIES: readonly Story[] = [
     call: ask("IOAS_UNMAP", { ioas_id: 1, iova: 0x200_0000n, length: 0x1000n }),
     right: failed("ENOENT"),
     wrong: failed("EPERM"),
+  },
+  {
+    id: "I-105",
+    bug: "an errno that no document knows for VFIO's UNMAP",
+    before: start,
+    call: ask("VFIO_UNMAP_DMA", { argsz: 24, iova: IOVA, size: 0x800n }),
+    right: failed("ENOENT"),
+    wrong: failed("ENOSPC"),
+  },
+  {
+    id: "I-105",
+    bug: "an errno that no document knows for a page table",
+    before: start,
+    call: ask("HWPT_ALLOC", { dev_id: 3, pt_id: 99 }),
+    right: failed("EINVAL"),
+    wrong: failed("EEXIST"),
   },
   {
     id: "I-106",

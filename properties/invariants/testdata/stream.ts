@@ -133,3 +133,20 @@ export const askDetach = (dev: number): Call => ask("VFIO_DETACH", { devfd: 100 
 export const detach = (dev: number): Answered => [askDetach(dev), ok()];
 export const dma = (dev: number, dir: string, iova: bigint, length = 8): Call =>
   ask("DMA", { devfd: 100 + dev, dir, iova, length });
+
+export const memWrite = (va: bigint, bytes: string): Answered => [
+  ask("MEM_WRITE", { va, bytes }),
+  ok(),
+];
+export const memRead = (va: bigint, length: number): Call => ask("MEM_READ", { va, length });
+
+/** File of the in-kernel user of a story. */
+export const USER = 50;
+/** An in-kernel user that pins pages, or not. */
+export const access = (ioas_id: number, flags = 1): Answered => [
+  ask("CREATE_ACCESS", { ioas_id, flags }),
+  ok({ out_access_fd: USER }),
+];
+/** It reads into scratch memory. */
+export const askRead = (iova: bigint, length: bigint): Call =>
+  ask("ACCESS_RW", { access_fd: USER, iova, length, accessible_bytes: 64, uptr: 0x1_0000_0000n });

@@ -216,4 +216,10 @@ export const OPEN_TABLES = [
     call: askBits(),
     answers: [ok(), bits("01")],
   },
+  {
+    open: "an invalidation on a file that is not open",
+    before: start,
+    call: ask("HWPT_INVALIDATE", { hwpt_id: 6, data_uptr: 1n, entry_len: 8, entry_num: 1 }),
+    answers: [failed("EBADF"), failed("ENOENT", { entry_num: 0 })],
+  },
 ] as const;

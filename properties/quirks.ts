@@ -1,0 +1,97 @@
+/**
+ * What a released kernel is known to report of itself although every answer is right. A quirk has
+ * a name, its trace under docs/kernel-quirks, the report and the situation that causes it: the
+ * same report in any other situation is a failure of LIV-03 like every other.
+ */
+import { hasDomain } from "../model/pinning";
+import type { MachineState } from "../model/state/machine";
+import type { Context, Pages } from "../model/state/objects";
+import type { Ending } from "../spec/trace";
+
+export interface Quirk {
+  readonly name: string;
+  readonly what: string;
+  readonly report: RegExp;
+  /** True where the report may come: before the call, or at the end of the trace. */
+  readonly mayCome: (machine: MachineState) => boolean;
+}
+
+/** Pages of a Pages object that somebody holds, by index. */
+interface Use {
+  readonly pages: Pages;
+  readonly first: bigint;
+  readonly last: bigint;
+  /** A domain translates to them; otherwise an in-kernel user has them pinned. */
+  readonly inDomain: boolean;
+}
+
+const contextsOf = (machine: MachineState): ReadonlySet<Context> =>
+  new Set([
+    ...machine.fds.values(),
+    ...[...machine.accesses.values()].map(({ context }) => context),
+    ...[...machine.faultFiles.values()].map(({ context }) => context),
+    ...[...machine.cdevs.values()].flatMap(({ bound }) =>
+      bound === undefined ? [] : bound.context,
+    ),
+  ]);
+
+const usesIn = (machine: MachineState): Use[] => {
+  const uses: Use[] = [];
+  const { page } = machine;
+  const add = (pages: Pages, startByte: bigint, length: bigint, inDomain: boolean): void => {
+    const [first, last] = [startByte / page, (startByte + length - 1n) / page];
+    uses.push({ pages, first, last, inDomain });
+  };
+  for (const { objects } of contextsOf(machine)) {
+    for (const object of objects.values()) {
+      if (object.type !== "ioas") continue;
+      for (const { pages, startByte, first, last } of hasDomain(object) ? object.areas : []) {
+        add(pages, startByte, last - first + 1n, true);
+      }
+      for (const { ranges } of object.accesses) {
+        for (const { pieces } of ranges.values()) {
+          for (const { pages, startByte, first, last } of pieces) {
+            add(pages, startByte, last - first + 1n, false);
+          }
+        }
+      }
+    }
+  }
+  return uses;
+};
+
+/** An area in a domain, and two more uses of its memory with a page before and between them. */
+const hasTwoUsesInOneArea = (machine: MachineState): boolean => {
+  const uses = usesIn(machine);
+  return uses.some(
+    (area) =>
+      area.inDomain &&
+      uses.some(
+        (one) =>
+          one.pages === area.pages &&
+          area.first < one.first &&
+          uses.some(
+            (two) =>
+              two.pages === area.pages && one.last + 1n < two.first && two.first <= area.last,
+          ),
+      ),
+  );
+};
+
+export const QUIRKS: readonly Quirk[] = [
+  {
+    name: "reads-what-it-unmapped",
+    // pages.c, iopt_area_unpin_domain: where an area leaves its domain, memory in one piece is
+    // unmapped ahead of what can be unpinned, around what others still hold. Behind the second gap
+    // the domain is asked again where it translates nothing any more. No answer depends on it.
+    what: "Linux 6.12 reads translations that it has just removed",
+    report: /^WARNING: at drivers\/iommu\/iommufd\/selftest\.c:\d+ mock_domain_iova_to_phys$/,
+    mayCome: hasTwoUsesInOneArea,
+  },
+];
+
+/** The quirk that explains why a history ended so; undefined: none does. */
+export const quirkOf = (ending: Ending, machine: MachineState): Quirk | undefined =>
+  ending.kind === "complaint"
+    ? QUIRKS.find(({ report, mayCome }) => report.test(ending.reason) && mayCome(machine))
+    : undefined;
