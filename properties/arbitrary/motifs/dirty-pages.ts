@@ -67,6 +67,7 @@ export const DIRTY_PAGES: readonly Aim[] = [
     write(c, fd, one, draw.of("ff", "81", "5a"));
     read(c, fd, two);
     read(c, fd, one, { flags: DIRTY_NO_CLEAR, page: draw.of(UNIT, PAGE, UNIT / 2n) });
+    if (draw.chance(15)) read(c, fd, one, { bytes: 0n });
     // In two parts, and whole (I-113).
     const cut = draw.of(PAGE, 2n * PAGE, 3n * PAGE);
     if (draw.chance(50)) {

@@ -94,6 +94,7 @@ const invalidate = (c: Composer, fd: number, hwpt: number): void => {
     { entry_num: draw.of(0x8_0000, 0x8_0001) },
     { entry_len: draw.of(0, 4, 12), data: `${entries.join("")}${"00".repeat(48)}` },
     { data_type: INVALIDATE_DATA_MOCK_INVALID },
+    { reserved: 1 },
     // The bounds come before the id.
     { entry_num: draw.int(0, 1), entry_len: 0x1001, hwpt_id: 0xffff_ffff },
   );
@@ -138,12 +139,14 @@ export const TABLES: readonly Aim[] = [
     if (mock === undefined) return;
     const parent = paging(c, ioas, mock.idev, draw.chance(88) ? HWPT_NEST_PARENT : 0);
     // HWP-13: data of another form.
-    if (draw.chance(30)) {
+    if (draw.chance(40)) {
       const wrong = draw.of<StepOf<"HWPT_ALLOC">["in"]>(
         { data_len: 8, data: "efbe000000000000" },
         { data_len: 3 },
         { data_type: HWPT_DATA_VTD_S1 },
         { data: "ef" },
+        // HWP-14: no fault queue.
+        { flags: HWPT_FAULT_ID_VALID, fault_id: draw.of(0, 0xffff) },
       );
       nested(c, fd, mock.idev, parent, undefined, wrong);
     }

@@ -1,5 +1,5 @@
 /** In-kernel users, and other processes, whose mappings go while they have them. */
-import { Handle } from "../../../spec/handle";
+import { type Arg, Handle } from "../../../spec/handle";
 import { SCRATCH } from "../../../spec/platform";
 import {
   ACCESS_NEEDS_PIN_PAGES,
@@ -35,8 +35,9 @@ export const pin = (
   at: bigint,
   bytes: bigint,
   flags: number = ACCESS_PAGES_WRITE,
+  uptr: Arg<UserVa> = 0n as UserVa,
 ): number => {
-  const range = { iova: at as Iova, length: bytes as Bytes, flags };
+  const range = { iova: at as Iova, length: bytes as Bytes, flags, uptr };
   const args = { access_fd: c.accessFile(file), ...range };
   const { outcome } = c.make({ call: "ACCESS_PAGES", fd: c.iommufd(fd), in: args });
   return (outcome.out as { out_access_pages_id?: number } | undefined)?.out_access_pages_id ?? 99;
@@ -95,7 +96,8 @@ const HELD: readonly Aim[] = [
     );
     probeRefs(c, ioas.fd, start("buf0"), (2n * PAGE) as Bytes);
     if (draw.chance(30)) unmap(c, ioas, draw.of(PLACE, PLACE + PAGE), PAGE);
-    unmap(c, ioas, draw.chance(30) ? 0n : PLACE, draw.chance(30) ? U64_MAX : 2n * PAGE);
+    if (draw.chance(25)) unmap(c, ioas, 0n, U64_MAX);
+    unmap(c, ioas, draw.chance(30) ? 0n : PLACE, 2n * PAGE);
     for (const { user, item } of pinned) if (draw.chance(80)) letGo(c, user, item);
     probeRefs(c, ioas.fd, start("buf0"), (2n * PAGE) as Bytes);
     look(c, ioas);
@@ -108,7 +110,9 @@ const HELD: readonly Aim[] = [
     if (user === undefined) return;
     const early = draw.chance(50);
     if (early) attach(c, ioas);
-    const item = pin(c, user, PLACE, 2n * PAGE);
+    // ACC-15: what it gets are the pages that the domain has.
+    const shown = draw.chance(50) ? start("buf0") : undefined;
+    const item = pin(c, user, PLACE, 2n * PAGE, ACCESS_PAGES_WRITE, shown);
     if (!early) attach(c, ioas);
     const check = (): void => probeRefs(c, ioas.fd, start("buf0"), (2n * PAGE) as Bytes);
     check();
