@@ -114,7 +114,7 @@ export const checkOutputs = (
     if (fact === undefined || fact.when?.(view, out) === false) continue;
     if (fact.holds?.(view, out) === false) {
       if (!ruleBinds(fact.index, profile)) continue;
-      return wrongOutput(fact.clause, fact.right?.(view) ?? "", out);
+      return wrongOutput(fact.clause, fact.right?.(view) ?? "", out, fact.also);
     }
     if (!fact.uncounted) success[fact.index] = (success[fact.index] ?? 0) + 1;
   }
@@ -128,8 +128,13 @@ export const checkOutputs = (
 
 const NO_OUTPUTS = {};
 
-export const wrongOutput = (clause: ClauseId, right: string, out: object): Deviation => ({
-  clauses: [clause],
+export const wrongOutput = (
+  clause: ClauseId,
+  right: string,
+  out: object,
+  also: readonly ClauseId[] = [],
+): Deviation => ({
+  clauses: [clause, ...also],
   kind: "output",
   expected: right,
   actual: show(out),
