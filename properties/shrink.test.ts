@@ -108,6 +108,17 @@ describe("shrink", () => {
     ]);
   });
 
+  test("moves all calls of another process to the first one at once", async () => {
+    const other = trace([
+      { call: "OPEN", as: "fd0", proc: 1, in: {} },
+      { call: "IOAS_ALLOC", as: "ioas0", proc: 1, fd, in: {} },
+    ]);
+    const together = async ({ steps }: Trace): Promise<boolean> =>
+      steps.length === 2 && steps[0]?.proc === steps[1]?.proc;
+    const { steps } = (await shrink(other, together, 10_000)).trace;
+    expect(steps.map(({ proc }) => proc)).toEqual([undefined, undefined]);
+  });
+
   test("puts calls in one order, whatever order they were in", async () => {
     const calls: readonly Step[] = [
       { call: "OPEN", as: "fd0", in: {} },

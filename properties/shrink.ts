@@ -20,6 +20,7 @@ import { handlesIn, mergeHandle, renumber } from "./handles";
 import { simplerSteps } from "./simplify";
 import {
   flattened,
+  inFirstProcess,
   movedMemory,
   nameMemory,
   reordered,
@@ -76,6 +77,7 @@ export const shrink = async (
     await dropCalls(() => best, improves);
     await mergeHandles(() => best, improves);
     await simplifyArguments(() => best, improves);
+    await improves(inFirstProcess(best));
     await improves(nameMemory(best, platform));
     await untilNoneHelps(() => flattened(best), improves);
     await untilNoneHelps(() => movedMemory(best, platform), improves);

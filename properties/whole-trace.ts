@@ -10,7 +10,7 @@ import type { Step } from "../spec/trace";
 import { MAP_FIXED_IOVA } from "../spec/uapi/flags";
 import { type Bytes, U64_MAX } from "../spec/units";
 import { renumber } from "./handles";
-import { simplerValues } from "./simplify";
+import { simplerValues, withoutProcess } from "./simplify";
 
 type Change = (value: unknown, type: FieldType) => unknown;
 
@@ -36,6 +36,10 @@ export const nameMemory = (steps: readonly Step[], platform: Platform): readonly
     return region === undefined ? value : new Handle(region.name, "", value - region.va);
   });
 };
+
+/** All calls made by the first process, which the one that makes them all may have to be at once. */
+export const inFirstProcess = (steps: readonly Step[]): readonly Step[] =>
+  steps.some(({ proc }) => proc !== undefined) ? steps.map(withoutProcess) : steps;
 
 /** Everything about one page at the beginning of the first region, and mappings of one page. */
 export const flattened = function* (steps: readonly Step[]): Generator<readonly Step[]> {
