@@ -140,6 +140,7 @@ export const removeNested = (context: Context, nested: NestedHwpt): void => {
 
 /** FLT-07: the faults of devices that leave an HWPT are answered for user space. */
 export const dropFaults = (queue: FaultQueue, group: Group): void => {
+  queue.gone.push(...queue.waiting.filter(({ device }) => device.group === group));
   queue.waiting = queue.waiting.filter(({ device }) => device.group !== group);
   for (const [cookie, { device }] of queue.unanswered) {
     if (device.group !== group) continue;

@@ -56,17 +56,19 @@ export const attachDevice = (device: BoundDevice, hwpt: AnyHwpt): void => {
   }
   group.hwpt = hwpt;
   group.attached.push(device);
-  arrive(hwpt, 1);
+  arrive(hwpt, [device]);
   reserveFor(device, ioas);
   ioas.seen.hadDevice = true;
   ioas.seen.fresh = false;
   expectLater(ioas.seen.ranges, "RNG-14");
 };
 
-const arrive = (hwpt: AnyHwpt, devices: number): void => {
-  hwpt.devices += devices;
+const arrive = (hwpt: AnyHwpt, devices: readonly BoundDevice[]): void => {
+  hwpt.devices += devices.length;
   if (hwpt.type === "hwpt") hwpt.hadDevice = true;
-  else if (hwpt.ioas.reservations.length > 0) expectLater(hwpt.ioas.seen.ranges, "RSV-06");
+  else if (devices.some(({ reserved }) => reserved.length > 0)) {
+    expectLater(hwpt.ioas.seen.ranges, "RSV-06");
+  }
 };
 
 /** The group has left an HWPT. What was made by hand stays (DEV-21). */
@@ -123,7 +125,7 @@ export const moveGroup = (machine: MachineState, device: BoundDevice, hwpt: AnyH
   hwpt.ioas.seen.hadDevice = true;
   hwpt.ioas.seen.fresh = false;
   group.hwpt = hwpt;
-  arrive(hwpt, group.attached.length);
+  arrive(hwpt, group.attached);
   old.devices -= group.attached.length;
   depart(machine, device, old);
 };

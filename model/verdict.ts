@@ -74,6 +74,8 @@ const unexpectedErrno = (
   broken: readonly AnyRule[],
 ): Reading => {
   const named = new Set<ClauseId>();
+  // Whatever else a call is about, its file is there.
+  if (errno === "EBADF" && judge.rules[0]?.errno === errno) named.add(judge.rules[0].clause);
   for (const rule of broken) for (const id of clausesOf(rule, view)) named.add(id);
   const promised = broken.length === 0 ? judge.promises?.(view, errno) : undefined;
   if (promised !== undefined) named.add(promised);

@@ -25,6 +25,7 @@ export const NEEDS = {
   "large-iommu-page": "an IOMMU page larger than the system page",
   access: "in-kernel users of an IOAS (iommufd_access)",
   hwpt: "manually allocated HW page tables",
+  "reserved-nesting": "a device with reserved regions whose IOMMU has nested HW page tables",
   "silent-iommu": "an IOMMU that tells nothing of itself (GET_HW_INFO)",
   dirty: "dirty tracking",
   nesting: "nested HW page tables",

@@ -123,6 +123,10 @@ export const offersOf = (platform: Platform): ReadonlySet<Need> => {
   else offers.add("access").add("fault-queue");
   if (platform.iommus.some((iommu) => iommu.dirty)) offers.add("dirty");
   if (platform.iommus.some((iommu) => iommu.nesting)) offers.add("nesting");
+  const nests = (device: Device): boolean => platform.iommus[device.iommu]?.nesting === true;
+  if (platform.devices.some((device) => device.reserved.length > 0 && nests(device))) {
+    offers.add("reserved-nesting");
+  }
   if (platform.iommus.some((iommu) => !iommu.hwInfo)) offers.add("silent-iommu");
   const groups = platform.devices.map((device) => device.group);
   if (groups.some((group, i) => group !== null && groups.indexOf(group) !== i)) {
@@ -220,7 +224,11 @@ export const VFIO_PLATFORM: Platform = {
   frontEnd: "vfio",
   iommus: [
     { ioPageSize: 4096, aperture: range(0n, 0xffff_ffff_ffffn), ...VTD_FEATURES },
-    { ioPageSize: 4096, aperture: range(0x1000n, 0x7f_ffff_ffffn) },
+    {
+      ioPageSize: 4096,
+      aperture: range(0x1000n, 0x7f_ffff_ffffn),
+      enforcesCoherency: true,
+    },
     { ioPageSize: 65536, aperture: range(0n, 0xffff_ffff_ffffn) },
     { ioPageSize: 4096, aperture: range(0n, 0x7f_ffff_ffffn) },
   ],

@@ -75,18 +75,22 @@ export class SpanNode<T extends Span> implements Span {
     return Math.max(this.#holeBefore(position), this.#inside?.[position] ?? 0);
   }
 
-  /** Puts an entry in; returns the new right neighbour if this node had to split. */
+  /** Puts an entry in; returns the new right neighbour if there was no room. */
   put(position: number, entry: T | SpanNode<T>): SpanNode<T> | undefined {
+    // Automatic IOVAs ascend: a node that is appended to stays full.
+    if (position === ENTRIES_MAX) {
+      const right = new SpanNode<T>(this.isLeaf);
+      right.put(0, entry);
+      return right;
+    }
     const lost = this.#holeBefore(position);
     this.entries.splice(position, 0, entry);
     makeRoom(this.#bounds, 2 * position, 2);
     if (this.#inside !== undefined) makeRoom(this.#inside, position, 1);
     this.#note(position);
-    if (this.entries.length > ENTRIES_MAX) {
-      // Automatic IOVAs ascend: a node that is appended to is left full.
-      return this.#split(position === ENTRIES_MAX ? ENTRIES_MAX : ENTRIES_MAX >>> 1);
-    }
+    if (this.entries.length > ENTRIES_MAX) return this.#split();
     this.#measure(lost, this.#holesAround(position));
+    if (position === ENTRIES_MAX - 1) this.#trim();
     return undefined;
   }
 
@@ -168,25 +172,23 @@ export class SpanNode<T extends Span> implements Span {
     this.hole = hole;
   }
 
-  /** Keeps some entries, and returns a node with the others. */
-  #split(kept: number): SpanNode<T> {
-    const right = this.#part(kept, this.entries.length);
-    // A copy has no room to grow, which a node that is left full does not need.
-    const left = this.#part(0, kept);
-    this.entries = left.entries;
-    this.#bounds = left.#bounds;
-    this.#inside = left.#inside;
-    this.hole = left.hole;
+  /** Keeps half of the entries, and returns a node with the others. */
+  #split(): SpanNode<T> {
+    const kept = ENTRIES_MAX >>> 1;
+    const right = new SpanNode<T>(this.isLeaf);
+    right.entries = this.entries.splice(kept);
+    right.#bounds = this.#bounds.splice(2 * kept);
+    right.#inside = this.#inside?.splice(kept);
+    right.#measureAll();
+    this.#measureAll();
     return right;
   }
 
-  #part(from: number, to: number): SpanNode<T> {
-    const part = new SpanNode<T>(this.isLeaf);
-    part.entries = this.entries.slice(from, to);
-    part.#bounds = this.#bounds.slice(2 * from, 2 * to);
-    part.#inside = this.#inside?.slice(from, to);
-    part.#measureAll();
-    return part;
+  /** Nothing will be appended: gives back the room that lists keep for that. */
+  #trim(): void {
+    this.entries = this.entries.slice();
+    this.#bounds = this.#bounds.slice();
+    this.#inside = this.#inside?.slice();
   }
 }
 

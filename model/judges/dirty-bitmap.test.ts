@@ -26,14 +26,15 @@ describe("HWPT_GET_DIRTY_BITMAP", () => {
     const b = bench();
     expect(b.ok("HWPT_GET_DIRTY_BITMAP", { ...GET, flags: 1 }, { bitmap: "09" })).toBeUndefined();
     expect(b.ok("HWPT_GET_DIRTY_BITMAP", GET, { bitmap: "09" })).toBeUndefined();
-    expect(blamed(b.ok("HWPT_GET_DIRTY_BITMAP", GET, { bitmap: "09" }))).toBe("DTY-18");
+    expect(blamed(b.ok("HWPT_GET_DIRTY_BITMAP", GET, { bitmap: "09" }))).toBe("DTY-20");
     expect(b.ok("HWPT_GET_DIRTY_BITMAP", GET)).toBeUndefined();
   });
 
   test.each([
-    ["too little", GET, "01", "DTY-18"],
-    ["too much", GET, "0b", "DTY-18"],
-    ["nothing", GET, undefined, "DTY-18"],
+    ["too little", GET, "01", "DTY-20"],
+    ["too much", GET, "0b", "DTY-20"],
+    ["nothing", GET, undefined, "DTY-20"],
+    ["another page", GET, "05", "DTY-18"],
     ["without the caller's bits", { ...GET, prefill: "f0" }, "09", "DTY-19"],
     ["small pages in part", { ...GET, page_size: 0x400n }, "41", "DTY-22"],
     ["large pages in part", { ...GET, page_size: 0x1000n }, "01", "DTY-22"],
@@ -77,7 +78,7 @@ describe("HWPT_GET_DIRTY_BITMAP", () => {
     // It need not have the defect; then it has cleared what it told of.
     const fixed = bench();
     expect(fixed.ok("HWPT_GET_DIRTY_BITMAP", HOLE, { bitmap: "24" })).toBeUndefined();
-    expect(blamed(fixed.ok("HWPT_GET_DIRTY_BITMAP", GET, { bitmap: "09" }))).toBe("DTY-18");
+    expect(blamed(fixed.ok("HWPT_GET_DIRTY_BITMAP", GET, { bitmap: "09" }))).toBe("DTY-20");
     const half = bench().ok("HWPT_GET_DIRTY_BITMAP", HOLE, { bitmap: "20" });
     expect(blamed(half)).toBe("DTY-21");
     const b = bench("documented");
@@ -124,7 +125,7 @@ describe("dirty bits", () => {
   test("go when tracking is switched on", () => {
     const b = bench();
     expect(b.ok("HWPT_SET_DIRTY_TRACKING", { hwpt_id: 5, flags: 1 })).toBeUndefined();
-    expect(blamed(isDirty(b))).toBe("DTY-18");
+    expect(blamed(isDirty(b))).toBe("DTY-20");
     expect(isClean(b)).toBeUndefined();
   });
 
@@ -143,6 +144,9 @@ describe("dirty bits", () => {
     const other = { ...GET, hwpt_id: 6 };
     const planted = b.ok("HWPT_GET_DIRTY_BITMAP", other, { bitmap: "09" });
     expect(blamed(planted)).toBe("DTY-24");
+    // Neither its own pages nor those of the other: it is wrong by itself.
+    const wrong = b.ok("HWPT_GET_DIRTY_BITMAP", other, { bitmap: "02" });
+    expect(blamed(wrong)).toBe("DTY-20");
     expect(b.ok("HWPT_GET_DIRTY_BITMAP", other)).toBeUndefined();
     expect(isDirty(b)).toBeUndefined();
   });

@@ -191,6 +191,34 @@ const differsFromOther = (v: View): boolean => {
   });
 };
 
+/** The answer is what it would be if the domains of the IOAS shared what is dirty, or swapped it. */
+const isOfOther = (v: View, { bitmap }: Answer): boolean => {
+  const { hwpt } = v;
+  if (hwpt === undefined) return false;
+  const own = dirtyPagesIn(hwpt, v.iova, v.last);
+  const got = bitmap ?? hexOf(bitmapOf(v, hwpt, []));
+  return hwpt.ioas.hwpts.some((other) => {
+    if (other === hwpt || other.dirty === undefined) return false;
+    const theirs = dirtyPagesIn(other, v.iova, v.last);
+    const left = own.filter((page) => !theirs.includes(page));
+    return [theirs, left, [...own, ...theirs]].some(
+      (pages) => got === hexOf(bitmapOf(v, hwpt, pages)),
+    );
+  });
+};
+
+/** As many pages are reported as are dirty; so if they are not the right ones, they are misplaced. */
+const isRightInNumber = (v: View, out: Answer): boolean => {
+  if (v.hwpt === undefined || v.prefill === undefined || out.bitmap === undefined) return false;
+  return bitsIn(Buffer.from(out.bitmap, "hex")) === bitsIn(bitmapsOf(v, v.hwpt).most);
+};
+
+const bitsIn = (bytes: Uint8Array): number => {
+  let bits = 0;
+  for (const byte of bytes) for (let left = byte; left !== 0; left &= left - 1) bits++;
+  return bits;
+};
+
 const clear = (v: View): void => {
   if (v.hwpt === undefined || !clears(v)) return;
   for (const page of dirtyPages(v, v.hwpt)) v.hwpt.dirty?.pages.delete(page);
@@ -261,15 +289,18 @@ export const HWPT_GET_DIRTY_BITMAP = judge<"HWPT_GET_DIRTY_BITMAP", View>("HWPT_
     ),
     fact("DTY-20", { ...shows(hasHole), uncounted: true }),
     fact("DTY-19", { ...shows(isPrefilled), holds: keepsPrefill }),
-    fact("DTY-24", shows(differsFromOther)),
+    fact("DTY-24", {
+      ...shows(differsFromOther),
+      holds: (v, out) => isRight(v, out) || !isOfOther(v, out),
+    }),
     fact(
       "DTY-22",
       shows((v) => isOtherSize(v) && tracks(v)),
     ),
-    fact(
-      "DTY-18",
-      shows((v) => tracks(v) && !isOtherSize(v)),
-    ),
+    fact("DTY-18", {
+      ...shows((v) => tracks(v) && !isOtherSize(v)),
+      holds: (v, out) => isRight(v, out) || !isRightInNumber(v, out),
+    }),
     fact(
       "DTY-20",
       shows(() => true),

@@ -39,6 +39,13 @@ const recognise = (v: ReadView, records: readonly PageFault[]): (Fault | undefin
   });
 };
 
+/** A record is of none that waits, but of one whose device has left. */
+const hasGone = (v: ReadView, records: readonly PageFault[]): boolean =>
+  recognise(v, records).some((fault, i) => {
+    const record = records[i];
+    return !fault && record && v.queue?.gone.some((gone) => isFault(gone, record));
+  });
+
 const cookiesAreNew = (v: ReadView, records: readonly PageFault[]): boolean => {
   const cookies = new Set(records.map(({ cookie }) => cookie));
   for (const cookie of cookies) if (cookie === 0 || v.queue?.unanswered.has(cookie)) return false;
@@ -71,6 +78,12 @@ export const FAULT_READ = judge<"FAULT_READ", ReadView>("FAULT_READ", {
     rule("FLT-03", "EINVAL", (v) => v.waiting.length > 0 && room(v) === 0, { applies: never }),
   ],
   facts: [
+    fact<ReadView, Records>("FLT-07", {
+      when: (v) => v.queue !== undefined && v.queue.gone.length > 0,
+      holds: (v, { records = [] }) => !hasGone(v, records),
+      right: () => "no fault of a device that has left",
+      uncounted: true,
+    }),
     fact<ReadView, Records>("FLT-06", {
       when: (_v, { records = [] }) => records.length > 0,
       holds: (v, { records = [] }) =>

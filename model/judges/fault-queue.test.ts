@@ -89,7 +89,7 @@ describe("a fault queue", () => {
     const b = withFaults();
     b.done("FAULT_READ", ONE);
     b.done("MOCK_DOMAIN_REPLACE", { stdev_id: 2, pt_id: 1 });
-    expect(blamed(b.ok("FAULT_READ", ONE, { records: [OTHER] }))).toBe("FLT-06");
+    expect(blamed(b.ok("FAULT_READ", ONE, { records: [OTHER] }))).toBe("FLT-07");
     const answer = { ...FILE, count: 8, responses: [{ cookie: 1, code: 0 }] };
     expect(b.fails("FAULT_WRITE", answer, "EINVAL")).toBeUndefined();
     expect(b.counts("FLT-07")).toEqual([1, 0]);

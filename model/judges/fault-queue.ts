@@ -60,6 +60,7 @@ export const FAULT_QUEUE_ALLOC = judge<"FAULT_QUEUE_ALLOC", AllocView>("FAULT_QU
       fileIsOpen: true,
       hwpts: 0,
       waiting: [],
+      gone: [],
       unanswered: new Map(),
       goneCookies: new Set(),
     };

@@ -50,8 +50,8 @@ const right = (v: View): string => `val64 ${v.op === OPTION_OP_GET ? current(v) 
 
 export const OPTION = judge<"OPTION", View>("OPTION", {
   promise: "OPT-10",
-  promises: (v) => {
-    if (isRlimit(v)) return "OPT-04";
+  promises: (v, errno) => {
+    if (isRlimit(v)) return errno === "EBUSY" ? "OPT-06" : "OPT-04";
     if (v.value === 1n) return "OPT-15";
     return v.ioas?.hugePages === false ? "OPT-12" : undefined;
   },

@@ -166,7 +166,12 @@ describe("VFIO_UNMAP_DMA", () => {
 
   test("with ALL takes everything", () => {
     const all = { argsz: 24, flags: 2 };
-    expect(blamed(bench(V2).ok("VFIO_UNMAP_DMA", all, { size: 0n }))).toBe("VCC-18");
+    for (const profile of ["linux-6.12", "documented"] as const) {
+      const wrong = bench(V2, profile).ok("VFIO_UNMAP_DMA", all, { size: 0n });
+      expect(blamed(wrong)).toBe("VCC-12");
+      const part = bench(V2, profile).ok("VFIO_UNMAP_DMA", unmap(0n, 4n * PAGE), { size: 0n });
+      expect(blamed(part)).toBe("VCC-13");
+    }
     expect(bench(V2).ok("VFIO_UNMAP_DMA", all, { size: 4n * PAGE })).toBeUndefined();
   });
 
@@ -217,6 +222,17 @@ describe("VFIO_IOMMU_GET_INFO", () => {
     expect(blamed(b.ok("VFIO_IOMMU_GET_INFO", { argsz: 71 }, wrong as never))).toBe("VCC-23");
     expect(b.fails("VFIO_IOMMU_GET_INFO", { argsz: 15 }, "EINVAL")).toBeUndefined();
     expect(new Bench().fails("VFIO_IOMMU_GET_INFO", { argsz: 16 }, "ENODEV")).toBeUndefined();
+  });
+
+  test.each(["linux-6.12", "documented"] as const)("has a chain that ends: %s", (profile) => {
+    const b = bench(V2, profile);
+    const { caps = [], bytes = "", ...rest } = full(b);
+    const endless = {
+      ...rest,
+      caps: [caps[0], { ...caps[1], next: 24 }] as typeof caps,
+      bytes: `${bytes.slice(0, 88)}18000000${bytes.slice(96)}`,
+    };
+    expect(blamed(b.ok("VFIO_IOMMU_GET_INFO", { argsz: 72 }, endless))).toBe("VCC-23");
   });
 
   test("elsewhere the capabilities may come in any order", () => {

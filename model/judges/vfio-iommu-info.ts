@@ -170,6 +170,8 @@ const facts: readonly Fact<View, Out>[] = [
     "caps",
     (_v, out) =>
       out.caps?.length === 2 &&
+      out.caps[0]?.next === out.caps[1]?.at &&
+      out.caps[1]?.next === 0 &&
       hasCap(out, INFO_CAP_ID_DMA_AVAIL, ({ avail }) => avail === UNLIMITED),
     fits,
   ),

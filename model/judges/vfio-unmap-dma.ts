@@ -113,6 +113,11 @@ const countOf = (v: View, size: bigint): number | undefined => {
   return undefined;
 };
 
+const answersHowMuch = {
+  holds: (v: View, out: { readonly size?: bigint }) => out.size === total(v),
+  right: (v: View) => `size 0x${total(v).toString(16)}`,
+};
+
 export const VFIO_UNMAP_DMA = judge<"VFIO_UNMAP_DMA", View>("VFIO_UNMAP_DMA", {
   promise: "VCC-13",
   promises: (v) => (v.everything ? "VCC-12" : isCut(v) ? "VCC-15" : undefined),
@@ -149,11 +154,9 @@ export const VFIO_UNMAP_DMA = judge<"VFIO_UNMAP_DMA", View>("VFIO_UNMAP_DMA", {
   },
   rules,
   facts: [
-    fact("VCC-18", {
-      holds: (v, out) => out.size === total(v),
-      right: (v) => `size 0x${total(v).toString(16)}`,
-    }),
-    fact("VCC-12", { when: (v) => v.everything }),
+    fact("VCC-12", { when: (v) => v.everything, ...answersHowMuch }),
+    fact("VCC-13", { when: (v) => !v.everything, ...answersHowMuch }),
+    fact("VCC-18"),
     fact("VCC-15", { when: isCut }),
     fact("VCC-17", { when: isCut }),
   ],

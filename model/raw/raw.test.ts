@@ -216,7 +216,26 @@ describe("an answer of a device that cannot be stored", () => {
   });
 });
 
+test("a device is bound to no iommufd that only another process has", () => {
+  const b = copyOf();
+  b.done("FORK", { child: 1 });
+  b.done("CLOSE", {});
+  const bind = raw("VFIO_BIND", { devfd: 0, argsz: 16, iommufd: 0 });
+  expect(judge(b, bind, "EBADF")).toBeUndefined();
+  const bound = `${(bind.in as { bytes: string }).bytes.slice(0, 24)}01000000`;
+  expect(blamed(judge(b, bind, 0, bound))).toBe("VFD-05");
+});
+
 describe("VFIO_IOMMU_GET_INFO", () => {
+  test("stores as much of its struct as there is memory for", () => {
+    const b = bench();
+    b.done("VFIO_IOAS", { ioas_id: 1, op: 1 });
+    const call = raw("VFIO_IOMMU_GET_INFO", { argsz: 21 }, { keep: 20 });
+    expect(judge(b, call, "EFAULT", "480000000300000000f0ffffffffffff00000000")).toBeUndefined();
+    const wrong = judge(b, call, "EFAULT", "480000000300000000f0ffffffffffff01000000");
+    expect(blamed(wrong)).toBe("GEN-15");
+  });
+
   test("may answer behind its struct, as far as argsz goes", () => {
     const b = bench();
     b.done("VFIO_IOAS", { ioas_id: 1, op: 1 });

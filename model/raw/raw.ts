@@ -157,6 +157,14 @@ const frameFacts: readonly Fact<View, RawOut>[] = [
   fact("GEN-12", { when: (v) => isLong(v) && (v.frame.size ?? 0) > v.machine.pageSize }),
 ];
 
+/** What a struct of another size than ours gets only for its size. */
+const sizeRefused = (v: View, errno: Errno): ClauseId | undefined => {
+  if (errno !== "EINVAL" && errno !== "E2BIG") return undefined;
+  if (isShort(v)) return "GEN-08";
+  if (!isLong(v)) return undefined;
+  return (v.frame.size ?? 0) > v.machine.pageSize ? "GEN-12" : "GEN-09";
+};
+
 const firstStray = (v: View): number | undefined => v.after && strayWrite(v.frame, v.after);
 
 const GEN_09 = clauseIndex("GEN-09");
@@ -220,7 +228,10 @@ const answerOf = (inner: Judge, v: View): Buffer => {
 export const framed = (inner: Judge): Judge => ({
   ...judge<"RAW", View>("RAW", {
     promise: inner.promise,
-    promises: (v, errno) => v.inner && inner.promises?.(v.inner, errno),
+    promises: (v, errno) => {
+      if (v.inner === undefined) return undefined;
+      return sizeRefused(v, errno) ?? inner.promises?.(v.inner, errno);
+    },
     view: (machine, call, claimed, profile) => viewOf(inner, machine, call, claimed, profile),
     rules: [
       ...frameRules,

@@ -161,6 +161,8 @@ export interface FaultQueue {
   hwpts: number;
   /** Not read yet, the oldest first. */
   waiting: Fault[];
+  /** Those whose device left before they were read (FLT-07). */
+  readonly gone: Fault[];
   /** Read but not answered, by cookie. */
   readonly unanswered: Map<number, Fault>;
   /** Cookies of faults that were answered because their device left (FLT-07). */

@@ -12,6 +12,10 @@ import { BAD_VAS } from "./nothing";
 
 type Frame = readonly [clause: string, weight: number, edits: (l: Layout, draw: Draw) => RawEdits];
 
+/** Whether an unknown number is looked up before its argument is read. */
+const nowhere = (draw: Draw): RawEdits =>
+  draw.chance(30) ? { memory: "none", arg: BAD_VAS[0] as UserVa } : {};
+
 const zeros = (bytes: number): string => "00".repeat(bytes);
 
 const FRAMES: readonly Frame[] = [
@@ -20,7 +24,8 @@ const FRAMES: readonly Frame[] = [
   ["GEN-08", 5, ({ min }) => ({ keep: min, size: min })],
   ["GEN-09", 5, ({ size }, draw) => longer(size, draw.of(1, 8, 64))],
   ["GEN-12", 2, ({ size }) => longer(size, 0x1000)],
-  ["GEN-10", 4, ({ size }, draw) => ({ tail: draw.of("01", `${zeros(7)}80`), size: size + 8 })],
+  ["GEN-10", 3, ({ size }, draw) => ({ tail: draw.of("01", `${zeros(7)}80`), size: size + 8 })],
+  ["GEN-10", 2, ({ size }) => ({ tail: `${zeros(63)}01`, size: size + 64 })],
   [
     "GEN-11",
     3,
@@ -31,9 +36,13 @@ const FRAMES: readonly Frame[] = [
   ["GEN-05", 3, ({ size }, draw) => ({ keep: size - draw.of(1, 4) })],
   ["GEN-05", 2, (_, draw) => ({ memory: "none", arg: draw.of(0n, BAD_VAS[0], 1n) as UserVa })],
   ["GEN-16", 4, () => ({ memory: "r" })],
-  ["GEN-03", 2, (_, draw) => ({ nr: draw.of(0x3b00, 0x3b6b, 0x3b7f) })],
-  ["GEN-04", 2, (_, draw) => ({ nr: draw.of(0x3bff, 0x3bb0) })],
-  ["GEN-06", 3, (_, draw) => ({ nr: draw.of(0x3c85, 0xc000_3b81, 0x3b8f, 0x3b95) })],
+  ["GEN-03", 2, (_, draw) => ({ nr: draw.of(0x3b00, 0x3b6b, 0x3b7f), ...nowhere(draw) })],
+  ["GEN-04", 2, (_, draw) => ({ nr: draw.of(0x3bff, 0x3bb0), ...nowhere(draw) })],
+  [
+    "GEN-06",
+    3,
+    (_, draw) => ({ nr: draw.of(0x3c85, 0xc000_3b81, 0x3b8f, 0x3b95), ...nowhere(draw) }),
+  ],
   ["GEN-17", 3, ({ size }, draw) => ({ put: [[4 * draw.int(1, size / 4 - 1), "01000000"]] })],
 ];
 

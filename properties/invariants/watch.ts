@@ -9,7 +9,6 @@ import { callInside, typedStep } from "../../model/raw/raw";
 import { CALL_NAMES, type Call, type CallName, type Outcome } from "../../spec/calls";
 import type { Platform } from "../../spec/platform";
 import type { Deviation, InvariantId } from "../../spec/verdict";
-import { Aliases } from "./aliases";
 import { WATCHED } from "./catalogue";
 import { type Contradiction, type Finding, HELD } from "./finding";
 import type { Invariant } from "./invariant";
@@ -56,7 +55,6 @@ export class InvariantWatch {
   readonly #ledger: Ledger;
   readonly #tally: InvariantTally;
   readonly #hasMock: boolean;
-  readonly #aliases = new Aliases();
 
   constructor(platform: Platform, tally: InvariantTally) {
     this.#ledger = new Ledger(platform);
@@ -78,25 +76,14 @@ export class InvariantWatch {
   }
 
   #unanswered(inside: Call | undefined, outcome: Outcome): void {
-    const call = inside && this.#byOneNumber(inside, outcome);
-    if (call && this.#ledger.enter(call, outcome)) this.#ledger.noteUnanswered(call, outcome);
+    if (inside && this.#ledger.enter(inside, outcome)) this.#ledger.noteUnanswered(inside, outcome);
   }
 
-  #typed(made: Call, outcome: Outcome): Deviation | undefined {
-    const call = this.#byOneNumber(made, outcome);
-    if (call === undefined || !this.#ledger.enter(call, outcome)) return undefined;
+  #typed(call: Call, outcome: Outcome): Deviation | undefined {
+    if (!this.#ledger.enter(call, outcome)) return undefined;
     const wrong = this.#check(call, outcome);
     if (wrong === undefined) this.#ledger.note(call, outcome);
     return wrong;
-  }
-
-  /** Which numbers of a file are open in which of several processes is beyond the watch. */
-  #byOneNumber(made: Call, outcome: Outcome): Call | undefined {
-    const call = this.#aliases.see(made, outcome);
-    const isVague = this.#aliases.areThere && this.#ledger.processes.size > 1;
-    if (call !== "unknown" && !isVague) return call;
-    this.#ledger.lost = true;
-    return undefined;
   }
 
   #check(call: Call, outcome: Outcome): Deviation | undefined {

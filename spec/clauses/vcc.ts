@@ -83,7 +83,8 @@ export const VCC = [
     id: "VCC-13",
     statement:
       "Without ALL, size 0 is EINVAL and a range past 2^64-1 EOVERFLOW. Where nothing is " +
-      "mapped the call succeeds with size 0, unlike UNMAP.",
+      "mapped the call succeeds with size 0, unlike UNMAP; else size answers how much was " +
+      "unmapped.",
     basis: { rule: "T" },
     source: ["vfio_compat.c iommufd_vfio_unmap_dma", "selftest iommufd.c vfio_compat"],
     needs: ["compat"],

@@ -45,7 +45,10 @@ export const versionAim: Aim = {
     const fd = draw.pick(scene.fds);
     if (fd === undefined) return false;
     const arg = BigInt(
-      draw.of(VFIO_TYPE1_IOMMU, VFIO_DMA_CC_IOMMU, VFIO_UNMAP_ALL, VFIO_NOIOMMU_IOMMU, 99),
+      draw.of(
+        ...[VFIO_TYPE1_IOMMU, VFIO_DMA_CC_IOMMU, VFIO_UNMAP_ALL, VFIO_NOIOMMU_IOMMU, 99],
+        2 ** 32 + VFIO_TYPE1_IOMMU,
+      ),
     );
     c.make({ call: "VFIO_GET_API_VERSION", fd: c.iommufd(fd), in: { arg } });
     c.make({ call: "VFIO_CHECK_EXTENSION", fd: c.iommufd(fd), in: { arg } });
@@ -79,7 +82,12 @@ export const iommuInfoAim: Aim = {
   make: (c, scene) => {
     const ioas = container(c, scene);
     if (ioas === undefined) return false;
-    const argsz = c.draw.of(0, 15, 16, 20, 24, 40, 48, 72, 104, 320, 320, 320);
+    const { draw } = c;
+    // VCC-24: the struct and its chain, whole or not quite.
+    const whole = 56 + 16 * ioas.ranges.length;
+    const argsz = draw.chance(35)
+      ? whole - draw.of(0, 1, 4, 8, 15, 16)
+      : draw.of(0, 15, 16, 20, 24, 40, 48, 72, 104, 320, 320, 320);
     c.make({ call: "VFIO_IOMMU_GET_INFO", fd: c.iommufd(ioas.fd), in: { argsz } });
     return true;
   },

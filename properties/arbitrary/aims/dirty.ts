@@ -36,7 +36,7 @@ export const setTrackingAim: Aim = {
     const found = table(c, scene, ({ tracking }) => tracking !== undefined);
     if (found === undefined) return false;
     const { fd, id, tracking } = found.hwpt;
-    const enable = tracking === true && !draw.chance(35) ? 0 : DIRTY_TRACKING_ENABLE;
+    const enable = draw.chance(tracking === true ? 35 : 85) ? DIRTY_TRACKING_ENABLE : 0;
     const args = {
       flags: draw.chance(8) ? draw.of(2, 0x8000_0000) : enable,
       hwpt_id: draw.chance(90) ? c.object(fd, id) : otherIds(c, fd),

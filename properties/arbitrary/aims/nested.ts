@@ -22,7 +22,7 @@ import type { HwptView, QueueView, SceneView } from "../view";
 const ENTRY = 8;
 const NO_FILE = -1;
 
-const entry = (flags: number, slot: number): string => {
+export const entry = (flags: number, slot: number): string => {
   const bytes = Buffer.alloc(ENTRY);
   bytes.writeUInt32LE(flags);
   bytes.writeUInt32LE(slot, 4);
@@ -32,7 +32,7 @@ const entry = (flags: number, slot: number): string => {
 type InvalidateIn = StepOf<"HWPT_INVALIDATE">["in"];
 const withEntry = (a: InvalidateIn, bad: string): InvalidateIn => ({
   ...a,
-  entry_num: (a.entry_num as number) + 1,
+  entry_num: ((a.entry_num as number) + 1) >>> 0,
   data: `${(a.data as string | undefined) ?? ""}${bad}`,
 });
 
@@ -41,6 +41,8 @@ const TWISTS: readonly Twist<"HWPT_INVALIDATE", HwptView>[] = [
   ["INV-02", ({ in: a }) => ({ ...a, entry_len: 0 })],
   ["INV-02", ({ in: a }) => ({ ...a, data_uptr: 0n as UserVa })],
   ["INV-02", ({ in: a }, { draw }) => ({ ...a, entry_num: draw.of(0x8_0001, 0xffff_ffff) })],
+  // Looked at before the id is.
+  ["INV-02", ({ in: a }) => ({ ...a, entry_len: 0x1001, hwpt_id: 0xffff_ffff })],
   ["INV-03", ({ in: a }, c, { fd }) => ({ ...a, hwpt_id: otherIds(c, fd) })],
   ["INV-04", ({ in: a }) => ({ ...a, data_type: INVALIDATE_DATA_MOCK_INVALID })],
   ["INV-05", ({ in: a }, { draw }) => withEntry(a, entry(draw.of(2, 0xff), 0))],
@@ -59,7 +61,7 @@ export const invalidateAim: Aim = {
     const hwpt = draw.pick(scene.hwpts.filter(({ iotlb }) => iotlb !== undefined));
     if (hwpt === undefined) return false;
     const entries = Array.from({ length: draw.of(0, 1, 1, 2, 3) }, () =>
-      entry(draw.chance(15) ? INVALIDATE_ALL : 0, draw.int(0, MOCK_IOTLB_SLOTS - 1)),
+      entry(draw.chance(30) ? INVALIDATE_ALL : 0, draw.int(0, MOCK_IOTLB_SLOTS - 1)),
     );
     // A newer caller's entries: what is behind the known fields is zero.
     const more = draw.chance(12) ? draw.of(1, 4, 8) : 0;
@@ -78,13 +80,16 @@ export const invalidateAim: Aim = {
   },
 };
 
-const checkIotlb = (c: Composer, { fd, id }: HwptView): void => {
+/** Looks into some of the slots: what was cleared of them, and what was not. */
+export const checkIotlb = (c: Composer, { fd, id }: Pick<HwptView, "fd" | "id">): void => {
   const hwpt = c.scene.hwpts.find((one) => one.fd === fd && one.id === id);
-  if (!c.can("MD_CHECK_IOTLB") || hwpt?.iotlb === undefined) return;
-  const slot = c.draw.int(0, MOCK_IOTLB_SLOTS - 1);
-  const iotlb = c.draw.chance(88) ? (hwpt.iotlb[slot] ?? 0) : 0xdead;
-  const args = { hwpt_id: c.object(fd, id), iotlb_id: slot, iotlb };
-  c.make({ call: "MD_CHECK_IOTLB", fd: c.iommufd(fd), in: args });
+  if (!c.can("MD_CHECK_IOTLB")) return;
+  for (const [slot, value] of hwpt?.iotlb?.entries() ?? []) {
+    if (!c.draw.chance(50)) continue;
+    const iotlb = c.draw.chance(88) ? value : 0xdead;
+    const args = { hwpt_id: c.object(fd, id), iotlb_id: slot, iotlb };
+    c.make({ call: "MD_CHECK_IOTLB", fd: c.iommufd(fd), in: args });
+  }
 };
 
 export const faultQueueAim: Aim = {

@@ -7,6 +7,7 @@
 import type { Aim } from "../aim";
 import { CONTAINERS } from "./containers";
 import { DEVICES } from "./devices";
+import { DIRTY_PAGES } from "./dirty-pages";
 import { IN_THE_WAY } from "./in-the-way";
 import { IOASES } from "./ioases";
 import { MEMORY } from "./memory";
@@ -21,6 +22,7 @@ export const MOTIFS: readonly Aim[] = [
   ...MEMORY,
   ...IOASES,
   ...TABLES,
+  ...DIRTY_PAGES,
   ...USERS,
   ...CONTAINERS,
 ];

@@ -1,12 +1,21 @@
 /** The VFIO container's own way to unmap. */
-import { DMA_UNMAP_ALL, VFIO_IOAS_SET, VFIO_TYPE1_IOMMU } from "../../../spec/uapi/flags";
+import {
+  ACCESS_PAGES_WRITE,
+  DMA_UNMAP_ALL,
+  MAP_READABLE,
+  MAP_WRITEABLE,
+  MOCK_HUGE_IOVA,
+  VFIO_DMA_CC_IOMMU,
+  VFIO_IOAS_SET,
+  VFIO_TYPE1_IOMMU,
+} from "../../../spec/uapi/flags";
 import { LAYOUTS } from "../../../spec/uapi/layouts";
 import type { Bytes, Iova } from "../../../spec/units";
 import type { Aim } from "../aim";
 import type { Composer } from "../composer";
 import { PAGE } from "../values";
 import type { IoasView } from "../view";
-import { attach, freshMotif, look, map, PLACE, start } from "./steps";
+import { attach, freshMotif, look, map, PLACE, RW, start, unmap } from "./steps";
 import { letGo, newAccess, pin } from "./users";
 
 const unmapDma = (c: Composer, { fd }: IoasView, iova: bigint, size: bigint, flags = 0): void => {
@@ -29,12 +38,14 @@ export const CONTAINERS: readonly Aim[] = [
     if (draw.chance(85)) {
       c.make({ call: "VFIO_SET_IOMMU", fd, in: { arg: BigInt(VFIO_TYPE1_IOMMU) } });
     }
-    map(c, ioas, { va: start("buf0"), bytes: 4n * PAGE, at: PLACE });
+    const flags = draw.of(RW, RW, MAP_READABLE, MAP_WRITEABLE);
+    map(c, ioas, { va: start("buf0"), bytes: 4n * PAGE, at: PLACE, flags });
     map(c, ioas, { va: start("buf4"), bytes: 4n * PAGE, at: PLACE + 4n * PAGE });
     if (draw.chance(50)) attach(c, ioas);
     // VCC-15: what an in-kernel user has pinned is not cut.
     const user = c.can("ACCESS_PAGES") && draw.chance(30) ? newAccess(c, ioas) : undefined;
-    const item = user && pin(c, user, PLACE, 4n * PAGE);
+    const item =
+      user && pin(c, user, PLACE, 4n * PAGE, flags & MAP_WRITEABLE ? ACCESS_PAGES_WRITE : 0);
     switch (draw.int(0, 3)) {
       case 0:
         unmapDma(c, ioas, PLACE + PAGE, 2n * PAGE);
@@ -50,9 +61,27 @@ export const CONTAINERS: readonly Aim[] = [
         unmapDma(c, ioas, PLACE + PAGE, 3n * PAGE - 1n);
     }
     look(c, ioas);
+    // Where it was cut, and whether at all, any unmap shows.
+    if (draw.chance(40)) unmap(c, ioas, PLACE, PAGE);
     if (user !== undefined && item !== undefined && draw.chance(70)) letGo(c, user, item);
     unmapDma(c, ioas, PLACE, 2n * PAGE);
+    if (draw.chance(50)) attach(c, ioas);
     if (draw.chance(50)) unmapDma(c, ioas, 0n, 0n, DMA_UNMAP_ALL);
     look(c, ioas);
+  }),
+  // VCC-02, VCC-22: what a container can do all of its domains can.
+  freshMotif("many-in-a-container", 0.6, ["VFIO_CHECK_EXTENSION"], (c, ioas) => {
+    const { draw } = c;
+    const fd = c.iommufd(ioas.fd);
+    const compat = { op: VFIO_IOAS_SET, ioas_id: c.object(ioas.fd, ioas.id) };
+    c.make({ call: "VFIO_IOAS", fd, in: compat });
+    for (let n = draw.int(1, 3); n > 0; n--) {
+      if (c.can("MOCK_DOMAIN_FLAGS") && draw.chance(50)) {
+        const large = { pt_id: c.object(ioas.fd, ioas.id), dev_flags: MOCK_HUGE_IOVA };
+        c.make({ call: "MOCK_DOMAIN_FLAGS", fd, in: large });
+      } else attach(c, ioas);
+      c.make({ call: "VFIO_CHECK_EXTENSION", fd, in: { arg: BigInt(VFIO_DMA_CC_IOMMU) } });
+      c.make({ call: "VFIO_IOMMU_GET_INFO", fd, in: { argsz: draw.of(24, 320) } });
+    }
   }),
 ].map((aim): Aim => ({ ...aim, family: "compat" }));

@@ -79,6 +79,11 @@ export const DEVICES: readonly Aim[] = [
         mapAt(PLACE + PAGE * 16n * BigInt(devfds.length));
       }
       look(c, ioas);
+      // DEV-33: to a domain that another IOMMU made no device can be moved, and it stays as it was.
+      const [ours = -1, theirs = -1] = devfds;
+      const other = c.scene.cdevs.find(({ devfd }) => devfd === theirs)?.hwpt;
+      if (draw.chance(50)) attachCdev(c, ours, { ...ioas, id: other ?? 0 });
+      look(c, ioas);
       if (draw.chance(50)) unmap(c, ioas, PLACE, PAGE * 64n);
       const leaves = draw.chance(50) ? devfds : [devfds[draw.int(0, devfds.length - 1)] ?? -1];
       for (const devfd of leaves) {

@@ -2,6 +2,7 @@
 import type { UserVa } from "../../../spec/units";
 import { type Bytes, U64_MAX } from "../../../spec/units";
 import type { Aim } from "../aim";
+import type { Composer } from "../composer";
 import { probeRefs } from "../probes";
 import { PAGE } from "../values";
 import {
@@ -19,6 +20,12 @@ import {
   unmap,
 } from "./steps";
 
+/** OPT-06: only a context without objects lets RLIMIT_MODE be set. */
+const mustBeEmpty = (c: Composer, fd: number): void => {
+  c.make({ call: "OPTION", fd: c.iommufd(fd), in: { val64: 1n } });
+  c.make({ call: "OPTION", fd: c.iommufd(fd), in: { val64: 0n } });
+};
+
 export const IN_THE_WAY: readonly Aim[] = [
   // ALW-12, ALW-14, DOM-02: allowed IOVAs outside the aperture keep a domain away.
   freshMotif("allowed-in-the-way", 1, ["IOAS_ALLOW_IOVAS"], (c, ioas) => {
@@ -27,6 +34,14 @@ export const IN_THE_WAY: readonly Aim[] = [
     look(c, ioas);
     allow(c, ioas, []);
     attach(c, ioas);
+    look(c, ioas);
+  }),
+  // ALW-06, ALW-07: the last of many cannot be allowed, so that none is.
+  freshMotif("last-not-allowed", 0.6, ["IOAS_ALLOW_IOVAS"], (c, ioas) => {
+    attach(c, ioas);
+    const good = [1n, 3n, 5n].map((n) => [PLACE + n * PAGE, PLACE + (n + 1n) * PAGE - 1n] as const);
+    allow(c, ioas, [...good, [U64_MAX - 0xffffn, U64_MAX]]);
+    map(c, ioas, { va: start("buf0"), bytes: 2n * PAGE });
     look(c, ioas);
   }),
   // RSV-02, RSV-08, I-104: a mapping where a device must not have one.
@@ -87,9 +102,33 @@ export const IN_THE_WAY: readonly Aim[] = [
         c.make({ call: "DEVICE_CLOSE", in: { devfd: c.cdev(devfd) } });
       }
       destroy(c, fd, ioas.id);
-      // RLIMIT_MODE of a context without objects.
-      c.make({ call: "OPTION", fd: c.iommufd(fd), in: { val64: 1n } });
-      c.make({ call: "OPTION", fd: c.iommufd(fd), in: { val64: 0n } });
+      mustBeEmpty(c, fd);
+      return true;
+    },
+  },
+  // GEN-16, HWP-15, IAL-03: nor did one whose id could not be stored.
+  {
+    name: "told-to-nobody",
+    weight: 0.7,
+    calls: ["OPTION", "RAW"],
+    make: (c, scene) => {
+      const raw = { memory: "r" } as const;
+      const device = c.can("HWPT_ALLOC") && c.draw.chance(50) && c.draw.pick(scene.devices);
+      const ioas = device ? fresh(c, device.fd) : undefined;
+      if (device && ioas) {
+        const args = { dev_id: c.object(ioas.fd, device.id), pt_id: c.object(ioas.fd, ioas.id) };
+        c.make({ call: "HWPT_ALLOC", fd: c.iommufd(ioas.fd), in: args, raw });
+        look(c, ioas);
+        destroy(c, ioas.fd, ioas.id);
+        return true;
+      }
+      if (scene.fds.length >= 3) return false;
+      const fd = openIommufd(c);
+      const given = { fd: c.iommufd(fd), in: {}, raw } as const;
+      if (c.can("FAULT_QUEUE_ALLOC") && c.draw.chance(50)) {
+        c.make({ call: "FAULT_QUEUE_ALLOC", ...given });
+      } else c.make({ call: "IOAS_ALLOC", ...given });
+      mustBeEmpty(c, fd);
       return true;
     },
   },

@@ -5,6 +5,7 @@ import type { Aim } from "../aim";
 import { PAGE } from "../values";
 import {
   attach,
+  copy,
   destroy,
   fresh,
   freshMotif,
@@ -55,6 +56,8 @@ export const IOASES: readonly Aim[] = [
       attach(c, ioas);
       map(c, ioas, { va: start("buf0"), bytes: PAGE });
       off();
+      // OPT-19: what is mapped stays as it is.
+      if (kind === 1) setHugePages(c, ioas, true);
     }
     look(c, ioas);
   }),
@@ -66,6 +69,10 @@ export const IOASES: readonly Aim[] = [
     const at = c.draw.of(0n, PAGE, PAGE + 1n);
     map(c, ioas, { va, bytes: longest, at });
     look(c, ioas);
+    // CPY-06: up to the last byte that there is.
+    const other = c.draw.chance(50) ? fresh(c, ioas.fd) : undefined;
+    const from = U64_MAX - PAGE + 1n;
+    if (other) copy(c, other, { src: ioas, from, bytes: PAGE, at: PLACE });
     if (c.draw.chance(50)) unmap(c, ioas, at, longest);
     else unmap(c, ioas, 0n, U64_MAX);
   }),

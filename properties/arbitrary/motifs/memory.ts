@@ -1,6 +1,6 @@
 /** Pages behind mappings: replaced, shared, many, and pinned several times. */
 import { Handle } from "../../../spec/handle";
-import { MAP_READABLE } from "../../../spec/uapi/flags";
+import { MAP_READABLE, MAP_WRITEABLE } from "../../../spec/uapi/flags";
 import type { Bytes, UserVa } from "../../../spec/units";
 import type { Aim } from "../aim";
 import { probeProcess, probeRefs } from "../probes";
@@ -16,6 +16,7 @@ import {
   motif,
   now,
   PLACE,
+  RW,
   start,
   unmap,
 } from "./steps";
@@ -77,6 +78,33 @@ export const MEMORY: readonly Aim[] = [
     unmap(c, ioas, to, PAGE);
     look(c, ioas);
   }),
+  // CPY-11, CPY-12, CPY-28: the second of two pieces cannot be pinned, or begins inside a unit; so
+  // nothing of the first is left.
+  freshMotif("half-copied", 0.5, ["IOAS_COPY"], (c, src) => {
+    const dst = fresh(c, src.fd);
+    if (dst === undefined) return;
+    map(c, src, { va: start("buf0"), bytes: PAGE, at: PLACE });
+    const bad = c.draw.of(start("buf3"), new Handle("buf4", "", 1n));
+    map(c, src, { va: bad, bytes: PAGE, at: PLACE + PAGE });
+    attach(c, dst);
+    copy(c, dst, { src, from: PLACE, bytes: 2n * PAGE, at: PLACE });
+    look(c, dst);
+    probeRefs(c, dst.fd, start("buf0"), PAGE as Bytes);
+    copy(c, dst, { src, from: PLACE, bytes: PAGE, at: PLACE });
+    look(c, dst);
+  }),
+  // CPY-22, CPY-24, MAP-22: a page behind the first 4 GiB of a mapping, of which nothing else is there.
+  freshMotif("far-page", 0.3, ["IOAS_COPY"], (c, src) => {
+    const far = 1n << 32n;
+    const dst = fresh(c, src.fd);
+    if (dst === undefined) return;
+    map(c, src, { va: new Handle("buf0", "", -far), bytes: far + 4n * PAGE, at: PLACE });
+    attach(c, dst);
+    copy(c, dst, { src, from: PLACE + far + PAGE, bytes: 2n * PAGE, at: PLACE });
+    unmap(c, src, PLACE, far + 4n * PAGE);
+    look(c, dst);
+    probeRefs(c, dst.fd, new Handle("buf0", "", 0n), (4n * PAGE) as Bytes);
+  }),
   // CPY-11, CPY-26, CPY-32: what was mapped at an odd IOVA, or at an odd place in its page, goes to
   // where only whole units are mapped.
   freshMotif("odd-source", 0.7, ["IOAS_COPY"], (c, src) => {
@@ -108,6 +136,28 @@ export const MEMORY: readonly Aim[] = [
     if (area === undefined) return;
     unmap(c, ioas, c.inArea(ioas.fd, ioas.id, area.first, 0n), size(area));
     check();
+  }),
+  // MAP-23, DOM-08, DOM-09: many pages of which no two neighbours were made one after the other, so
+  // that they lie apart.
+  freshMotif("scattered-memory", 0.15, ["MMAP", "IOAS_MAP", "MEM_WRITE"], (c, ioas) => {
+    const { draw } = c;
+    const length = (72n * PAGE) as Bytes;
+    const memory = { va: LARGE_BUFFER, length, prot: "rw", kind: "anon-shared" } as const;
+    c.make({ call: "MMAP", in: memory });
+    for (let page = 1n; page < 70n; page += 2n) {
+      const va = (LARGE_BUFFER + PAGE * page) as UserVa;
+      c.make({ call: "MEM_WRITE", in: { va, bytes: "01" } });
+    }
+    const early = draw.chance(50);
+    if (early) attach(c, ioas);
+    const flags = draw.of(RW, MAP_READABLE, MAP_WRITEABLE);
+    map(c, ioas, { va: LARGE_BUFFER, bytes: 70n * PAGE, at: PLACE, flags });
+    attach(c, ioas);
+    look(c, ioas);
+    const at = PLACE + 128n * PAGE;
+    copy(c, ioas, { src: ioas, from: PLACE + 7n * PAGE, bytes: 60n * PAGE, flags, at });
+    unmap(c, ioas, PLACE, 70n * PAGE);
+    look(c, ioas);
   }),
   // MAP-23, UNM-25, ACT-04: more pages than one table of an IOMMU holds, across the edges of
   // tables, whole and in parts.

@@ -1,8 +1,11 @@
 /** In-kernel users, and other processes, whose mappings go while they have them. */
-import { Handle } from "../../../spec/handle";
+import { type Arg, Handle } from "../../../spec/handle";
+import { SCRATCH } from "../../../spec/platform";
 import {
   ACCESS_NEEDS_PIN_PAGES,
   ACCESS_PAGES_WRITE,
+  ACCESS_RW_SLOW_PATH,
+  ACCESS_RW_WRITE,
   HWPT_DIRTY_TRACKING,
   MAP_READABLE,
   MAP_WRITEABLE,
@@ -16,8 +19,12 @@ import { PAGE } from "../values";
 import type { AccessView, IoasView } from "../view";
 import { attach, destroy, fresh, freshMotif, look, map, motif, PLACE, start, unmap } from "./steps";
 
-export const newAccess = (c: Composer, { fd, id }: IoasView): AccessView | undefined => {
-  const args = { ioas_id: c.object(fd, id), flags: ACCESS_NEEDS_PIN_PAGES };
+export const newAccess = (
+  c: Composer,
+  { fd, id }: IoasView,
+  flags: number = ACCESS_NEEDS_PIN_PAGES,
+): AccessView | undefined => {
+  const args = { ioas_id: c.object(fd, id), flags };
   c.make({ call: "CREATE_ACCESS", fd: c.iommufd(fd), in: args });
   return c.scene.accesses.at(-1);
 };
@@ -28,8 +35,9 @@ export const pin = (
   at: bigint,
   bytes: bigint,
   flags: number = ACCESS_PAGES_WRITE,
+  uptr: Arg<UserVa> = 0n as UserVa,
 ): number => {
-  const range = { iova: at as Iova, length: bytes as Bytes, flags };
+  const range = { iova: at as Iova, length: bytes as Bytes, flags, uptr };
   const args = { access_fd: c.accessFile(file), ...range };
   const { outcome } = c.make({ call: "ACCESS_PAGES", fd: c.iommufd(fd), in: args });
   return (outcome.out as { out_access_pages_id?: number } | undefined)?.out_access_pages_id ?? 99;
@@ -40,13 +48,38 @@ export const letGo = (c: Composer, { fd, file }: AccessView, item: number): void
   c.make({ call: "DESTROY_ACCESS_PAGES", fd: c.iommufd(fd), in: args });
 };
 
+/** Bytes that repeat but for their place: 12 of them do not fit a page evenly. */
+const PATTERN = "c0ffee0112345678deadbeef";
+
+const rw = (c: Composer, { fd, file }: AccessView, at: bigint, bytes: number, flags: number) => {
+  const range = { iova: at as Iova, length: BigInt(bytes) as Bytes, uptr: SCRATCH.va };
+  const data = (flags & ACCESS_RW_WRITE) === 0 ? {} : { data_repeat: PATTERN };
+  const args = { access_fd: c.accessFile(file), ...range, flags, accessible_bytes: bytes, ...data };
+  c.make({ call: "ACCESS_RW", fd: c.iommufd(fd), in: args });
+};
+
+/** A child of the present process, if there may be one more. */
+const fork = (c: Composer): number | undefined => {
+  const { processes } = c.scene;
+  const child = [1, 2, 3].find((i) => c.model.state.processes[i] === undefined);
+  if (child === undefined || processes.length > 2) return undefined;
+  // The number of a process that is gone is not given again.
+  const { outcome } = c.make({ call: "FORK", in: { child } });
+  return outcome.errno === 0 ? child : undefined;
+};
+
 const USER = 1000;
 
 const HELD: readonly Aim[] = [
   // ACC-30, UNM-27, UNM-30: who has a mapping pinned is asked to let go, whoever else holds it.
   freshMotif("held-mapping", 5, ["ACCESS_PAGES"], (c, ioas) => {
     const { draw } = c;
-    map(c, ioas, { va: start("buf0"), bytes: 2n * PAGE, at: PLACE });
+    // One mapping, or two that are pinned as one.
+    const parts = draw.of([2n], [2n], [1n, 1n]);
+    for (const [i, pages] of parts.entries()) {
+      const [va, at] = [new Handle("buf0", "", PAGE * BigInt(2 + i)), PLACE + PAGE * BigInt(i)];
+      map(c, ioas, { va, bytes: pages * PAGE, at });
+    }
     const users = [newAccess(c, ioas), draw.chance(40) ? newAccess(c, ioas) : undefined];
     if (draw.chance(40)) attach(c, ioas);
     // ACC-12: not more than the mapping permits.
@@ -64,8 +97,9 @@ const HELD: readonly Aim[] = [
       user === undefined ? [] : [{ user, item: pin(c, user, PLACE, PAGE * draw.of(1n, 2n)) }],
     );
     probeRefs(c, ioas.fd, start("buf0"), (2n * PAGE) as Bytes);
-    if (draw.chance(30)) unmap(c, ioas, PLACE, PAGE);
-    unmap(c, ioas, draw.chance(30) ? 0n : PLACE, draw.chance(30) ? U64_MAX : 2n * PAGE);
+    if (draw.chance(30)) unmap(c, ioas, draw.of(PLACE, PLACE + PAGE), PAGE);
+    if (draw.chance(25)) unmap(c, ioas, 0n, U64_MAX);
+    unmap(c, ioas, draw.chance(30) ? 0n : PLACE, 2n * PAGE);
     for (const { user, item } of pinned) if (draw.chance(80)) letGo(c, user, item);
     probeRefs(c, ioas.fd, start("buf0"), (2n * PAGE) as Bytes);
     look(c, ioas);
@@ -78,13 +112,17 @@ const HELD: readonly Aim[] = [
     if (user === undefined) return;
     const early = draw.chance(50);
     if (early) attach(c, ioas);
-    const item = pin(c, user, PLACE, 2n * PAGE);
+    // ACC-15: what it gets are the pages that the domain has.
+    const shown = draw.chance(50) ? start("buf0") : undefined;
+    const item = pin(c, user, PLACE, 2n * PAGE, ACCESS_PAGES_WRITE, shown);
     if (!early) attach(c, ioas);
     const check = (): void => probeRefs(c, ioas.fd, start("buf0"), (2n * PAGE) as Bytes);
     check();
     const other = draw.chance(50) ? fresh(c, ioas.fd) : undefined;
     if (other === undefined) letGo(c, user, item);
     else {
+      // ACC-01: a mapping that begins inside a page keeps it away.
+      if (draw.chance(35)) map(c, other, { va: start("buf4"), bytes: 1n, at: PLACE + 1n });
       const args = { access_fd: c.accessFile(user.file), ioas_id: c.object(other.fd, other.id) };
       c.make({ call: "ACCESS_REPLACE_IOAS", fd: c.iommufd(ioas.fd), in: args });
       destroy(c, ioas.fd, other.id);
@@ -93,6 +131,38 @@ const HELD: readonly Aim[] = [
     if (draw.chance(50))
       c.make({ call: "CLOSE_ACCESS", in: { access_fd: c.accessFile(user.file) } });
     check();
+  }),
+  // ACC-20 … ACC-22, GEN-23: bytes across pages and mappings, for whichever process, leave no pin.
+  freshMotif("bytes-across", 2.5, ["CREATE_ACCESS", "ACCESS_RW"], (c, ioas) => {
+    const { draw } = c;
+    const odd = draw.of(0n, 0n, 1n, PAGE / 2n);
+    const [first, second, third] = [PLACE, PLACE + 2n * PAGE - odd, PLACE + 4n * PAGE - odd];
+    const regions = draw.of(["buf0", "buf4"] as const, ["buf1", "buf0"] as const);
+    map(c, ioas, { va: start(regions[0]), bytes: 2n * PAGE - odd, at: first });
+    map(c, ioas, { va: start(regions[1]), bytes: 2n * PAGE, at: second });
+    // Writeable for the device, but not for the process.
+    map(c, ioas, { va: start("buf2"), bytes: PAGE, at: third });
+    const user = newAccess(c, ioas, odd === 0n ? ACCESS_NEEDS_PIN_PAGES : 0);
+    if (user === undefined) return;
+    const slow = draw.of(0, ACCESS_RW_SLOW_PATH);
+    rw(c, user, first + PAGE - 5n, 8192, ACCESS_RW_WRITE | slow);
+    rw(c, user, first + PAGE - 5n, 8192, slow);
+    rw(c, user, second - 3n, 16, draw.of(0, ACCESS_RW_SLOW_PATH));
+    rw(c, user, third - 1n, 2, ACCESS_RW_WRITE);
+    const parent = c.proc;
+    const child = draw.chance(40) && c.can("FORK") ? fork(c) : undefined;
+    if (child !== undefined) {
+      c.proc = child;
+      c.make({ call: "MEM_WRITE", in: { va: start(regions[0]), bytes: "0badcafe" } });
+      rw(c, user, first, 16, draw.of(0, ACCESS_RW_SLOW_PATH));
+      rw(c, user, first + 1n, 8, ACCESS_RW_WRITE);
+      c.make({ call: "EXIT", in: {} });
+      c.proc = parent;
+      rw(c, user, first, 16, 0);
+    }
+    for (const region of regions) {
+      probeRefs(c, ioas.fd, start(region) as unknown as UserVa, (2n * PAGE) as Bytes);
+    }
   }),
 ];
 
@@ -127,13 +197,11 @@ const LIMITS: readonly Aim[] = [
   // ACT-01, I-36: what one user's process mapped is returned to it, whoever unmaps it.
   freshMotif("unmapped-by-another", 3, ["SETRLIMIT_MEMLOCK", "SETUID", "FORK"], (c, ioas) => {
     const { draw } = c;
-    const { processes } = c.scene;
     const parent = c.proc;
-    const child = [1, 2, 3].find((i) => c.model.state.processes[i] === undefined);
-    if (child === undefined || processes.length > 2) return;
     const limit = (BigInt(draw.int(1, 2)) * PAGE) as Bytes;
     attach(c, ioas);
-    c.make({ call: "FORK", in: { child } });
+    const child = fork(c);
+    if (child === undefined) return;
     c.proc = child;
     c.make({ call: "SETRLIMIT_MEMLOCK", in: { cur: limit, max: limit } });
     c.make({ call: "SETUID", in: { uid: USER } });
@@ -149,11 +217,9 @@ const LIMITS: readonly Aim[] = [
   // MAP-33, I-39: a mapping of a process that is gone.
   freshMotif("orphan", 4, ["FORK", "EXIT"], (c, ioas) => {
     const { draw } = c;
-    const { processes } = c.scene;
     const parent = c.proc;
-    const child = [1, 2, 3].find((i) => c.model.state.processes[i] === undefined);
-    if (child === undefined || processes.length > 2) return;
-    c.make({ call: "FORK", in: { child } });
+    const child = fork(c);
+    if (child === undefined) return;
     if (draw.chance(40)) attach(c, ioas);
     c.proc = child;
     map(c, ioas, { va: start(draw.of("buf0", "buf1")), bytes: PAGE, at: PLACE });

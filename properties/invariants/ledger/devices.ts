@@ -236,8 +236,7 @@ const end = (ledger: LedgerState, ctx: Context): void => {
   if (any && live.size === 0) ledger.emptiedByClose = true;
 };
 
-export const close = (ledger: LedgerState, fd: number, ctx: Context): void => {
-  ledger.contexts.delete(fd);
+export const close = (ledger: LedgerState, ctx: Context): void => {
   ctx.closed = true;
   if (!isUsed(ctx)) {
     end(ledger, ctx);

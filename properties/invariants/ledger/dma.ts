@@ -71,6 +71,7 @@ export const noteDma = (
   }
   const reach = reachOf(device);
   const last = iova + BigInt(length) - 1n;
+  if (dir === "from_device") doubtStrays(ledger, reach);
   const landed =
     out.fault !== 1 && reach !== undefined && coverOf(reach, iova, last, permFor(dir)).all;
   for (let i = 0; i < length; i++) {
@@ -84,6 +85,16 @@ export const noteDma = (
       buffer[offset + i] = answeredByte(out.bytes, call, i);
     } else {
       buffer[offset + i] = landed && area ? loadByte(ledger, area, at) : undefined;
+    }
+  }
+};
+
+/** A mapping of which nobody knows where it is may be where the device wrote. */
+const doubtStrays = (ledger: LedgerState, reach: Reach | undefined): void => {
+  for (const stray of reach?.ioas.strays ?? []) {
+    if ((stray.perm & PERM_WRITE) === 0) continue;
+    for (let page = stray.firstPage; page <= stray.lastPage; page++) {
+      forgetPage(ledger, stray, page);
     }
   }
 };

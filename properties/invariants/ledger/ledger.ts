@@ -5,7 +5,7 @@
  * succeeded. It writes down what was answered, and forgets wherever the documents leave open
  * what an answer means. When it cannot follow at all (`lost`), nothing is judged any more.
  */
-import type { Call, CallOf, Outcome, OutcomeOf } from "../../../spec/calls";
+import { type Call, type CallOf, type Outcome, type OutcomeOf, shapeOf } from "../../../spec/calls";
 import type { Errno } from "../../../spec/errno";
 import type { PinRun } from "../../../spec/fields";
 import type { Platform } from "../../../spec/platform";
@@ -88,7 +88,8 @@ export class Ledger extends LedgerState {
   /** Takes note of a call that failed because it could not store its answer. */
   noteUnanswered(call: Call, outcome: Outcome): void {
     if (noteUnanswered(this, call)) this.recent.forget();
-    else this.note(call, outcome);
+    // That an answer could not be stored is no answer to a question.
+    else if (!shapeOf(call.call).probe) this.note(call, outcome);
   }
 
   /** @returns true when anything may have changed */
@@ -142,12 +143,12 @@ export class Ledger extends LedgerState {
   #success(call: Call, outcome: Outcome): boolean {
     const out = (outcome.out ?? {}) as Readonly<Record<string, unknown>>;
     switch (call.call) {
-      case "OPEN": {
-        const ctx = new Context();
-        this.contexts.set(out["fd"] as number, ctx);
-        this.owners.open(ctx, call.proc);
+      case "OPEN":
+        files.noteOpen(this, out["fd"] as number, new Context(), call.proc);
         return true;
-      }
+      case "DUP":
+        files.noteDup(this, call.fd, out["fd"] as number, call.proc);
+        return true;
       case "CLOSE":
         files.noteClose(this, call.fd, call.proc);
         return true;

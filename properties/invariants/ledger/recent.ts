@@ -51,7 +51,8 @@ export class Recent {
     } else if (outcome.errno !== 0 && this.#entries.length > 0) {
       const kind = kindOf(call, ledger);
       for (const entry of this.#entries) {
-        entry.failed |= kind === FAILED && isElsewhere(call, entry.call) ? FAILED_ELSEWHERE : kind;
+        const elsewhere = kind === FAILED && isElsewhere(call, entry.call, ledger);
+        entry.failed |= elsewhere ? FAILED_ELSEWHERE : kind;
       }
     }
     this.#asked = undefined;
@@ -108,10 +109,10 @@ const kindOf = (call: Call, ledger: LedgerState): number => {
   }
 };
 
-/** True when the failed call was made on another iommufd or IOAS than the probe. */
-const isElsewhere = (failed: Call, probe: Call): boolean => {
+/** True when the failed call was made on another context or IOAS than the probe. */
+const isElsewhere = (failed: Call, probe: Call, { contexts }: LedgerState): boolean => {
   if (failed.fd < 0 || probe.fd < 0) return false;
-  if (failed.fd !== probe.fd) return true;
+  if (contexts.get(failed.fd) !== contexts.get(probe.fd)) return true;
   return "ioas_id" in failed.in && "ioas_id" in probe.in && failed.in.ioas_id !== probe.in.ioas_id;
 };
 

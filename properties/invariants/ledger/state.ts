@@ -36,7 +36,10 @@ export class LedgerState {
   process: Process;
   readonly owners = new Owners();
   readonly pins = new Pins();
+  /** By the numbers of their files; a context may have several (DUP). */
   readonly contexts = new Map<number, Context>();
+  /** Each open number of an iommufd, as what a process has. */
+  readonly numbers = new Map<number, object>();
   readonly files = new Map<number, DeviceFile>();
   /** By the numbers of their files. */
   readonly queues = new Map<number, Queue>();

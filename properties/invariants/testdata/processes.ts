@@ -1,16 +1,20 @@
 /** Several processes, and calls that cannot answer: what the ledger follows of them. */
+import { VFIO_PLATFORM } from "../../../spec/platform";
 import type { OpenStory } from "./open";
 import {
   type Answered,
   access,
   ask,
   askRead,
+  attach,
   BUF0,
   BUF4,
   BUF5,
+  bind,
   close,
   copy,
   destroy,
+  dma,
   failed,
   ioas,
   map,
@@ -255,6 +259,20 @@ export const OPEN_PROCESSES: readonly OpenStory[] = [
     ],
     call: unmap(9, 0n, U64_MAX)[0],
     answers: [ok({ length: 0x1000n })],
+  },
+  {
+    open: "what a device has written by a MAP of which nobody knows where it is (GEN-16)",
+    platform: VFIO_PLATFORM,
+    before: [
+      ...lazy,
+      ...bind(0, 5),
+      attach(0, 1, 6),
+      unanswered(1, undefined, 0x1000n),
+      memWrite(BUF0, "ff"),
+      [dma(0, "from_device", IOVA - 1n, 2), ok({ fault: 1 })],
+    ],
+    call: memRead(BUF0, 1),
+    answers: [ok({ bytes: "ff" }), ok({ bytes: "00" })],
   },
   {
     open: "nothing is done by a process that has ended, or without the file",

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
-import { VFIO_PLATFORM } from "../../spec/platform";
-import { Aliases } from "./aliases";
-import { type Answered, ask, close, destroy, failed, ioas, ok, open } from "./testdata/stream";
-import { InvariantTally, InvariantWatch } from "./watch";
+import { VFIO_PLATFORM } from "../../../spec/platform";
+import { type Answered, ask, close, destroy, failed, ioas, ok, open } from "../testdata/stream";
+import { InvariantTally, InvariantWatch } from "../watch";
 
 const dup = (fd: number, from = 3): Answered => [ask("DUP", {}, from), ok({ fd })];
 const on = (fd: number, [call, outcome]: Answered): Answered => [
@@ -46,10 +45,21 @@ describe("numbers of one file", () => {
     expect(blame(...start, opened, bind(4, 1))).toBe("I-51");
   });
 
-  test("may come back as the number of another file, which is too much to follow", () => {
-    const aliases = new Aliases();
-    for (const [call, outcome] of [open(), dup(4), close()]) aliases.see(call, outcome);
-    const [again, outcome] = open();
-    expect(aliases.see(again, outcome)).toBe("unknown");
+  test("may come back as the number of another file", () => {
+    expect(blame(...start, close(), open(), on(3, ioas(1)))).toBeUndefined();
+    expect(blame(...start, close(), open(), on(4, ioas(1)))).toBe("I-51");
+  });
+
+  test("belong to each process by themselves", () => {
+    const fork: Answered = [ask("FORK", { child: 1 }), ok()];
+    const by = (proc: number, [call, outcome]: Answered): Answered => [
+      { ...call, proc } as Answered[0],
+      outcome,
+    ];
+    const gone: Answered = [ask("DESTROY", { id: 1 }, 4), failed("ENOENT")];
+    expect(blame(...start, fork, close(), close(4), by(1, gone))).toBe("I-50");
+    expect(blame(...start, fork, close(), by(1, close(4)), gone)).toBe("I-50");
+    const all = [close(), close(4), by(1, close()), by(1, close(4))];
+    expect(blame(...start, fork, ...all, open(4), on(4, ioas(1)))).toBeUndefined();
   });
 });
