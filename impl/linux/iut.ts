@@ -13,7 +13,7 @@ import { encodeRun, type RunRequest } from "./encode";
 import { disappoints, kindOf, LINUX_PLATFORMS, unfit } from "./platforms";
 import { Pool } from "./pool";
 import { type Done, type RawAnswer, STATUS } from "./protocol";
-import { type Gone, type MachineKind, plain, type Reply, Vm, type VmOptions } from "./vm";
+import { type Gone, type MachineKind, plain, type Reply, STARVED, Vm, type VmOptions } from "./vm";
 
 export interface LinuxImage {
   /** What reports call it: the release, or what the image is. */
@@ -111,16 +111,19 @@ class Machines {
     const reason = unfit(trace.platform);
     if (reason !== undefined) return inconclusive(reason);
     const kind = kindOf(trace.platform);
+    let lack = "";
     for (let tries = 0; tries < MAX_RENEWALS; tries++) {
       const reply = await this.#ask(trace, kind);
       if (typeof reply === "string") return this.#noMachine(reply);
       if (reply.kind === "gone") return this.#investigate(trace, kind, reply.why);
       const { status } = reply.done;
-      if (status === STATUS.exhausted) await this.#pool.retire(kind);
-      else if (status === STATUS.hung && reply.earlier > 0) return this.#afresh(trace, kind);
+      if (status === STATUS.exhausted || reply.starved) {
+        lack = reply.starved ? STARVED : "more DMA than a fresh machine has room for";
+        await this.#pool.retire(kind);
+      } else if (status === STATUS.hung && reply.earlier > 0) return this.#afresh(trace, kind);
       else return this.#conclude(trace, kind, reply.done);
     }
-    return inconclusive("more DMA than a fresh machine has room for");
+    return inconclusive(lack);
   }
 
   /** A call hangs, but it may be an earlier trace that did it. On a fresh machine it shows. */

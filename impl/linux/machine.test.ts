@@ -14,7 +14,7 @@ import {
   storedKernels,
   storeKernel,
 } from "./store";
-import { cpuSeconds, plain, qemuArguments } from "./vm";
+import { cpuSeconds, plain, qemuArguments, waitedSeconds } from "./vm";
 
 test("a trace runs on a machine like its platform, or not at all", () => {
   expect(LINUX_PLATFORMS.map(({ name }) => name).join(" ")).toBe(
@@ -107,4 +107,11 @@ test("the CPU time of a process is told in seconds", () => {
   const { user, system } = process.cpuUsage();
   expect(Math.abs(told - (user + system) / 1e6)).toBeLessThan(2);
   expect(cpuSeconds(undefined)).toBeUndefined();
+});
+
+test("a process that has to share its CPU waits", () => {
+  const before = waitedSeconds(process.pid);
+  expect(before).toBeGreaterThan(0);
+  expect(waitedSeconds(process.pid)).toBeGreaterThanOrEqual(before);
+  expect(waitedSeconds(undefined)).toBe(0);
 });

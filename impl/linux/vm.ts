@@ -18,6 +18,7 @@ import {
   parseDone,
   parseHello,
   type RawAnswer,
+  STATUS,
 } from "./protocol";
 
 export type MachineKind = "mock" | "vt-d";
@@ -32,7 +33,13 @@ export interface VmOptions {
 
 /** How a run ended: with the agent's answer, after so many earlier runs, or with a machine that is no more. */
 export type Reply =
-  | { readonly kind: "done"; readonly done: Done; readonly earlier: number }
+  | {
+      readonly kind: "done";
+      readonly done: Done;
+      readonly earlier: number;
+      /** A call hangs, but the host let the machine wait for so long that this says nothing. */
+      readonly starved: boolean;
+    }
   | { readonly kind: "gone"; readonly why: Gone; readonly answers: readonly RawAnswer[] };
 
 export interface Gone {
@@ -108,6 +115,10 @@ const launch = (args: readonly string[]): ChildProcess => {
     : [QEMU, [...args]];
   return spawn(command, all, { stdio: ["ignore", "pipe", "pipe", "pipe"] });
 };
+
+/** Waiting for a CPU for so long in one run, a machine has had no time to come to its end. */
+const STARVED_SECONDS = 2;
+export const STARVED = "the host was too busy to tell whether a call hangs";
 
 /** How the kernel's last words begin. */
 const LAST_WORDS =
@@ -201,15 +212,24 @@ export class Vm {
 
   async run(request: Buffer): Promise<Reply> {
     this.#answers = [];
+    const waitedBefore = waitedSeconds(this.#child.pid);
+    const isStarved = (): boolean =>
+      waitedSeconds(this.#child.pid) - waitedBefore > STARVED_SECONDS;
     if (this.#gone === undefined) {
       if (this.#pauses) this.#child.kill("SIGCONT");
       this.#line.write(request);
     }
     const silence = `no answer within ${SILENCE_MS / 1000} s`;
     const event = await this.#next(SILENCE_MS, silence);
-    if ("by" in event) return { kind: "gone", why: event, answers: this.#answers };
+    if ("by" in event) {
+      const isBusy = isSilent(event) && isStarved();
+      const why: Gone = isBusy ? { by: "outside", reason: STARVED } : event;
+      return { kind: "gone", why, answers: this.#answers };
+    }
     this.#pause();
-    return { kind: "done", done: parseDone(event.payload), earlier: this.#runs++ };
+    const done = parseDone(event.payload);
+    const starved = done.status === STATUS.hung && isStarved();
+    return { kind: "done", done, earlier: this.#runs++, starved };
   }
 
   #pause(): void {
@@ -277,6 +297,20 @@ export const cpuSeconds = (pid: number | undefined): number | undefined => {
     .split(" ")
     .slice(11, 13);
   return (Number(utime) + Number(stime)) / 100;
+};
+
+/** How long the threads of a process have waited for a CPU so far; 0 where nobody counts that. */
+export const waitedSeconds = (pid: number | undefined): number => {
+  const tasks = `/proc/${pid}/task`;
+  try {
+    const waits = fs.readdirSync(tasks).map((task) => {
+      const [, waited] = fs.readFileSync(`${tasks}/${task}/schedstat`, "latin1").split(" ");
+      return Number(waited) / 1e9;
+    });
+    return waits.reduce((sum, wait) => sum + wait, 0);
+  } catch {
+    return 0;
+  }
 };
 
 /** Without what differs from boot to boot: times, addresses, numbers of processes. */

@@ -76,10 +76,14 @@ export const buffer = (
   const room = region.length - length;
   const unit = alignment < PAGE && draw.chance(30) ? alignment : PAGE;
   const steps = Number(room / unit);
-  // Mostly the first pages, so that mappings meet in the same memory.
-  const offset =
-    unit * BigInt(draw.chance(70) ? draw.int(0, Math.min(steps, 4)) : draw.int(0, steps));
+  const offset = unit * BigInt(placeOf(c, steps));
   return { va: new Handle(region.name, "", offset), region, offset };
+};
+
+/** Mostly the first pages, so that mappings meet in the same memory; the last ones end where it does. */
+const placeOf = ({ draw }: Composer, steps: number): number => {
+  if (draw.chance(70)) return draw.int(0, Math.min(steps, 4));
+  return draw.chance(35) ? steps : draw.int(0, steps);
 };
 
 /** A place for a FIXED map, as an argument: undefined when none of a few tries is free. */

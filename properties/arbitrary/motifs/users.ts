@@ -91,6 +91,8 @@ const HELD: readonly Aim[] = [
       map(c, ioas, { va: start("buf4"), bytes: PAGE, at: PLACE + 2n * PAGE, flags });
       pin(c, users[0], PLACE + 2n * PAGE, PAGE, wish);
     }
+    // ACC-10: what was pinned before a gap is let go again.
+    if (draw.chance(30) && users[0]) pin(c, users[0], PLACE, 4n * PAGE);
     const pinned = users.flatMap((user) =>
       user === undefined ? [] : [{ user, item: pin(c, user, PLACE, PAGE * draw.of(1n, 2n)) }],
     );
