@@ -56,6 +56,24 @@ describe("shrink", () => {
     }
   });
 
+  test("needs no mapping to fill a limit that can be lower", async () => {
+    const limit: Step = { call: "SETRLIMIT_MEMLOCK", in: { cur: 0x1000n as Bytes } };
+    const filled = trace([
+      limit,
+      map("map0", "ioas0", 0x1000n, 0n),
+      map("map1", "ioas0", 0x1000n, 0x2000n),
+    ]);
+    const lastIsRefused = async ({ steps }: Trace): Promise<boolean> => {
+      const [first, ...maps] = steps;
+      if (first?.call !== "SETRLIMIT_MEMLOCK" || maps.length === 0) return false;
+      const pages = ((first.in.cur as bigint | undefined) ?? 0n) / 0x1000n;
+      return BigInt(maps.length - 1) === pages;
+    };
+    const { trace: small } = await shrink(filled, lastIsRefused, 1000);
+    expect(small.steps.map(({ call }) => call)).toEqual(["SETRLIMIT_MEMLOCK", "IOAS_MAP"]);
+    expect(small.steps[0]?.in).toEqual({});
+  });
+
   test("numbers handles from 0, whatever they were called before", async () => {
     const { trace: small } = await shrink(LONG, twoBigMaps, 10_000);
     expect(small.steps.map((step) => step.as)).toEqual(["ioas0", "map0", "map1"]);

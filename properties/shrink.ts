@@ -25,6 +25,7 @@ import {
   nameMemory,
   reordered,
   simplerTogether,
+  tightened,
   unfixed,
   unmapped,
 } from "./whole-trace";
@@ -83,6 +84,7 @@ export const shrink = async (
     await untilNoneHelps(() => movedMemory(best, platform), improves);
     await untilNoneHelps(() => unfixed(best), improves);
     await untilNoneHelps(() => unmapped(best), improves);
+    await untilNoneHelps(() => tightened(best), improves);
     await untilNoneHelps(() => simplerTogether(best), improves);
     // The relation between two runs rests on their order.
     if (labels(best).twins === undefined) await untilNoneHelps(() => reordered(best), improves);

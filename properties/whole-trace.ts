@@ -159,6 +159,21 @@ export const unmapped = function* (steps: readonly Step[]): Generator<readonly S
   }
 };
 
+const FILLING: readonly CallName[] = ["IOAS_MAP", "IOAS_COPY", "VFIO_MAP_DMA", "ACCESS_PAGES"];
+
+/** A limit of no page at all, and without a call that filled the one there was. */
+export const tightened = function* (steps: readonly Step[]): Generator<readonly Step[]> {
+  for (const [i, step] of steps.entries()) {
+    if (step.call !== "SETRLIMIT_MEMLOCK" || step.in.cur === undefined) continue;
+    const { max } = step.in;
+    const none: Step = { ...step, in: max === undefined ? {} : { max } };
+    const limited = [...steps.slice(0, i), none, ...steps.slice(i + 1)];
+    for (const [j, { call }] of steps.entries()) {
+      if (FILLING.includes(call)) yield limited.filter((_, k) => k !== j);
+    }
+  }
+};
+
 /** What is set up, in this order, before anything is done with it. */
 const SETUP: readonly CallName[] = [
   "OPEN",
