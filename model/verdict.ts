@@ -74,8 +74,9 @@ const unexpectedErrno = (
   broken: readonly AnyRule[],
 ): Reading => {
   const named = new Set<ClauseId>();
-  // Whatever else a call is about, its file is there.
-  if (errno === "EBADF" && judge.rules[0]?.errno === errno) named.add(judge.rules[0].clause);
+  // Whatever else a call is about, its file is there; some name a second one.
+  const [file, second] = errno === "EBADF" ? judge.rules.filter((r) => r.errno === errno) : [];
+  if (file !== undefined && second === undefined) named.add(file.clause);
   for (const rule of broken) for (const id of clausesOf(rule, view)) named.add(id);
   const promised = broken.length === 0 ? judge.promises?.(view, errno) : undefined;
   if (promised !== undefined) named.add(promised);

@@ -8,6 +8,7 @@ import { MOCK_PLATFORM, PLATFORMS, type Platform } from "../../spec/platform";
 import { Resolver } from "../../spec/resolve";
 import type { History, Trace } from "../../spec/trace";
 import { type Deviation, PROFILES } from "../../spec/verdict";
+import { AS_LINUX_6_12, covers } from "../expectation";
 import { InvariantTally } from "../invariants/watch";
 import { judgeHistory } from "../oracle";
 import { runTrace } from "../replay";
@@ -75,7 +76,11 @@ describe.each(RELATIONS.map((relation) => [relation.id, relation] as const))(
           for (const trace of on(platform, 25, 25)) {
             const history = await runTrace(iut, trace);
             for (const profile of PROFILES) {
-              expect(judgeHistory(history, profile, new Coverage(), tally)).toBeUndefined();
+              const found = judgeHistory(history, profile, new Coverage(), tally);
+              const does612 = iut === model && profile === "documented";
+              if (does612 && found && AS_LINUX_6_12.some((e) => covers(e, found.deviation)))
+                continue;
+              expect(found).toBeUndefined();
             }
           }
           expect(tally.of(id)).toBeGreaterThan(20);
