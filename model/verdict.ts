@@ -74,9 +74,9 @@ const unexpectedErrno = (
   broken: readonly AnyRule[],
 ): Reading => {
   const named = new Set<ClauseId>();
-  // Whatever else a call is about, its file is there; some name a second one.
-  const [file, second] = errno === "EBADF" ? judge.rules.filter((r) => r.errno === errno) : [];
-  if (file !== undefined && second === undefined) named.add(file.clause);
+  // Whatever else a call is about, its file is there; unless it is about another one too.
+  const [about, ...others] = judge.rules.filter((rule) => rule.errno === "EBADF");
+  if (errno === "EBADF" && about && others.length === 0) named.add(about.clause);
   for (const rule of broken) for (const id of clausesOf(rule, view)) named.add(id);
   const promised = broken.length === 0 ? judge.promises?.(view, errno) : undefined;
   if (promised !== undefined) named.add(promised);
