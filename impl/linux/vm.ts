@@ -212,9 +212,11 @@ export class Vm {
 
   async run(request: Buffer): Promise<Reply> {
     this.#answers = [];
-    const waitedBefore = waitedSeconds(this.#child.pid);
+    const before = waitsOf(this.#child.pid);
     const isStarved = (): boolean =>
-      waitedSeconds(this.#child.pid) - waitedBefore > STARVED_SECONDS;
+      [...waitsOf(this.#child.pid)].some(
+        ([thread, waited]) => waited - (before.get(thread) ?? 0) > STARVED_SECONDS,
+      );
     if (this.#gone === undefined) {
       if (this.#pauses) this.#child.kill("SIGCONT");
       this.#line.write(request);
@@ -299,18 +301,19 @@ export const cpuSeconds = (pid: number | undefined): number | undefined => {
   return (Number(utime) + Number(stime)) / 100;
 };
 
-/** How long the threads of a process have waited for a CPU so far; 0 where nobody counts that. */
-export const waitedSeconds = (pid: number | undefined): number => {
-  const tasks = `/proc/${pid}/task`;
+/** How many seconds each thread of a process has waited for a CPU; none where nobody counts that. */
+export const waitsOf = (pid: number | undefined): ReadonlyMap<string, number> => {
+  const threads = `/proc/${pid}/task`;
+  const waits = new Map<string, number>();
   try {
-    const waits = fs.readdirSync(tasks).map((task) => {
-      const [, waited] = fs.readFileSync(`${tasks}/${task}/schedstat`, "latin1").split(" ");
-      return Number(waited) / 1e9;
-    });
-    return waits.reduce((sum, wait) => sum + wait, 0);
+    for (const thread of fs.readdirSync(threads)) {
+      const [, waited] = fs.readFileSync(`${threads}/${thread}/schedstat`, "latin1").split(" ");
+      waits.set(thread, Number(waited) / 1e9);
+    }
   } catch {
-    return 0;
+    // It has just ended, or this system does not tell.
   }
+  return waits;
 };
 
 /** Without what differs from boot to boot: times, addresses, numbers of processes. */

@@ -180,7 +180,7 @@ export const answerFaultsAim: Aim = {
     if (cookies.length === 0 && !draw.chance(30)) return false;
     const responses = cookies.map((cookie) => ({
       cookie: c.cookie(file, cookie),
-      code: draw.chance(90) ? draw.of(RESPONSE_SUCCESS, RESPONSE_INVALID) : 7,
+      code: draw.chance(80) ? draw.of(RESPONSE_SUCCESS, RESPONSE_INVALID) : 7,
     }));
     const count = PAGE_RESPONSE.size * responses.length + (draw.chance(8) ? draw.of(4, 8) : 0);
     c.make({ call: "FAULT_WRITE", in: { fault_fd: c.faultFile(file), count, responses } });

@@ -80,6 +80,12 @@ export const CONTAINERS: readonly Aim[] = [
         const large = { pt_id: c.object(ioas.fd, ioas.id), dev_flags: MOCK_HUGE_IOVA };
         c.make({ call: "MOCK_DOMAIN_FLAGS", fd, in: large });
       } else attach(c, ioas);
+      // Devices share an automatic domain: one made by hand is another, with page sizes of its own.
+      const mock = c.scene.mocks.at(-1);
+      if (mock !== undefined && c.can("HWPT_ALLOC") && draw.chance(50)) {
+        const args = { dev_id: c.object(mock.fd, mock.idev), pt_id: c.object(ioas.fd, ioas.id) };
+        c.make({ call: "HWPT_ALLOC", fd, in: args });
+      }
       c.make({ call: "VFIO_CHECK_EXTENSION", fd, in: { arg: BigInt(VFIO_DMA_CC_IOMMU) } });
       c.make({ call: "VFIO_IOMMU_GET_INFO", fd, in: { argsz: draw.of(24, 320) } });
     }
