@@ -95,7 +95,7 @@ export const DIRTY_PAGES: readonly Aim[] = [
     read(c, fd, one);
   }),
   // DTY-16, DTY-18, DTY-22, DTY-25: more bits than a word of a bitmap holds, and than a page of one.
-  freshMotif("many-dirty-pages", 1, ["DIRTY", "HWPT_ALLOC", "HWPT_GET_DIRTY_BITMAP"], (c, ioas) => {
+  freshMotif("many-dirty-pages", 2, ["DIRTY", "HWPT_ALLOC", "HWPT_GET_DIRTY_BITMAP"], (c, ioas) => {
     const { draw } = c;
     const { fd } = ioas;
     const mock = mockDevice(c, fd, ioas.id);
