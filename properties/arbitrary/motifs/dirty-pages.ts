@@ -68,6 +68,8 @@ export const DIRTY_PAGES: readonly Aim[] = [
     read(c, fd, two);
     read(c, fd, one, { flags: DIRTY_NO_CLEAR, page: draw.of(UNIT, PAGE, UNIT / 2n) });
     if (draw.chance(15)) read(c, fd, one, { bytes: 0n });
+    // DTY-01: there is one flag.
+    if (draw.chance(15)) track(c, fd, one, draw.of(2, 3, 0x8000_0000));
     // In two parts, and whole (I-113).
     const cut = draw.of(PAGE, 2n * PAGE, 3n * PAGE);
     if (draw.chance(50)) {

@@ -247,7 +247,9 @@ export const TABLES: readonly Aim[] = [
       const device = c.scene.devices.findLast((one) => one.fd === fd);
       if (device === undefined) return;
       const room = { data_len: 24, data_uptr: SCRATCH.va, writable_bytes: 24 };
-      const args = { dev_id: c.object(fd, device.id), ...room };
+      // HWI-09: an older caller.
+      const older = draw.chance(20) ? { size: 32 } : {};
+      const args = { dev_id: c.object(fd, device.id), ...room, ...older };
       c.make({ call: "GET_HW_INFO", fd: c.iommufd(fd), in: args });
     };
     info();
