@@ -23,5 +23,7 @@ export const AS_LINUX_6_12: readonly Expectation[] = DEVIATIONS_OF_LINUX_6_12.ma
   ({ clause, kind, what, instead }) => ({ clause, kind, reason: what, rare: true, also: instead }),
 );
 
-export const covers = ({ clause, kind, also }: Expectation, { clauses, ...is }: Deviation) =>
-  clause === clauses[0] && kind === is.kind && (also === undefined || clauses.includes(also));
+export const covers = ({ clause, kind, also }: Expectation, deviation: Deviation): boolean =>
+  clause === deviation.clauses[0] &&
+  kind === deviation.kind &&
+  (also === undefined || deviation.clauses.includes(also));

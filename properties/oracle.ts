@@ -66,7 +66,7 @@ export const judgeHistory = (
 ): Finding | undefined => {
   const { trace, outcomes, ending } = history;
   const oracle = new Oracle(trace.platform, profile, coverage, tally);
-  const twins = new TwinWatch(trace, tally);
+  const twins = new TwinWatch(trace, profile, tally);
   const resolver = new Resolver(trace.platform);
   for (const [i, outcome] of outcomes.entries()) {
     const step = trace.steps[i];

@@ -37,7 +37,7 @@ export const nameMemory = (steps: readonly Step[], platform: Platform): readonly
   });
 };
 
-/** All calls made by the first process, which the one that makes them all may have to be at once. */
+/** All calls made by the first process: at once, for one by one each would lose the failure. */
 export const inFirstProcess = (steps: readonly Step[]): readonly Step[] =>
   steps.some(({ proc }) => proc !== undefined) ? steps.map(withoutProcess) : steps;
 

@@ -304,6 +304,7 @@ export const HWPT_GET_DIRTY_BITMAP = judge<"HWPT_GET_DIRTY_BITMAP", View>("HWPT_
     fact("DTY-24", {
       ...shows(differsFromOther),
       holds: (v, out) => isRight(v, out) || !isOfOther(v, out),
+      uncounted: true,
     }),
     fact(
       "DTY-22",
@@ -312,10 +313,17 @@ export const HWPT_GET_DIRTY_BITMAP = judge<"HWPT_GET_DIRTY_BITMAP", View>("HWPT_
     fact("DTY-18", {
       ...shows((v) => tracks(v) && !isOtherSize(v)),
       holds: (v, out) => isRight(v, out) || !isRightInNumber(v, out),
+      uncounted: true,
     }),
     fact(
       "DTY-20",
       shows(() => true),
+    ),
+    // The bits are right: so they are each one's own, and where they belong.
+    fact("DTY-24", shows(differsFromOther)),
+    fact(
+      "DTY-18",
+      shows((v) => tracks(v) && !isOtherSize(v)),
     ),
   ],
   answer: answerOf,

@@ -31,7 +31,7 @@ const radixMachine = (platform: Platform): Machine => new RadixMachine(platform)
 
 /** The twins alone: what a model would say first does not count here. */
 const judgeTwins = ({ trace, outcomes }: History, tally: InvariantTally): Deviation | undefined => {
-  const watch = new TwinWatch(trace, tally);
+  const watch = new TwinWatch(trace, "linux-6.12", tally);
   const resolver = new Resolver(trace.platform);
   for (const [i, outcome] of outcomes.entries()) {
     const step = trace.steps[i];
