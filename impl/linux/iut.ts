@@ -85,6 +85,7 @@ class Machines {
   readonly #pool = new Pool<Vm>((kind) => this.#boot(kind));
   /** Why machines of a kind cannot be had at all. */
   readonly #unavailable = new Map<MachineKind, string>();
+  readonly #cameUp = new Set<MachineKind>();
   /** A machine came up, or would have, had nobody ended it. */
   #viable = false;
   /** A machine has been found that was out of order before its trace. */
@@ -187,12 +188,14 @@ class Machines {
       return this.#cannotBoot(kind, lack);
     }
     this.#viable = true;
+    this.#cameUp.add(kind);
     return started.vm;
   }
 
   #cannotBoot(kind: MachineKind, why: string): string {
     const reason = `machine ${kind}: ${why}`;
-    this.#unavailable.set(kind, reason);
+    // Where one came up, another will: the host may have been short of memory for a spare one.
+    if (!this.#cameUp.has(kind)) this.#unavailable.set(kind, reason);
     return reason;
   }
 

@@ -61,6 +61,20 @@ test("a spare machine that has died is not given out", async () => {
   expect(await numberOf()).toBe(3);
 });
 
+test("a spare machine that cannot be started is started again when it is needed", async () => {
+  let asked = 0;
+  const pool = new Pool<Fake>(async () => {
+    if (asked++ === 2) throw new Error("no memory");
+    return new Fake(asked);
+  });
+  await pool.get("mock");
+  await pool.renew();
+  await pool.get("mock");
+  await pool.renew();
+  expect(await pool.get("mock")).toBeInstanceOf(Fake);
+  expect(asked).toBe(5);
+});
+
 test("nothing is left when the pool is closed, not even a machine that still boots", async () => {
   const { pool, booted, numberOf } = poolOf();
   await numberOf();

@@ -34,7 +34,8 @@ export class Pool<M extends Machine> {
     const machine = await this.#next(kind);
     if (typeof machine === "string") return machine;
     this.#up.set(kind, machine);
-    if (this.#renews) this.#spare.set(kind, this.#boot(kind));
+    // Nobody waits for it yet, so that what it throws would end the harness.
+    if (this.#renews) this.#spare.set(kind, this.#boot(kind).catch(String));
     return machine;
   }
 
