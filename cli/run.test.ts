@@ -167,7 +167,7 @@ describe("run", () => {
     await main(RUN, io);
     expect(seen?.corpus.map(({ name }) => name)).toEqual([names[0]]);
     expect(seen?.corpus[0]?.capsule.deviation).toEqual(CAPSULE.deviation);
-    expect(io.err()).toMatch(/not replayed: .*broken.json: not JSON/);
+    expect(io.err()).toMatch(/not replayed: .*broken.json: line 1: not JSON/);
   });
 
   test("a report that cannot be written is 78, after the summary", async () => {

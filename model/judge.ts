@@ -67,9 +67,15 @@ export interface Fact<V, O> {
   readonly right: ((view: V) => string) | undefined;
   /** Checked, but no exercise of the clause. */
   readonly uncounted: boolean;
+  /** Clauses that a wrong answer is named after as well. */
+  readonly also: readonly ClauseId[];
 }
 
-type FactOptions<V, O> = Partial<Pick<Fact<V, O>, "when" | "holds" | "right" | "uncounted">>;
+type FactOptions<V, O> = Partial<
+  Pick<Fact<V, O>, "when" | "holds" | "right" | "uncounted" | "also">
+>;
+
+const NO_OTHERS: readonly ClauseId[] = [];
 
 export const fact = <V, O>(clause: ClauseId, options: FactOptions<V, O> = {}): Fact<V, O> => ({
   clause,
@@ -78,6 +84,7 @@ export const fact = <V, O>(clause: ClauseId, options: FactOptions<V, O> = {}): F
   holds: options.holds,
   right: options.right,
   uncounted: options.uncounted ?? false,
+  also: options.also ?? NO_OTHERS,
 });
 
 export interface JudgeOf<K extends CallName, V> {

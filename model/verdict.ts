@@ -74,8 +74,9 @@ const unexpectedErrno = (
   broken: readonly AnyRule[],
 ): Reading => {
   const named = new Set<ClauseId>();
-  // Whatever else a call is about, its file is there.
-  if (errno === "EBADF" && judge.rules[0]?.errno === errno) named.add(judge.rules[0].clause);
+  // Whatever else a call is about, its file is there; unless it is about another one too.
+  const [about, ...others] = judge.rules.filter((rule) => rule.errno === "EBADF");
+  if (errno === "EBADF" && about && others.length === 0) named.add(about.clause);
   for (const rule of broken) for (const id of clausesOf(rule, view)) named.add(id);
   const promised = broken.length === 0 ? judge.promises?.(view, errno) : undefined;
   if (promised !== undefined) named.add(promised);
@@ -114,7 +115,7 @@ export const checkOutputs = (
     if (fact === undefined || fact.when?.(view, out) === false) continue;
     if (fact.holds?.(view, out) === false) {
       if (!ruleBinds(fact.index, profile)) continue;
-      return wrongOutput(fact.clause, fact.right?.(view) ?? "", out);
+      return wrongOutput(fact.clause, fact.right?.(view) ?? "", out, fact.also);
     }
     if (!fact.uncounted) success[fact.index] = (success[fact.index] ?? 0) + 1;
   }
@@ -128,8 +129,13 @@ export const checkOutputs = (
 
 const NO_OUTPUTS = {};
 
-export const wrongOutput = (clause: ClauseId, right: string, out: object): Deviation => ({
-  clauses: [clause],
+export const wrongOutput = (
+  clause: ClauseId,
+  right: string,
+  out: object,
+  also: readonly ClauseId[] = [],
+): Deviation => ({
+  clauses: [clause, ...also],
   kind: "output",
   expected: right,
   actual: show(out),

@@ -11,7 +11,7 @@ import type { Need } from "../spec/needs";
 import { callMade } from "../spec/raw";
 import type { Failure, Results } from "../spec/results";
 import type { History, Trace } from "../spec/trace";
-import { type Signature, signatureOf } from "../spec/verdict";
+import { type Deviation, type Signature, signatureOf } from "../spec/verdict";
 import { availableCalls } from "./arbitrary/composer";
 import { traceArbitrary } from "./arbitrary/trace-arbitrary";
 import { concludeRun, statementOf } from "./conclude";
@@ -200,7 +200,17 @@ class Campaign {
 
   /** A failure like this one is going to be shrunk. */
   #isNew({ deviation }: Finding): boolean {
-    return !this.#found.has(keyOf(signatureOf(deviation))) && this.#found.size < MAX_FAILURES;
+    return !this.#found.has(this.#keyOf(deviation)) && this.#found.size < MAX_FAILURES;
+  }
+
+  #expectationOf(deviation: Deviation): Expectation | undefined {
+    return this.#options.knownFailing.find((e) => covers(e, deviation));
+  }
+
+  /** Failures with the same are one failure. A known one never hides another of its signature. */
+  #keyOf(deviation: Deviation): string {
+    const key = keyOf(signatureOf(deviation));
+    return this.#expectationOf(deviation) === undefined ? key : `${key}, as expected`;
   }
 
   /**
@@ -216,7 +226,7 @@ class Campaign {
   ): Promise<void> {
     const { iut, iutSpec, profile, version, clauses, saveCapsule } = this.#options;
     if (!finding.deviation.clauses.some((id) => clauses.has(id))) return;
-    const key = keyOf(signatureOf(finding.deviation));
+    const key = this.#keyOf(finding.deviation);
     const known = this.#found.get(key);
     if (known !== undefined) {
       known.occurrences += drawn;
@@ -231,7 +241,7 @@ class Campaign {
       // Interrupted while shrinking: the smallest trace so far is kept.
       if (this.#options.signal.aborted) return false;
       const found = this.#judged(await runTrace(iut, trace));
-      if (found === undefined || keyOf(signatureOf(found.deviation)) !== key) return false;
+      if (found === undefined || this.#keyOf(found.deviation) !== key) return false;
       if (renews) await iut.fresh?.();
       return true;
     };
@@ -267,9 +277,9 @@ class Campaign {
   #keep(history: History, at: Finding, seedPath: string, save: () => string): Found {
     const { deviation } = at;
     const [clause] = deviation.clauses;
-    const expectation = this.#options.knownFailing.find((e) => covers(e, deviation));
+    const expectation = this.#expectationOf(deviation);
     if (expectation !== undefined) this.#held.add(expectation);
-    const key = keyOf(signatureOf(deviation));
+    const key = this.#keyOf(deviation);
     const known = this.#found.get(key);
     if (known !== undefined) return known;
     const failure = {

@@ -5,7 +5,7 @@
  * the same code. Judging stops at the first deviation, because nothing is known after it.
  */
 import { Model } from "../model/model";
-import type { Call, Outcome } from "../spec/calls";
+import type { Call, CallName, Outcome } from "../spec/calls";
 import { clauseIndex } from "../spec/clauses/registry";
 import type { Coverage } from "../spec/coverage";
 import { malformed } from "../spec/outcome";
@@ -52,8 +52,8 @@ export class Oracle {
   }
 
   /** The known quirk that the IUT has ended with. */
-  quirk(ending: Ending): Quirk | undefined {
-    return quirkOf(ending, this.#model.state);
+  quirk(ending: Ending, during: CallName | undefined): Quirk | undefined {
+    return quirkOf(ending, during, this.#model.state);
   }
 }
 
@@ -66,7 +66,7 @@ export const judgeHistory = (
 ): Finding | undefined => {
   const { trace, outcomes, ending } = history;
   const oracle = new Oracle(trace.platform, profile, coverage, tally);
-  const twins = new TwinWatch(trace, tally);
+  const twins = new TwinWatch(trace, profile, tally);
   const resolver = new Resolver(trace.platform);
   for (const [i, outcome] of outcomes.entries()) {
     const step = trace.steps[i];
@@ -80,7 +80,7 @@ export const judgeHistory = (
   coverage.success[LIV_02] = (coverage.success[LIV_02] ?? 0) + outcomes.length;
   coverage.success[LIV_03] = (coverage.success[LIV_03] ?? 0) + outcomes.length;
   if (ending === undefined || ending.kind === "inconclusive") return undefined;
-  const quirk = oracle.quirk(ending);
+  const quirk = oracle.quirk(ending, trace.steps[outcomes.length]?.call);
   if (quirk !== undefined) {
     coverage.meetQuirk(quirk.name);
     return undefined;

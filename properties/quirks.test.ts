@@ -67,6 +67,24 @@ test.each([
   expect(finding?.deviation.clauses).toEqual(isQuirk ? undefined : ["LIV-03"]);
 });
 
+test("the report comes where an area leaves a domain, and from memory with neighbours", () => {
+  const [steps, { outcomes }] = [READS.trace.steps.slice(0, READS.outcomes.length), READS];
+  const before = { ...READS, trace: { ...READS.trace, steps }, outcomes };
+  const during = (step: Step): History => ({
+    ...before,
+    trace: { ...before.trace, steps: [...steps, step] },
+  });
+  const clauses = (history: History) => judged(history).finding?.deviation.clauses;
+  expect(clauses(before)).toBeUndefined();
+  expect(clauses(during({ call: "CLOSE", fd: new Handle("fd0"), in: {} }))).toBeUndefined();
+  expect(clauses(during({ call: "PROC_STATUS", in: {} }))).toEqual(["LIV-03"]);
+  const alloc: Step = { call: "IOAS_ALLOC", fd: new Handle("fd0"), in: {} };
+  expect(clauses(during(alloc))).toEqual(["LIV-03"]);
+  const platform = { ...READS.trace.platform, physical: "scattered" } as const;
+  const scattered = { ...before, trace: { ...before.trace, platform } };
+  expect(clauses(scattered)).toEqual(["LIV-03"]);
+});
+
 test("an area that no domain has is unmapped nowhere", () => {
   const steps = READS.trace.steps.filter(({ call }) => call !== "MOCK_DOMAIN");
   const gone = READS.trace.steps.findIndex(({ call }) => call === "MOCK_DOMAIN");

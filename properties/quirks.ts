@@ -6,13 +6,16 @@
 import { hasDomain } from "../model/pinning";
 import type { MachineState } from "../model/state/machine";
 import type { Context, Pages } from "../model/state/objects";
+import type { CallName } from "../spec/calls";
 import type { Ending } from "../spec/trace";
 
 export interface Quirk {
   readonly name: string;
   readonly what: string;
   readonly report: RegExp;
-  /** True where the report may come: before the call, or at the end of the trace. */
+  /** Calls in which it may come; at the end of the trace everything is put away. */
+  readonly calls: ReadonlySet<CallName>;
+  /** True if it may come in the state before the call. */
   readonly mayCome: (machine: MachineState) => boolean;
 }
 
@@ -78,6 +81,13 @@ const hasTwoUsesInOneArea = (machine: MachineState): boolean => {
   );
 };
 
+/** Calls that may take an area out of its last domain. */
+const TAKE_OUT: ReadonlySet<CallName> = new Set<CallName>([
+  ...(["IOAS_UNMAP", "VFIO_UNMAP_DMA", "DESTROY", "CLOSE", "EXIT"] as const),
+  ...(["VFIO_ATTACH", "VFIO_DETACH", "DEVICE_CLOSE", "MOCK_DOMAIN_REPLACE"] as const),
+  ...(["CLOSE_ACCESS", "CLOSE_FAULT"] as const),
+]);
+
 export const QUIRKS: readonly Quirk[] = [
   {
     name: "reads-what-it-unmapped",
@@ -86,12 +96,24 @@ export const QUIRKS: readonly Quirk[] = [
     // the domain is asked again where it translates nothing any more. No answer depends on it.
     what: "Linux 6.12 reads translations that it has just removed",
     report: /^WARNING: at drivers\/iommu\/iommufd\/selftest\.c:\d+ mock_domain_iova_to_phys$/,
-    mayCome: hasTwoUsesInOneArea,
+    calls: TAKE_OUT,
+    // Memory of which no two pages are neighbours is unmapped page by page.
+    mayCome: (machine) => machine.platform.physical !== "scattered" && hasTwoUsesInOneArea(machine),
   },
 ];
 
-/** The quirk that explains why a history ended so; undefined: none does. */
-export const quirkOf = (ending: Ending, machine: MachineState): Quirk | undefined =>
-  ending.kind === "complaint"
-    ? QUIRKS.find(({ report, mayCome }) => report.test(ending.reason) && mayCome(machine))
-    : undefined;
+/**
+ * The quirk that explains why a history ended so; undefined: none does.
+ * @param during the call in which it ended; undefined: behind the last one
+ */
+export const quirkOf = (
+  ending: Ending,
+  during: CallName | undefined,
+  machine: MachineState,
+): Quirk | undefined => {
+  if (ending.kind !== "complaint") return undefined;
+  return QUIRKS.find(
+    ({ report, calls, mayCome }) =>
+      report.test(ending.reason) && (during === undefined || calls.has(during)) && mayCome(machine),
+  );
+};

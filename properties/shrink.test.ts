@@ -56,6 +56,24 @@ describe("shrink", () => {
     }
   });
 
+  test("needs no mapping to fill a limit that can be lower", async () => {
+    const limit: Step = { call: "SETRLIMIT_MEMLOCK", in: { cur: 0x1000n as Bytes } };
+    const filled = trace([
+      limit,
+      map("map0", "ioas0", 0x1000n, 0n),
+      map("map1", "ioas0", 0x1000n, 0x2000n),
+    ]);
+    const lastIsRefused = async ({ steps }: Trace): Promise<boolean> => {
+      const [first, ...maps] = steps;
+      if (first?.call !== "SETRLIMIT_MEMLOCK" || maps.length === 0) return false;
+      const pages = ((first.in.cur as bigint | undefined) ?? 0n) / 0x1000n;
+      return BigInt(maps.length - 1) === pages;
+    };
+    const { trace: small } = await shrink(filled, lastIsRefused, 1000);
+    expect(small.steps.map(({ call }) => call)).toEqual(["SETRLIMIT_MEMLOCK", "IOAS_MAP"]);
+    expect(small.steps[0]?.in).toEqual({});
+  });
+
   test("numbers handles from 0, whatever they were called before", async () => {
     const { trace: small } = await shrink(LONG, twoBigMaps, 10_000);
     expect(small.steps.map((step) => step.as)).toEqual(["ioas0", "map0", "map1"]);
@@ -106,6 +124,17 @@ describe("shrink", () => {
       { user_va: memory, length: 0x1000n },
       { uptr: memory, length: 0x1000n },
     ]);
+  });
+
+  test("moves all calls of another process to the first one at once", async () => {
+    const other = trace([
+      { call: "OPEN", as: "fd0", proc: 1, in: {} },
+      { call: "IOAS_ALLOC", as: "ioas0", proc: 1, fd, in: {} },
+    ]);
+    const together = async ({ steps }: Trace): Promise<boolean> =>
+      steps.length === 2 && steps[0]?.proc === steps[1]?.proc;
+    const { steps } = (await shrink(other, together, 10_000)).trace;
+    expect(steps.map(({ proc }) => proc)).toEqual([undefined, undefined]);
   });
 
   test("puts calls in one order, whatever order they were in", async () => {

@@ -20,10 +20,12 @@ import { handlesIn, mergeHandle, renumber } from "./handles";
 import { simplerSteps } from "./simplify";
 import {
   flattened,
+  inFirstProcess,
   movedMemory,
   nameMemory,
   reordered,
   simplerTogether,
+  tightened,
   unfixed,
   unmapped,
 } from "./whole-trace";
@@ -76,11 +78,13 @@ export const shrink = async (
     await dropCalls(() => best, improves);
     await mergeHandles(() => best, improves);
     await simplifyArguments(() => best, improves);
+    await improves(inFirstProcess(best));
     await improves(nameMemory(best, platform));
     await untilNoneHelps(() => flattened(best), improves);
     await untilNoneHelps(() => movedMemory(best, platform), improves);
     await untilNoneHelps(() => unfixed(best), improves);
     await untilNoneHelps(() => unmapped(best), improves);
+    await untilNoneHelps(() => tightened(best), improves);
     await untilNoneHelps(() => simplerTogether(best), improves);
     // The relation between two runs rests on their order.
     if (labels(best).twins === undefined) await untilNoneHelps(() => reordered(best), improves);

@@ -205,7 +205,7 @@ const without = (step: Step, field: string): Step => {
   return { ...step, in: Object.fromEntries(args) } as Step;
 };
 
-const withoutProcess = ({ proc: _, ...step }: Step): Step => step as Step;
+export const withoutProcess = ({ proc: _, ...step }: Step): Step => step as Step;
 
 const withCall = (step: Step, call: CallName): Step => {
   const known = shapeOf(call).in;

@@ -10,7 +10,7 @@ import type { Step } from "../spec/trace";
 import { MAP_FIXED_IOVA } from "../spec/uapi/flags";
 import { type Bytes, U64_MAX } from "../spec/units";
 import { renumber } from "./handles";
-import { simplerValues } from "./simplify";
+import { simplerValues, withoutProcess } from "./simplify";
 
 type Change = (value: unknown, type: FieldType) => unknown;
 
@@ -36,6 +36,10 @@ export const nameMemory = (steps: readonly Step[], platform: Platform): readonly
     return region === undefined ? value : new Handle(region.name, "", value - region.va);
   });
 };
+
+/** All calls made by the first process: at once, for one by one each would lose the failure. */
+export const inFirstProcess = (steps: readonly Step[]): readonly Step[] =>
+  steps.some(({ proc }) => proc !== undefined) ? steps.map(withoutProcess) : steps;
 
 /** Everything about one page at the beginning of the first region, and mappings of one page. */
 export const flattened = function* (steps: readonly Step[]): Generator<readonly Step[]> {
@@ -151,6 +155,21 @@ export const unmapped = function* (steps: readonly Step[]): Generator<readonly S
       if (made !== "IOAS_ALLOC" || as === undefined || fd === undefined) continue;
       const args = { ioas_id: new Handle(as), length: U64_MAX as Bytes };
       yield [...steps.slice(0, i), { call: "IOAS_UNMAP", fd, in: args }, ...steps.slice(i + 1)];
+    }
+  }
+};
+
+const FILLING: readonly CallName[] = ["IOAS_MAP", "IOAS_COPY", "VFIO_MAP_DMA", "ACCESS_PAGES"];
+
+/** A limit of no page at all, and without a call that filled the one there was. */
+export const tightened = function* (steps: readonly Step[]): Generator<readonly Step[]> {
+  for (const [i, step] of steps.entries()) {
+    if (step.call !== "SETRLIMIT_MEMLOCK" || step.in.cur === undefined) continue;
+    const { max } = step.in;
+    const none: Step = { ...step, in: max === undefined ? {} : { max } };
+    const limited = [...steps.slice(0, i), none, ...steps.slice(i + 1)];
+    for (const [j, { call }] of steps.entries()) {
+      if (FILLING.includes(call)) yield limited.filter((_, k) => k !== j);
     }
   }
 };

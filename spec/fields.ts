@@ -109,10 +109,11 @@ export const ABSENT: { readonly [K in FieldType]: FieldTypes[K] } = {
   prot: "none",
   backing: "anon-shared",
   direction: "to_device",
-  ranges: [],
-  pins: [],
-  translations: [],
-  faults: [],
-  responses: [],
-  caps: [],
+  // One for all calls, so that nobody may change it.
+  ranges: Object.freeze([]),
+  pins: Object.freeze([]),
+  translations: Object.freeze([]),
+  faults: Object.freeze([]),
+  responses: Object.freeze([]),
+  caps: Object.freeze([]),
 };

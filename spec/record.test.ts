@@ -3,7 +3,7 @@ import path from "node:path";
 import { expect, test } from "@jest/globals";
 import type { Prot } from "./fields";
 import { Handle } from "./handle";
-import { MOCK_PLATFORM, type Platform, type Process, VFIO_PLATFORM } from "./platform";
+import { MOCK_PLATFORM, type Platform, type Process, SCRATCH, VFIO_PLATFORM } from "./platform";
 import { recordHistory } from "./record";
 import { type Recording, readRecordings } from "./recording";
 import type { History, Step } from "./trace";
@@ -114,6 +114,40 @@ test("handles become numbers, and files are counted as the recorder counts them"
     { op: "IOAS_MAP", fd: 0, in: { ...args, iova: "0x2000" }, errno: "EEXIST", rc: -1 },
     { op: "CLOSE", fd: 0, in: {}, errno: 0, rc: 0 },
   ]);
+});
+
+test("how much of a buffer is accessible comes back as it was", () => {
+  const rw = { access_fd: 3, length: 8n as Bytes, uptr: SCRATCH.va, accessible_bytes: 1 };
+  const history: History = {
+    trace: {
+      platform: MOCK_PLATFORM,
+      steps: [
+        { call: "OPEN", as: "fd0", in: {} },
+        { call: "ACCESS_RW", fd, in: rw },
+      ],
+    },
+    outcomes: [{ errno: 0, out: { fd: 0 } }, { errno: "EFAULT" }],
+  };
+  const { line } = recordHistory(history, "rw-1", GENERATOR) as { line: string };
+  const [again] = readRecordings(line, "again");
+  expect(again?.steps[1]?.call.in).toMatchObject(rw);
+});
+
+test("a further number of an iommufd has no word in the format", () => {
+  const history: History = {
+    trace: {
+      platform: MOCK_PLATFORM,
+      steps: [{ call: "OPEN", as: "fd0", in: {} }, { call: "DUP", fd, in: {} }, ALLOC],
+    },
+    outcomes: [
+      { errno: 0, out: { fd: 0 } },
+      { errno: 0, out: { fd: 1 } },
+      { errno: 0, out: { out_ioas_id: 1 } },
+    ],
+  };
+  const recorded = recordHistory(history, "dup-1", GENERATOR) as { line: string; cut: string };
+  expect(JSON.parse(recorded.line).steps).toHaveLength(1);
+  expect(recorded.cut).toBe("a further number of an iommufd");
 });
 
 test("what the format cannot say ends a recording, and says why", () => {

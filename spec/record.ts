@@ -94,6 +94,10 @@ class Files {
     const made = (out ?? {}) as Json;
     const isOpen = (dev: number): boolean =>
       [...this.#cdevs.values()].some((cdev) => cdev.open && cdev.dev === dev);
+    if (call.call === "DUP") return "a further number of an iommufd";
+    if (shapeOf(call.call).on === "iommufd" && !this.#iommufds.has(call.fd)) {
+      return "a call on what was never an iommufd";
+    }
     if (call.call === "OPEN" && errno === 0) {
       this.#iommufds.set(made["fd"] as number, this.#opened++);
     } else if (call.call === "DEVICE_OPEN") {

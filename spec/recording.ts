@@ -211,7 +211,7 @@ const fromRecorded = (op: CallName, recorded: Recorded, fail: Fail): void => {
       if (out["num_iovas"] !== undefined) out["array"] ??= [];
       return;
     case "GET_HW_INFO":
-      args["writable_bytes"] = scratchFrom(args["data_uptr"]);
+      args["writable_bytes"] ??= scratchFrom(args["data_uptr"]);
       otherwise("data", "");
       return;
     case "HWPT_INVALIDATE":
@@ -225,7 +225,7 @@ const fromRecorded = (op: CallName, recorded: Recorded, fail: Fail): void => {
       args["bitmap"] = readableBitmap(args);
       return;
     case "ACCESS_RW":
-      args["accessible_bytes"] = scratchFrom(args["uptr"]);
+      args["accessible_bytes"] ??= scratchFrom(args["uptr"]);
       args["access_fd"] = signed(args["access_fd"]);
       return;
     case "ACCESS_PAGES":

@@ -207,6 +207,13 @@ const isOfOther = (v: View, { bitmap }: Answer): boolean => {
   });
 };
 
+/** It is what 6.12 answers: nothing of what is dirty behind the hole. */
+const stopsAtHole = (v: View, { bitmap }: Answer): boolean => {
+  const { hwpt } = v;
+  if (hwpt === undefined) return false;
+  return (bitmap ?? hexOf(bitmapOf(v, hwpt, []))) === hexOf(bitmapOf(v, hwpt, lookedAt(v, hwpt)));
+};
+
 /** As many pages are reported as are dirty; so if they are not the right ones, they are misplaced. */
 const isRightInNumber = (v: View, out: Answer): boolean => {
   if (v.hwpt === undefined || v.prefill === undefined || out.bitmap === undefined) return false;
@@ -287,11 +294,17 @@ export const HWPT_GET_DIRTY_BITMAP = judge<"HWPT_GET_DIRTY_BITMAP", View>("HWPT_
       "DTY-21",
       shows((v) => v.strict && (hasHole(v) || !tracks(v))),
     ),
-    fact("DTY-20", { ...shows(hasHole), uncounted: true }),
+    fact("DTY-20", {
+      ...shows(hasHole),
+      holds: (v, out) => isRight(v, out) || !stopsAtHole(v, out),
+      also: ["DTY-21"],
+      uncounted: true,
+    }),
     fact("DTY-19", { ...shows(isPrefilled), holds: keepsPrefill }),
     fact("DTY-24", {
       ...shows(differsFromOther),
       holds: (v, out) => isRight(v, out) || !isOfOther(v, out),
+      uncounted: true,
     }),
     fact(
       "DTY-22",
@@ -300,10 +313,17 @@ export const HWPT_GET_DIRTY_BITMAP = judge<"HWPT_GET_DIRTY_BITMAP", View>("HWPT_
     fact("DTY-18", {
       ...shows((v) => tracks(v) && !isOtherSize(v)),
       holds: (v, out) => isRight(v, out) || !isRightInNumber(v, out),
+      uncounted: true,
     }),
     fact(
       "DTY-20",
       shows(() => true),
+    ),
+    // The bits are right: so they are each one's own, and where they belong.
+    fact("DTY-24", shows(differsFromOther)),
+    fact(
+      "DTY-18",
+      shows((v) => tracks(v) && !isOtherSize(v)),
     ),
   ],
   answer: answerOf,

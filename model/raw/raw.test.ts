@@ -255,6 +255,20 @@ describe("VFIO_IOMMU_GET_INFO", () => {
     expect(judge(b, call, "EFAULT")).toBeDefined();
   });
 
+  test("leaves it to a real IOMMU which larger pages it has, also where the memory ends", () => {
+    const b = new Bench(VFIO_PLATFORM);
+    b.done("IOAS_ALLOC", {});
+    b.done("DEVICE_OPEN", { dev: 0 });
+    b.done("VFIO_BIND", { devfd: 0, argsz: 16, iommufd: 0 });
+    b.done("VFIO_ATTACH", { devfd: 0, argsz: 12, pt_id: 1 });
+    b.done("VFIO_IOAS", { ioas_id: 1, op: 1 });
+    const call = raw("VFIO_IOMMU_GET_INFO", { argsz: 24 }, { keep: 22 });
+    const struct = (pgsizes: string): string => `5800000003000000${pgsizes}${"00".repeat(6)}`;
+    expect(judge(b, call, "EFAULT", struct("0010000000000000"))).toBeUndefined();
+    expect(judge(b, call, "EFAULT", struct("0010204000000000"))).toBeUndefined();
+    expect(blamed(judge(b, call, "EFAULT", struct("0000204000000000")))).toBe("GEN-15");
+  });
+
   test("faults where the memory ends that argsz promises", () => {
     const b = bench();
     b.done("VFIO_IOAS", { ioas_id: 1, op: 1 });

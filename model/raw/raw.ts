@@ -211,12 +211,14 @@ const flawOf = (inner: Judge, v: View, errno: Errno): Flaw | undefined => {
   const stray = firstStray(v);
   if (stray !== undefined) return { clause: "GEN-15", right: `byte ${stray} as it was sent` };
   const changed = v.after !== undefined && !v.after.equals(v.frame.bytes);
-  if (promisesTooMuch(v) && errno === "EFAULT") return flawOfHalfInfo(inner, v);
+  if (promisesTooMuch(v) && errno === "EFAULT") return flawOfHalfInfo(inner, v, isMock(v));
   if (v.inner === undefined || cannotStore(v) || inner.checkFailure === undefined) {
     return changed ? NOTHING_WRITTEN : undefined;
   }
   return inner.checkFailure(v.inner, errno, changed ? (v.typed?.out ?? {}) : {});
 };
+
+const isMock = ({ machine }: View): boolean => machine.platform.frontEnd === "mock";
 
 const answerOf = (inner: Judge, v: View): Buffer => {
   const info = infoOf(inner, v);
@@ -247,7 +249,7 @@ export const framed = (inner: Judge): Judge => ({
       ...frameFacts,
       // Which larger pages an IOMMU has is for the mock driver alone to say here (VCC-22).
       fact<View, RawOut>("VCC-23", {
-        when: (v) => v.strict && answersBehind(v.frame) && v.machine.platform.frontEnd === "mock",
+        when: (v) => v.strict && answersBehind(v.frame) && isMock(v),
         holds: (v) => v.after?.equals(infoStored(v, infoOf(inner, v) ?? v.frame.bytes)) === true,
         right: (v) => infoStored(v, infoOf(inner, v) ?? v.frame.bytes).toString("hex"),
         uncounted: true,

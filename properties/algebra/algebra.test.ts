@@ -8,8 +8,9 @@ import { MOCK_PLATFORM, PLATFORMS, type Platform } from "../../spec/platform";
 import { Resolver } from "../../spec/resolve";
 import type { History, Trace } from "../../spec/trace";
 import { type Deviation, PROFILES } from "../../spec/verdict";
+import { AS_LINUX_6_12, covers } from "../expectation";
 import { InvariantTally } from "../invariants/watch";
-import { judgeHistory } from "../oracle";
+import { type Finding, judgeHistory } from "../oracle";
 import { runTrace } from "../replay";
 import { shrink } from "../shrink";
 import { simplerSteps } from "../simplify";
@@ -30,7 +31,7 @@ const radixMachine = (platform: Platform): Machine => new RadixMachine(platform)
 
 /** The twins alone: what a model would say first does not count here. */
 const judgeTwins = ({ trace, outcomes }: History, tally: InvariantTally): Deviation | undefined => {
-  const watch = new TwinWatch(trace, tally);
+  const watch = new TwinWatch(trace, "linux-6.12", tally);
   const resolver = new Resolver(trace.platform);
   for (const [i, outcome] of outcomes.entries()) {
     const step = trace.steps[i];
@@ -56,6 +57,10 @@ const thinned = (trace: Trace, by: number): Trace => {
   return { platform: trace.platform, steps, ...labelsOf(trace)(steps) };
 };
 
+/** The model does as Linux 6.12 does, also where that is not what is documented. */
+const isAsLinux = ({ deviation }: Finding): boolean =>
+  AS_LINUX_6_12.some((known) => covers(known, deviation));
+
 describe.each(RELATIONS.map((relation) => [relation.id, relation] as const))(
   "%s",
   (id, relation) => {
@@ -75,7 +80,9 @@ describe.each(RELATIONS.map((relation) => [relation.id, relation] as const))(
           for (const trace of on(platform, 25, 25)) {
             const history = await runTrace(iut, trace);
             for (const profile of PROFILES) {
-              expect(judgeHistory(history, profile, new Coverage(), tally)).toBeUndefined();
+              const finding = judgeHistory(history, profile, new Coverage(), tally);
+              if (iut === model && finding && isAsLinux(finding)) continue;
+              expect(finding).toBeUndefined();
             }
           }
           expect(tally.of(id)).toBeGreaterThan(20);

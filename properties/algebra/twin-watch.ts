@@ -8,7 +8,7 @@
  */
 import type { Call, Outcome } from "../../spec/calls";
 import type { Trace, Twins } from "../../spec/trace";
-import type { Deviation } from "../../spec/verdict";
+import type { Deviation, Profile } from "../../spec/verdict";
 import { WATCHED } from "../invariants/catalogue";
 import type { InvariantTally } from "../invariants/watch";
 import { compare, type Seen } from "./agree";
@@ -21,14 +21,16 @@ interface Comparison {
 
 export class TwinWatch {
   readonly #pageSize: number;
+  readonly #profile: Profile;
   readonly #tally: InvariantTally;
   /** By the last step of the group. */
   readonly #due = new Map<number, Comparison[]>();
   /** Answers that will be asked about. */
   readonly #seen = new Map<number, Seen | undefined>();
 
-  constructor({ platform, twins }: Trace, tally: InvariantTally) {
+  constructor({ platform, twins }: Trace, profile: Profile, tally: InvariantTally) {
     this.#pageSize = platform.pageSize;
+    this.#profile = profile;
     this.#tally = tally;
     for (const label of twins ?? []) {
       for (const step of [...label.given, ...label.same.flat()]) this.#seen.set(step, undefined);
@@ -64,7 +66,8 @@ export class TwinWatch {
     const verdict = compare([first, ...rest], last, info.compares, this.#pageSize);
     if (verdict === "no") return undefined;
     this.#count(relation);
-    if (verdict === "agree") return undefined;
+    const binds = info.only === undefined || info.only === this.#profile;
+    if (verdict === "agree" || !binds) return undefined;
     return { clauses: [relation, ...info.clauses], kind: "invariant", ...verdict };
   }
 

@@ -26,11 +26,15 @@ export const DEVIATIONS_OF_LINUX_6_12: readonly KnownDeviation[] = [
   },
 ];
 
-/** The listed deviation that this is; undefined: none. */
+/** The listed deviation that this is, which names what 6.12 does instead; undefined: none. */
 export const knownDeviation = (
   call: CallName,
   { clauses, kind }: Pick<Deviation, "clauses" | "kind">,
 ): KnownDeviation | undefined =>
   DEVIATIONS_OF_LINUX_6_12.find(
-    (known) => known.call === call && known.kind === kind && known.clause === clauses[0],
+    (known) =>
+      known.call === call &&
+      known.kind === kind &&
+      known.clause === clauses[0] &&
+      clauses.includes(known.instead),
   );

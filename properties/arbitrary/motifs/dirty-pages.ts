@@ -68,6 +68,8 @@ export const DIRTY_PAGES: readonly Aim[] = [
     read(c, fd, two);
     read(c, fd, one, { flags: DIRTY_NO_CLEAR, page: draw.of(UNIT, PAGE, UNIT / 2n) });
     if (draw.chance(15)) read(c, fd, one, { bytes: 0n });
+    // DTY-01: there is one flag.
+    if (draw.chance(15)) track(c, fd, one, draw.of(2, 3, 0x8000_0000));
     // In two parts, and whole (I-113).
     const cut = draw.of(PAGE, 2n * PAGE, 3n * PAGE);
     if (draw.chance(50)) {
@@ -95,7 +97,7 @@ export const DIRTY_PAGES: readonly Aim[] = [
     read(c, fd, one);
   }),
   // DTY-16, DTY-18, DTY-22, DTY-25: more bits than a word of a bitmap holds, and than a page of one.
-  freshMotif("many-dirty-pages", 1, ["DIRTY", "HWPT_ALLOC", "HWPT_GET_DIRTY_BITMAP"], (c, ioas) => {
+  freshMotif("many-dirty-pages", 2, ["DIRTY", "HWPT_ALLOC", "HWPT_GET_DIRTY_BITMAP"], (c, ioas) => {
     const { draw } = c;
     const { fd } = ioas;
     const mock = mockDevice(c, fd, ioas.id);

@@ -55,7 +55,7 @@ export const PLACING: readonly Aim[] = [
   // AUT-05, MAP-11b: a few bytes of room behind a mapping and a reservation that touch, for user
   // memory at odd offsets. The bits of the offset are set in the IOVA, so that a place from
   // further down can be higher up.
-  freshMotif("last-crumb", 1, ["ADD_RESERVED"], (c, ioas) => {
+  freshMotif("last-crumb", 3, ["ADD_RESERVED"], (c, ioas) => {
     const { draw } = c;
     const reserved = PAGE + BigInt(draw.int(1, 8));
     const room = reserved + BigInt(draw.int(1, 4));

@@ -174,6 +174,14 @@ export const attach = (c: Composer, ioas: IoasView): void => {
   if (devfd !== undefined) attachCdev(c, devfd, ioas);
 };
 
+/** The last device that was attached leaves again, and so does the domain that it had alone. */
+export const leave = (c: Composer, { fd, id }: IoasView): void => {
+  const mock = c.scene.mocks.findLast((one) => one.fd === fd && one.ioas === id);
+  const cdev = c.scene.cdevs.findLast((one) => one.fd === fd && one.ioas === id);
+  if (mock !== undefined) destroy(c, fd, mock.stdev);
+  else if (cdev !== undefined) detachCdev(c, cdev);
+};
+
 export const attachCdev = (c: Composer, devfd: number, { fd, id }: IoasView): void => {
   const args = { devfd: c.cdev(devfd), argsz: VFIO_ATTACH_ARGSZ, pt_id: c.object(fd, id) };
   c.make({ call: "VFIO_ATTACH", in: args });

@@ -221,6 +221,11 @@ export const TABLES: readonly Aim[] = [
     const answered = draw.of(taken, taken.slice(1), taken.slice(0, -1));
     for (const cookie of answered) write([cookie], draw.of(0, 1));
     if (draw.chance(50)) write([draw.pick(taken) ?? 9], 0);
+    // FLT-06: a further fault, while some that came before it wait for their answers.
+    if (draw.chance(40) && !leaves) {
+      fault(mock, 6);
+      read(2);
+    }
     // FLT-06, FLT-07: what is left comes under other cookies, but for that of a device that left.
     if (draw.chance(60)) {
       if (!leaves) fault(mock, 5);
@@ -242,7 +247,9 @@ export const TABLES: readonly Aim[] = [
       const device = c.scene.devices.findLast((one) => one.fd === fd);
       if (device === undefined) return;
       const room = { data_len: 24, data_uptr: SCRATCH.va, writable_bytes: 24 };
-      const args = { dev_id: c.object(fd, device.id), ...room };
+      // HWI-09: an older caller.
+      const older = draw.chance(20) ? { size: 32 } : {};
+      const args = { dev_id: c.object(fd, device.id), ...room, ...older };
       c.make({ call: "GET_HW_INFO", fd: c.iommufd(fd), in: args });
     };
     info();

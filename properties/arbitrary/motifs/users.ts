@@ -17,7 +17,19 @@ import type { Composer } from "../composer";
 import { probeProcess, probeRefs } from "../probes";
 import { PAGE } from "../values";
 import type { AccessView, IoasView } from "../view";
-import { attach, destroy, fresh, freshMotif, look, map, motif, PLACE, start, unmap } from "./steps";
+import {
+  attach,
+  destroy,
+  fresh,
+  freshMotif,
+  leave,
+  look,
+  map,
+  motif,
+  PLACE,
+  start,
+  unmap,
+} from "./steps";
 
 export const newAccess = (
   c: Composer,
@@ -82,6 +94,8 @@ const HELD: readonly Aim[] = [
     }
     const users = [newAccess(c, ioas), draw.chance(40) ? newAccess(c, ioas) : undefined];
     if (draw.chance(40)) attach(c, ioas);
+    // ACC-11: whole pages only.
+    if (draw.chance(15) && users[0]) pin(c, users[0], PLACE, draw.of(1n, PAGE / 2n, PAGE + 1n));
     // ACC-12: not more than the mapping permits.
     if (draw.chance(40) && users[0]) {
       const [flags, wish] = draw.of([MAP_READABLE, ACCESS_PAGES_WRITE] as const, [
@@ -118,6 +132,11 @@ const HELD: readonly Aim[] = [
     if (!early) attach(c, ioas);
     const check = (): void => probeRefs(c, ioas.fd, start("buf0"), (2n * PAGE) as Bytes);
     check();
+    // DOM-07: what the user holds stays pinned when the domain goes.
+    if (draw.chance(40)) {
+      leave(c, ioas);
+      check();
+    }
     const other = draw.chance(50) ? fresh(c, ioas.fd) : undefined;
     if (other === undefined) letGo(c, user, item);
     else {

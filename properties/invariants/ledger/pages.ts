@@ -120,7 +120,7 @@ export class Pins {
     pages.holders.delete(holder);
     this.holding--;
     pages.process.holding--;
-    if (holder.sure && pages.heldBesides(holder, holder.firstPage, holder.lastPage)) return;
+    if (isFirm(holder) && pages.heldBesides(holder, holder.firstPage, holder.lastPage)) return;
     this.changes++;
     pages.dropFrames(holder);
   }
