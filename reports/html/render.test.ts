@@ -41,6 +41,15 @@ describe("the page", () => {
     expect(text).toContain("needs fault-injection");
   });
 
+  test("says what was not judged to its end", () => {
+    const text = page({
+      cutShort: [{ reason: "QEMU was ended", sequences: 2 }],
+      quirks: [{ name: "reads-what-it-unmapped", sequences: 3 }],
+    });
+    expect(text).toContain("2 sequences: QEMU was ended");
+    expect(text).toContain("reads-what-it-unmapped ended 3 sequences");
+  });
+
   test("sets code in statements apart", () => {
     const [clause] = sampleResults().clauses;
     if (clause === undefined) throw new Error("no clause");

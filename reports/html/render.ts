@@ -68,6 +68,14 @@ const facts = (r: Results): Fact[] => {
     { label: "Judged calls", text: count(r.calls), big: true },
     { label: "Probes", text: count(r.probes), big: true },
     ...(known > 0 ? [{ label: "Known failures", text: count(known) }] : []),
+    ...(r.cutShort ?? []).map(({ reason, sequences }) => ({
+      label: "Cut short",
+      text: `${plural(sequences, "sequence")}: ${reason}`,
+    })),
+    ...(r.quirks ?? []).map(({ name, sequences }) => ({
+      label: "Known quirk",
+      text: `${name} ended ${plural(sequences, "sequence")}`,
+    })),
     { label: "Clauses failed", text: count(verdicts.fail + verdicts.error) },
     { label: "Clauses inconclusive", text: count(verdicts.inconclusive) },
     { label: "Clauses unsupported", text: count(verdicts.unsupported) },
