@@ -32,7 +32,6 @@ test("what a run records, judge agrees with, and what has no word in the format 
     (n, m) => n + Number(m[1]),
     0,
   );
-  expect(out).toContain("recorded up to what the format has no word for: a further number");
   expect(recorded).toBeGreaterThan(10);
   const left = 40 - recorded - inPart;
   expect(out).toContain(`${left} traces not recorded: a platform with several IOMMUs`);
