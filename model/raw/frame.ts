@@ -86,6 +86,15 @@ export const frameOf = (call: RawCall, hasMock: boolean): Frame => {
   return { call, bytes, size, family, inTable, layout, name, unknownOp };
 };
 
+/**
+ * An index between the last native command and TEST_CMD. It lies in the table if the kernel has the
+ * mock driver, which one whose devices are real ones may have as well (GEN-05).
+ */
+export const isNearTable = ({ call, inTable }: Frame): boolean => {
+  const low = call.in.nr & 0xff;
+  return call.call === "RAW" && !inTable && low > NATIVE_LAST && low <= TEST_LAST;
+};
+
 /** How many bytes caller and kernel both know. */
 export const sharedSize = ({ family, layout, size }: Frame): number => {
   if (layout === undefined) return 0;

@@ -226,6 +226,19 @@ test("a device is bound to no iommufd that only another process has", () => {
   expect(blamed(judge(b, bind, 0, bound))).toBe("VFD-05");
 });
 
+test("whether a machine with real devices has the mock driver's command is open", () => {
+  const at = (nr: number) => raw("IOAS_ALLOC", {}, { nr, memory: "none" });
+  const judged = (nr: number, errno: Errno) => {
+    const b = new Bench(VFIO_PLATFORM);
+    b.done("IOAS_ALLOC", {});
+    return blamed(judge(b, at(nr), errno));
+  };
+  for (const nr of [0x3b8f, 0x3ba0]) {
+    expect([judged(nr, "ENOTTY"), judged(nr, "EFAULT")]).toEqual([undefined, undefined]);
+  }
+  expect([judged(0x3ba1, "ENOTTY"), judged(0x3ba1, "EFAULT")]).toEqual([undefined, "GEN-04"]);
+});
+
 describe("VFIO_IOMMU_GET_INFO", () => {
   test("stores as much of its struct as there is memory for", () => {
     const b = bench();

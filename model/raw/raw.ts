@@ -31,6 +31,7 @@ import {
   type Frame,
   frameOf,
   hasOutputs,
+  isNearTable,
   type RawCall,
   readOutputs,
   strayWrite,
@@ -283,6 +284,8 @@ export const framed = (inner: Judge): Judge => ({
     checkFailure: (v, errno) => flawOf(inner, v, errno),
     leeway: (v, errno) => {
       if (!v.strict && errno === "EFAULT" && promisesTooMuch(v)) return "VCC-20";
+      const hasNoSize = v.isOpen && v.frame.size === undefined;
+      if (errno === "EFAULT" && hasNoSize && isNearTable(v.frame)) return "GEN-05";
       return v.inner && inner.leeway?.(v.inner, errno);
     },
     otherwise: (v, errno) => {
