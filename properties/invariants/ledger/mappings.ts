@@ -171,9 +171,9 @@ export const doubt = (ledger: LedgerState, ioas: Ioas, area: Area): void => {
   if (ioas.accesses.size > 0) doubtItemsIn(ledger, ioas, area.start, area.last);
 };
 
-/** An answer showed that a mapping is there. */
+/** An answer showed that a mapping is there; unless it may be one that is anywhere. */
 export const confirm = (ledger: LedgerState, ioas: Ioas, area: Area): void => {
-  if (area.sure) return;
+  if (area.sure || ioas.strays.length > 0) return;
   ioas.doubts--;
   ledger.pins.confirm(area);
 };

@@ -47,15 +47,29 @@ const exit = (proc: number): Answered => by(proc, [ask("EXIT"), ok()]);
 const closing = (proc: number, fd?: number): Answered => by(proc, close(fd));
 
 /** A MAP as raw bytes that cannot be written: whatever it does, it answers EFAULT. */
-const unanswered = (ioas_id: number, iova: bigint | undefined, length: bigint): Answered => {
+const unanswered = (
+  ioas_id: number,
+  iova: bigint | undefined,
+  length: bigint,
+  va = BUF0,
+): Answered => {
   const bytes = Buffer.alloc(40);
   bytes.writeUInt32LE(40, 0);
   bytes.writeUInt32LE(iova === undefined ? 6 : 7, 4);
   bytes.writeUInt32LE(ioas_id, 8);
-  bytes.writeBigUInt64LE(BUF0, 16);
+  bytes.writeBigUInt64LE(va, 16);
   bytes.writeBigUInt64LE(length, 24);
   bytes.writeBigUInt64LE(iova ?? 0n, 32);
   return [ask("RAW", { nr: 0x3b85, bytes: bytes.toString("hex"), memory: "r" }), failed("EFAULT")];
+};
+
+/** The same with everything unmapped. */
+const unansweredUnmap = (ioas_id: number): Answered => {
+  const bytes = Buffer.alloc(24);
+  bytes.writeUInt32LE(24, 0);
+  bytes.writeUInt32LE(ioas_id, 4);
+  bytes.writeBigUInt64LE(U64_MAX, 16);
+  return [ask("RAW", { nr: 0x3b86, bytes: bytes.toString("hex"), memory: "r" }), failed("EFAULT")];
 };
 
 const start = [open(), ioas(1), mock(1, 2, 4)];
@@ -259,6 +273,18 @@ export const OPEN_PROCESSES: readonly OpenStory[] = [
     ],
     call: unmap(9, 0n, U64_MAX)[0],
     answers: [ok({ length: 0x1000n })],
+  },
+  {
+    open: "whether a mapping is still there, or another one in its place (GEN-16)",
+    before: [
+      ...start,
+      map(1, IOVA, 0x800n),
+      unansweredUnmap(1),
+      unanswered(1, undefined, 0x1000n, BUF1),
+      [translate(4, 0n, U64_MAX), runs([IOVA, 0x1000n, 0x5000n, 3])],
+    ],
+    call: pageRefs(BUF0),
+    answers: [pins([0, 1]), pins([1, 1])],
   },
   {
     open: "what a device has written by a MAP of which nobody knows where it is (GEN-16)",
