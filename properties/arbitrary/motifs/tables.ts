@@ -198,7 +198,8 @@ export const TABLES: readonly Aim[] = [
     };
     const write = (cookies: readonly number[], code: number, odd = 0): void => {
       const responses = cookies.map((n) => ({ cookie: c.cookie(queue.file, n), code }));
-      c.make({ call: "FAULT_WRITE", in: { fault_fd, count: 8 * cookies.length + odd, responses } });
+      const count = Math.max(0, 8 * cookies.length + odd);
+      c.make({ call: "FAULT_WRITE", in: { fault_fd, count, responses } });
     };
     for (let n = draw.int(1, 3); n > 0; n--) fault(mock, n);
     if (other !== undefined) fault(other, 4);
