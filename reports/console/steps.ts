@@ -2,6 +2,15 @@ import { inert } from "../../spec/inert";
 import type { StepRow } from "../../spec/results";
 import { type Style, table } from "./text";
 
+/** More of a cell nobody reads, and a table of such cells takes minutes to wrap. */
+const CELL_MAX = 600;
+
+const cell = (text: string): string => {
+  const whole = inert(text);
+  if (whole.length <= CELL_MAX) return whole;
+  return `${whole.slice(0, CELL_MAX)}… (${whole.length} characters, all of them with --json)`;
+};
+
 /** The step table: each call with what was expected and what came; ▶ marks where they part. */
 export const renderSteps = (rows: readonly StepRow[], style: Style): string => {
   const { colors } = style;
@@ -17,10 +26,10 @@ export const renderSteps = (rows: readonly StepRow[], style: Style): string => {
       cells: [
         row.deviates ? "▶" : "",
         String(row.step),
-        inert(row.call),
+        cell(row.call),
         // Only the deviating row needs both columns read.
-        row.deviates || row.expected !== row.actual ? inert(row.expected) : "(same)",
-        inert(row.actual),
+        row.deviates || row.expected !== row.actual ? cell(row.expected) : "(same)",
+        cell(row.actual),
       ],
       ...(row.deviates && { paint: (text: string) => colors.red(colors.bold(text)) }),
     })),
