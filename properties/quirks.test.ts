@@ -92,3 +92,14 @@ test("an area that no domain has is unmapped nowhere", () => {
   const history = { ...READS, trace: { ...READS.trace, steps }, outcomes };
   expect(judged(history).finding?.deviation.clauses).toEqual(["LIV-03"]);
 });
+
+const DEAD = traceOf("loses-count-of-the-dead");
+
+test.each(["EXIT", "OPTION"])("a count is lost with a process, and not without %s", (call) => {
+  const without = <T>(list: readonly T[]): T[] =>
+    list.filter((_, i) => DEAD.trace.steps[i]?.call !== call);
+  const steps = without(DEAD.trace.steps);
+  const history = { ...DEAD, trace: { ...DEAD.trace, steps }, outcomes: without(DEAD.outcomes) };
+  expect(judged(history).finding?.deviation.clauses).toEqual(["LIV-03"]);
+  expect(judged(history).quirks).toEqual([]);
+});

@@ -193,7 +193,7 @@ export const TABLES: readonly Aim[] = [
     };
     const read = (records: number): readonly number[] => {
       const odd = draw.chance(8) ? draw.of(8, -8, 1) : 0;
-      c.make({ call: "FAULT_READ", in: { fault_fd, count: 40 * records + odd } });
+      c.make({ call: "FAULT_READ", in: { fault_fd, count: Math.max(0, 40 * records + odd) } });
       return c.scene.queues.find(({ file }) => file === queue.file)?.unanswered ?? [];
     };
     const write = (cookies: readonly number[], code: number, odd = 0): void => {
