@@ -1,5 +1,11 @@
 import type { Config } from "jest";
 
+const GLOBALS = [
+  ...["Array", "BigInt", "Boolean", "Buffer", "Error", "JSON", "Map", "Math", "Number", "Object"],
+  ...["Promise", "Reflect", "Set", "String", "Symbol", "WeakMap"],
+  ...["BigUint64Array", "Float64Array", "Int32Array", "Uint8Array", "Uint32Array"],
+] as NonNullable<Config["sandboxInjectedGlobals"]>;
+
 const folders = "{spec,model,impl,properties,reports,cli}";
 
 // Tests are transpiled, never type-checked: `npm run typecheck` does that once for the whole tree.
@@ -9,6 +15,9 @@ const config: Config = {
   testTimeout: 120_000,
   testMatch: [`<rootDir>/${folders}/**/*.test.ts`],
   transform: { "^.+\\.ts$": ["@swc/jest", { jsc: { target: "es2022" } }] },
+  // Modules under test run in a vm, where every look at a global is slow; these are handed to each
+  // module as if it had declared them. The harness takes half the time.
+  sandboxInjectedGlobals: GLOBALS,
   maxWorkers: 2,
   coverageProvider: "babel",
   collectCoverageFrom: [`${folders}/**/*.ts`, "!**/*.test.ts"],
