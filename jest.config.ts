@@ -6,6 +6,8 @@ const GLOBALS = [
   ...["BigUint64Array", "Float64Array", "Int32Array", "Uint8Array", "Uint32Array"],
 ] as NonNullable<Config["sandboxInjectedGlobals"]>;
 
+const SWC = { jsc: { target: "es2022" } };
+
 const folders = "{spec,model,impl,properties,reports,cli}";
 
 // Tests are transpiled, never type-checked: `npm run typecheck` does that once for the whole tree.
@@ -14,7 +16,10 @@ const config: Config = {
   // No test measures time: a busy machine must not make one red.
   testTimeout: 120_000,
   testMatch: [`<rootDir>/${folders}/**/*.test.ts`],
-  transform: { "^.+\\.ts$": ["@swc/jest", { jsc: { target: "es2022" } }] },
+  transform: {
+    "/iommufd-mutant-.+\\.ts$": ["<rootDir>/cli/testdata/transform-mutant.cjs", SWC],
+    "^.+\\.ts$": ["@swc/jest", SWC],
+  },
   // Modules under test run in a vm, where every look at a global is slow; these are handed to each
   // module as if it had declared them. The harness takes half the time.
   sandboxInjectedGlobals: GLOBALS,
