@@ -15,10 +15,12 @@ import type {
   Results,
   Verdict,
 } from "../spec/results";
+import type { Profile } from "../spec/verdict";
 import type { Expectation } from "./expectation";
 import type { Health } from "./health";
 import { INVARIANTS } from "./invariants/catalogue";
 import type { InvariantTally } from "./invariants/watch";
+import { withNotes } from "./notes";
 import type { CampaignOptions, Stop } from "./options";
 
 /** What a campaign counted. */
@@ -47,6 +49,10 @@ export const statementOf = (id: string): string =>
   INVARIANTS.find((invariant) => invariant.id === id)?.statement ??
   "";
 
+/** Clauses that get a verdict: those that bind in the profile and can be exercised. */
+export const countedClauses = (profile: Profile): readonly (typeof CLAUSES)[number][] =>
+  CLAUSES.filter(({ id, sides }) => ruleBinds(clauseIndex(id), profile) && sides.length > 0);
+
 const percent = (part: number, whole: number): number =>
   whole === 0 ? 0 : Math.round((1000 * part) / whole) / 10;
 
@@ -54,9 +60,9 @@ export const concludeRun = (options: CampaignOptions, tallies: Tallies): Results
   const { iut, iutSpec, profile, version, seed, platforms, knownFailing, clauses } = options;
   const available = availableNeeds(options);
   const failing = new Set(tallies.failures.map((failure) => failure.clause));
-  const clauseResults = CLAUSES.filter(
-    ({ id, sides }) => clauses.has(id) && ruleBinds(clauseIndex(id), profile) && sides.length > 0,
-  ).map((clause) => clauseResult(clause, tallies.coverage, available, failing));
+  const clauseResults = countedClauses(profile)
+    .filter(({ id }) => clauses.has(id))
+    .map((clause) => clauseResult(clause, tallies.coverage, available, failing));
   const invariants = INVARIANTS.filter(({ id }) => clauses.has(id)).map(
     ({ id, statement, needs }): InvariantResult => {
       const checked = tallies.tally.of(id);
@@ -75,7 +81,8 @@ export const concludeRun = (options: CampaignOptions, tallies: Tallies): Results
     ...invariants.filter(isInconclusive).map(({ id, reason }) => `${id}: ${reason}`),
     ...quotas.filter((q) => !q.met).map((q) => `${q.name}: ${q.actual}, needs ${q.required}`),
   ];
-  const { health } = tallies;
+  const { health, nondeterministic } = tallies;
+  const callResults = health.callResults();
   return {
     format: "iommufd-results/1",
     version,
@@ -93,13 +100,13 @@ export const concludeRun = (options: CampaignOptions, tallies: Tallies): Results
     ...exitOf(tallies, stale, missed),
     clauses: clauseResults,
     invariants,
-    callResults: health.callResults(),
+    callResults,
     health: {
       meaningfulPercent: meaningfulPercent(health),
       violatingPercent: percent(health.calls - health.succeeded, health.calls),
       quotas,
     },
-    failures: tallies.failures,
+    failures: tallies.failures.map((failure) => withNotes(failure, callResults, nondeterministic)),
     ...(cutShort.length > 0 && { cutShort }),
     ...(quirks.length > 0 && { quirks }),
     staleExpectations: stale.map(({ clause, kind }) => `${clause} ${kind}`),
@@ -119,7 +126,10 @@ const meaningfulPercent = (health: Health): number => {
 };
 
 /** Needs that the IUT has and at least one platform of the run offers. */
-const availableNeeds = ({ iut, platforms }: CampaignOptions): ReadonlySet<Need> => {
+export const availableNeeds = ({
+  iut,
+  platforms,
+}: Pick<CampaignOptions, "iut" | "platforms">): ReadonlySet<Need> => {
   const offered = new Set(platforms.flatMap((platform) => [...offersOf(platform)]));
   return new Set(iut.info.capabilities.filter((need) => offered.has(need)));
 };
@@ -185,6 +195,10 @@ const quotasOf = (health: Health): Quota[] => {
   ];
 };
 
+/** Each clause once: it may fail in several ways. */
+const namesOf = (failures: readonly { readonly clause: string }[]): string =>
+  [...new Set(failures.map(({ clause }) => clause))].join(", ");
+
 /** DESIGN §6: a failure beats nondeterminism, that beats doubt. */
 const exitOf = (
   tallies: Tallies,
@@ -196,18 +210,20 @@ const exitOf = (
   if (tallies.health.calls === 0 && crash?.kind === "crash") {
     return { verdict: "error", exitCode: 69, reason: `the IUT answers nothing: ${crash.actual}` };
   }
+  const twice =
+    tallies.nondeterministic !== undefined &&
+    `${tallies.nondeterministic} run twice gave two different histories`;
+  // Exit 1 comes first, but whoever looks for the failure must know that it may come and go.
+  const also = twice === false ? "" : `; and nondeterministic: ${twice}`;
   if (unexpected.length > 0) {
-    const names = unexpected.map((failure) => failure.clause).join(", ");
-    return { verdict: "fail", exitCode: 1, reason: `not conformant: ${names}` };
+    const names = namesOf(unexpected);
+    return { verdict: "fail", exitCode: 1, reason: `not conformant: ${names}${also}` };
   }
   if (stale.length > 0) {
-    const names = stale.map(({ clause }) => clause).join(", ");
-    return { verdict: "fail", exitCode: 1, reason: `known failures that no longer fail: ${names}` };
+    const reason = `known failures that no longer fail: ${namesOf(stale)}${also}`;
+    return { verdict: "fail", exitCode: 1, reason };
   }
-  if (tallies.nondeterministic !== undefined) {
-    const reason = `${tallies.nondeterministic} run twice gave two different histories`;
-    return { verdict: "fail", exitCode: 3, reason };
-  }
+  if (twice !== false) return { verdict: "fail", exitCode: 3, reason: twice };
   if (tallies.stopped === "interrupted") {
     return { verdict: "inconclusive", exitCode: 130, reason: "interrupted" };
   }

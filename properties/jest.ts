@@ -9,15 +9,15 @@
  * and the capsule as JSON, so that a red run of CI can be replayed from its log alone.
  */
 import type { Capsule } from "../spec/capsule";
-import { CLAUSES, FAMILIES } from "../spec/clauses/registry";
+import { FAMILIES } from "../spec/clauses/registry";
 import { inert, inertDeep, inertJson } from "../spec/inert";
 import type { Iut } from "../spec/iut";
 import { encodeCapsule } from "../spec/json/trace";
-import type { Need } from "../spec/needs";
-import type { Platform } from "../spec/platform";
+import { PLATFORMS, type Platform } from "../spec/platform";
 import type { Failure, Results } from "../spec/results";
 import type { Profile } from "../spec/verdict";
 import { runCampaign } from "./campaign";
+import { availableNeeds, countedClauses } from "./conclude";
 import { quickRun } from "./options";
 
 export interface ConformanceOptions {
@@ -42,36 +42,57 @@ interface JestLike {
   };
 }
 
-/** Registers the tests. To be called at the top level of a test file. */
-export const conformanceTests = (iut: Iut, options: ConformanceOptions = {}): void => {
-  const { describe, beforeAll, test } = globalThis as unknown as JestLike;
+/**
+ * Registers the tests. To be called at the top level of a test file.
+ * @param jest the runner's globals; given by tests of this function only
+ */
+export const conformanceTests = (
+  iut: Iut,
+  options: ConformanceOptions = {},
+  jest = globalThis as unknown as JestLike,
+): void => {
+  const { describe, beforeAll, test } = jest;
+  const { profile = "documented", platforms = iut.platforms ?? PLATFORMS } = options;
+  const available = availableNeeds({ iut, platforms });
   describe(`iommufd conformance of ${iut.info.name}`, () => {
-    let results: Results | undefined;
-    const capsules = new Map<string, Capsule>();
+    let ran: Ran | undefined;
     beforeAll(async () => {
-      results = await runOnce(iut, options, capsules);
+      ran = await runOnce(iut, { ...options, profile, platforms });
     }, options.timeoutMs ?? 120_000);
+    /** What was not exercised has not passed, so a test of that alone is no green one. */
+    const check = (
+      what: string,
+      prefix: string,
+      counts: (results: Results) => readonly number[],
+    ) => {
+      if (ran === undefined) throw new Error("the campaign did not run");
+      refuse(ran, ({ clause }) => clause.startsWith(prefix));
+      const { results } = ran;
+      if (counts(results).some((n) => n > 0)) return;
+      throw new Error(`inconclusive: in ${results.sequences} sequences nothing exercised ${what}`);
+    };
 
     for (const [family, title] of Object.entries(FAMILIES)) {
-      const own = CLAUSES.filter(
-        ({ id, sides }) => id.startsWith(`${family}-`) && sides.length > 0,
-      );
-      const lacking = new Set(own.flatMap(({ needs }) => needs.filter((need) => !can(iut, need))));
-      const isReachable = own.some(({ needs }) => needs.every((need) => can(iut, need)));
+      const isOwn = ({ id }: { readonly id: string }): boolean => id.startsWith(`${family}-`);
+      const own = countedClauses(profile).filter(isOwn);
       if (own.length === 0) continue;
+      const lacking = own.map(({ needs }) => needs.filter((need) => !available.has(need)));
+      const isReachable = lacking.some((needs) => needs.length === 0);
       // Unsupported is not passed: a family that cannot be reached is skipped and says why.
       const run = isReachable ? test : test.skip;
-      const why = isReachable ? "" : ` (needs ${[...lacking].join(", ")})`;
+      const why = isReachable ? "" : ` (needs ${[...new Set(lacking.flat())].join(", ")})`;
       run(`${family}: ${title}${why}`, () => {
-        refuse(results, capsules, ({ clause }) => clause.startsWith(`${family}-`));
+        check(`a clause of ${family}`, `${family}-`, ({ clauses }) =>
+          clauses.filter(isOwn).map(({ success, violation }) => success + violation),
+        );
       });
     }
     test("invariants over all answers", () => {
-      refuse(results, capsules, ({ clause }) => clause.startsWith("I-"));
+      check("an invariant", "I-", ({ invariants }) => invariants.map(({ checked }) => checked));
     });
     test("the run as a whole says enough", () => {
-      if (results === undefined) throw new Error("the campaign did not run");
-      const { verdict, reason, clauses } = results;
+      if (ran === undefined) throw new Error("the campaign did not run");
+      const { verdict, reason, clauses } = ran.results;
       const idle = clauses.filter((clause) => clause.verdict === "inconclusive");
       if (verdict === "fail" && idle.length > 0) {
         const names = idle.map(({ id }) => id).join(" ");
@@ -82,34 +103,33 @@ export const conformanceTests = (iut: Iut, options: ConformanceOptions = {}): vo
   });
 };
 
-const can = (iut: Iut, need: Need): boolean => iut.info.capabilities.includes(need);
+/** What the one campaign left behind. */
+interface Ran {
+  readonly results: Results;
+  readonly capsules: ReadonlyMap<string, Capsule>;
+}
 
-const runOnce = (
+const runOnce = async (
   iut: Iut,
-  options: ConformanceOptions,
-  capsules: Map<string, Capsule>,
-): Promise<Results> =>
-  runCampaign(
-    quickRun({
-      iut,
-      profile: options.profile ?? "documented",
-      ...(options.seed !== undefined && { seed: options.seed }),
-      ...(options.sequences !== undefined && { sequences: options.sequences }),
-      ...(options.platforms !== undefined && { platforms: options.platforms }),
-      saveCapsule: (capsule) => {
-        const name = `capsule ${capsules.size + 1}`;
-        capsules.set(name, capsule);
-        return name;
-      },
-    }),
-  );
+  { profile, platforms, seed, sequences }: ConformanceOptions,
+): Promise<Ran> => {
+  const capsules = new Map<string, Capsule>();
+  const options = quickRun({
+    iut,
+    ...(profile !== undefined && { profile }),
+    ...(platforms !== undefined && { platforms }),
+    ...(seed !== undefined && { seed }),
+    ...(sequences !== undefined && { sequences }),
+    saveCapsule: (capsule) => {
+      const name = `capsule ${capsules.size + 1}`;
+      capsules.set(name, capsule);
+      return name;
+    },
+  });
+  return { results: await runCampaign(options), capsules };
+};
 
-const refuse = (
-  results: Results | undefined,
-  capsules: ReadonlyMap<string, Capsule>,
-  mine: (failure: Failure) => boolean,
-): void => {
-  if (results === undefined) throw new Error("the campaign did not run");
+const refuse = ({ results, capsules }: Ran, mine: (failure: Failure) => boolean): void => {
   const failures = results.failures.filter(mine);
   if (failures.length === 0) return;
   throw new Error(failures.map((failure) => explain(failure, capsules)).join("\n\n"));
@@ -125,5 +145,6 @@ const explain = (given: Failure, capsules: ReadonlyMap<string, Capsule>): string
   );
   const capsule = capsules.get(failure.capsule);
   const json = capsule === undefined ? "" : inertJson(JSON.stringify(encodeCapsule(capsule)));
-  return [`${failure.clause}: ${failure.statement}`, ...steps, `capsule: ${json}`].join("\n");
+  const { clause, statement, notes = [] } = failure;
+  return [`${clause}: ${statement}`, ...notes, ...steps, `capsule: ${json}`].join("\n");
 };

@@ -70,6 +70,8 @@ export interface Failure {
   readonly expected: string;
   readonly actual: string;
   readonly platform: string;
+  /** What the run as a whole says about it, and its own steps do not show; absent: nothing. */
+  readonly notes?: readonly string[];
   /** The minimal trace. */
   readonly steps: readonly StepRow[];
   /** Sequences of this run that failed in the same way. */

@@ -24,6 +24,7 @@ export const renderFailure = (given: Failure, replay: string, style: Style): str
   return [
     `${tag}  ${KINDS[failure.kind] ?? failure.kind}; ${seen}, first at ${failure.seedPath}`,
     ...(others.length > 0 ? [colors.dim(`also named: ${others.join(", ")}`)] : []),
+    ...(failure.notes ?? []).flatMap((note) => wrap(note, width)).map(colors.yellow),
     "",
     ...wrap(`${failure.clause}  ${failure.statement}`, width).map((line, i) =>
       i === 0 ? line.replace(failure.clause, colors.bold(failure.clause)) : line,

@@ -43,7 +43,8 @@ export const TEMPLATE = `<!doctype html>
 <h3><a href="#clause-<%= failure.clause %>"><%= failure.clause %></a> <span class="tag <%= failure.known ? "inconclusive" : "fail" %>"><%= failure.known ? "known" : "unexpected" %></span></h3>
 <p>${prose("failure.statement")}</p>
 <p class="soft">Kind: <%= failure.kind %>. Platform <%= failure.platform %>. Seen in <%= failure.occurrences %> of <%= it.r.sequences %> sequences, first at <code><%= failure.seedPath %></code>.<% if (failure.clauses.length > 1) { %> Clauses named: <%= failure.clauses.join(", ") %>.<% } %></p>
-<table class="steps">
+<% for (const note of failure.notes ?? []) { %><p class="inconclusive"><%= note %></p>
+<% } %><table class="steps">
 <thead><tr><th class="num">#</th><th>Call</th><th>Expected</th><th>Actual</th></tr></thead>
 <tbody>
 <% for (const row of failure.steps) { %><tr<%~ row.deviates ? ' class="deviates"' : "" %>><td class="num" data-label="Step"><%= row.deviates ? "▶ " : "" %><%= row.step %></td><td><code><%= row.call %></code></td><td data-label="Expected"<%~ row.deviates ? "" : ' class="same"' %>><code><%= row.expected %></code></td><td data-label="Actual"><code><%= row.actual %></code></td></tr>
