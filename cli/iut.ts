@@ -8,7 +8,7 @@ import { EXIT, firstLine, Stop } from "./exit";
 import { loadMutant, mutantNames } from "./mutant";
 import { didYouMean } from "./near";
 import { packageVersion } from "./package-root";
-import { loadModule } from "./ts-loader";
+import { loadModule, placeOf } from "./ts-loader";
 
 export const DEFAULT_IUT = "radix";
 
@@ -83,7 +83,11 @@ const loadTs = (given: string, cwd: string): Iut => {
   } catch (error) {
     const isEsm = (error as NodeJS.ErrnoException).code === "ERR_REQUIRE_ESM";
     const hint = isEsm ? '; its package.json says "type": "module": name it .cts or .cjs' : "";
-    throw refuse(`loading it failed: ${firstLine(error)}${hint}`);
+    const place = placeOf(error);
+    const at = place === undefined ? "" : ` (${place.replace(`${cwd}/`, "")})`;
+    // A compiler begins its messages with a cross.
+    const what = firstLine(error).replace(/^[x×] /, "");
+    throw refuse(`loading it failed: ${what}${at}${hint}`);
   }
   const { default: byDefault, iut } = (exported ?? {}) as { default?: unknown; iut?: unknown };
   const found = [byDefault, iut, exported].find(isIut);

@@ -36,6 +36,7 @@ put("known-reason.json", '[{"clause": "MAP-01", "kind": "errno", "reason": " "}]
 put("known-extra.json", '[{"clause": "MAP-01", "kind": "errno", "reason": "x", "id": 1}]');
 put("file", "");
 put("no-iut.ts", "export const other = 1;");
+put("syntax.cjs", "module.exports = {\n;");
 put("throws.ts", 'throw new Error("first line\\nsecond line");');
 
 /** Every refusal: the command line, its exit code, and what its one line must say. */
@@ -91,7 +92,8 @@ const REFUSALS: readonly (readonly [argv: string, exit: number, says: RegExp])[]
   ["run --known-failing absent.json", 66, /cannot read absent.json/],
   ["run --iut ts:./absent.ts", 69, /IUT ts:.\/absent.ts is unavailable: there is no file/],
   ["run --iut ts:./no-iut.ts", 69, /must export an Iut/],
-  ["run --iut ts:./throws.ts", 69, /loading it failed: first line$/],
+  ["run --iut ts:./throws.ts", 69, /loading it failed: first line \(throws.ts:1:7\)$/],
+  ["run --iut ts:./syntax.cjs", 69, /Unexpected token ';' \(syntax.cjs:2\)$/],
   ["run --iut mutant:no-such-mutant", 69, /mutant:no-such-mutant is unavailable/],
   ["run --known-failing not.json", 78, /--known-failing not.json: not JSON/],
   ["run --known-failing known-object.json", 78, /expected a list of \{clause, kind, reason\}/],

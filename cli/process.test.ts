@@ -48,10 +48,11 @@ describe("as a process", () => {
   });
 
   test("a module that does not compile is an unavailable IUT, in one line", () => {
-    fs.writeFileSync(path.join(cwd, "broken.ts"), "export const iut: = 1;");
+    fs.writeFileSync(path.join(cwd, "broken.ts"), "\nexport const iut: = 1;");
     const { status, stdout, stderr } = conform("run", "--iut", "ts:./broken.ts");
     expect([status, stdout]).toEqual([69, ""]);
     expect(stderr).toMatch(/^iommufd-conformance: IUT ts:.\/broken.ts is unavailable: [^\n]+\n$/);
+    expect(stderr).toMatch(/Expected .*\(broken.ts:2\)\n$/);
   });
 
   test("a module that imports this package by name shares its handles", () => {

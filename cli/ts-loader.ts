@@ -40,3 +40,22 @@ export const loadModule = (file: string): unknown => {
   prepare();
   return require(file) as unknown;
 };
+
+/** Forms in which a place in a file is told: swc's, a SyntaxError's of Node, and a frame's. */
+const PLACES = [
+  /,-\[(.+?:\d+):\d+\]/gm,
+  /^(\/.+?:\d+)$/gm,
+  /^ *at (?:.+ \()?(\/.+?:\d+:\d+)\)?$/gm,
+];
+
+/** FILE:LINE of what made a module of the user's fail to load: no place of ours. */
+export const placeOf = (error: unknown): string | undefined => {
+  if (!(error instanceof Error)) return undefined;
+  const { stack = "" } = error;
+  // A compiled import is on no line of the source.
+  const [importer] = (error as { readonly requireStack?: readonly string[] }).requireStack ?? [];
+  if (importer !== undefined) return importer;
+  return PLACES.flatMap((form) => [...stack.matchAll(form)])
+    .map(([, place = ""]) => place)
+    .find((place) => !place.includes("/node_modules/") && !place.startsWith(`${__dirname}/`));
+};
