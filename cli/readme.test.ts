@@ -21,7 +21,7 @@ test("a run of its example says which call is missing", async () => {
     const run = ["run", "--iut", `ts:${EXAMPLE}`, "--profile", "documented", "--sequences", "20"];
     expect(await main(run, io)).toBe(1);
     expect(io.out()).toMatch(
-      /Each \w+ of this run \(\d+ of them\) was answered ENOTTY: is it impl/,
+      /Each \w+ of this run \([\d,]+ of them\) was answered ENOTTY: is it impl/,
     );
   } finally {
     fs.rmSync(cwd, { recursive: true, force: true });

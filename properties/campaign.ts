@@ -290,7 +290,8 @@ class Campaign {
       expected: deviation.expected,
       actual: deviation.actual,
       platform: history.trace.platform.name,
-      steps: stepRows(history, at),
+      // Of a trace that could not be shrunk, the calls after the failure tell nobody anything.
+      steps: stepRows(history, at).slice(0, at.step + 1),
       known: expectation !== undefined,
       capsule: save(),
       seedPath,

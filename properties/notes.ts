@@ -29,5 +29,7 @@ const alwaysRefused = ({ steps }: Failure, calls: readonly CallResult[]): string
   const [errno = "", ...others] = Object.keys(made.outcomes);
   if (errno === "OK" || others.length > 0) return [];
   const guess = UNKNOWN_CALL.includes(errno) ? ": is it implemented?" : ".";
-  return [`Each ${name} of this run (${made.count} of them) was answered ${errno}${guess}`];
+  return [
+    `Each ${name} of this run (${made.count.toLocaleString("en-US")} of them) was answered ${errno}${guess}`,
+  ];
 };

@@ -36,9 +36,9 @@ dl.facts dt { color: var(--soft); font-size: .85em; }
 dl.facts dd { margin: 0; overflow-wrap: anywhere; }
 dl.facts .big { font-size: 1.25rem; font-weight: 600; }
 table { width: 100%; border-collapse: collapse; }
+th, td { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td { overflow-wrap: anywhere; }
 th { text-align: left; font-weight: 500; font-size: .85em; color: var(--soft); }
-th, td { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top;
-  overflow-wrap: anywhere; }
 td.num, th.num { text-align: right; white-space: nowrap; }
 td.id, td.verdict { white-space: nowrap; }
 td.verdict { font-weight: 600; }
