@@ -120,7 +120,7 @@ const usageMessage = (error: CommanderError, argv: readonly string[]): string =>
 /** Leaves when everything is written, even if an IUT left a timer behind. */
 const leave = (exit: number, lost: () => string | undefined): void => {
   process.exitCode = exit;
-  process.stdout.write("", () => {
+  const end = (): void => {
     const reason = lost();
     if (reason !== undefined) {
       process.stderr.write(`iommufd-conformance: cannot write to stdout: ${reason}\n`);
@@ -128,7 +128,9 @@ const leave = (exit: number, lost: () => string | undefined): void => {
     // Whoever reads the output must not take what is missing for a clean run.
     const code = reason !== undefined && exit === EXIT.conformant ? EXIT.badConfig : exit;
     process.stderr.write("", () => process.exit(code));
-  });
+  };
+  // The error of a write may be told after the write that follows it has been called back.
+  process.stdout.write("", () => setImmediate(end));
 };
 
 if (require.main === module) {

@@ -39,9 +39,9 @@ describe("as a process", () => {
     expect(JSON.parse(stdout)).toEqual([{ campaign: "random", about: expect.any(String) }]);
   });
 
-  test("output that cannot be written is no success", () => {
+  test.each(["list campaigns", "replay 1:1"])("output of %s that cannot be written", (argv) => {
     const full = fs.openSync("/dev/full", "w");
-    const { status, stderr } = conformInto(full, "list", "campaigns");
+    const { status, stderr } = conformInto(full, ...argv.split(" "));
     fs.closeSync(full);
     expect(stderr).toBe("iommufd-conformance: cannot write to stdout: the disk is full\n");
     expect(status).toBe(78);
