@@ -42,8 +42,10 @@ export interface Disagreement {
 }
 
 /**
- * Compares the last of a group of answers with those before it: equal to the only one before it,
- * or, for unmaps, to their sum. "no" when there is nothing to compare.
+ * Compares the last of a group of answers with those before it. Mostly there is one, to which it
+ * must be equal as far as `how` says; several are unmaps, whose lengths it must have in sum. The
+ * two kinds of `how` about failures look at no outputs at all.
+ * @returns "no" when the answers before say nothing about the last, so that nothing is compared
  */
 export const compare = (
   made: readonly [Seen, ...Seen[]],

@@ -84,6 +84,18 @@ export const drawPlan = (c: Composer, count: number, wholePages = false): Plan =
   return { maps, window: [maps[0]?.at ?? at, at - 1n] };
 };
 
+/** Two to five whole pages of writeable memory, mapped in one piece that can be cut. */
+export const drawWhole = (c: Composer): Fixed | undefined => {
+  const region = c.draw.pick(regions(c, true));
+  if (region === undefined) return undefined;
+  const pages = c.draw.int(2, 5);
+  return mapping(region.name, 0n, PAGE * BigInt(pages), somewhere(c));
+};
+
+/** A piece of it, where it is: the same memory at the same IOVA. */
+export const pieceOf = ({ va, at }: Fixed, start: bigint, bytes: bigint): Fixed =>
+  mapping(va.name, va.add + start, bytes, at + start);
+
 /** Another order of a list: never the same, if it has more than one element. */
 export const permuted = <T>(c: Composer, list: readonly T[]): T[] => {
   const rest = [...list];

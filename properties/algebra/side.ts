@@ -56,8 +56,8 @@ export class Side {
     this.#numbers = [tail.do({ call: "OPEN", in: {} }).handle()];
   }
 
-  /** The iommufd, by any of its numbers. */
-  get fd(): Handle {
+  /** The iommufd, by any of its numbers: where it has several, one is drawn anew for each call. */
+  fd(): Handle {
     const [first, ...others] = this.#numbers;
     const { draw } = this.#tail.c;
     const number = others.length === 0 ? first : draw.pick(this.#numbers);
@@ -67,12 +67,12 @@ export class Side {
 
   /** One more number for the same iommufd. */
   duplicate(): void {
-    this.#numbers.push(this.make({ call: "DUP", fd: this.fd, in: {} }).handle());
+    this.#numbers.push(this.make({ call: "DUP", fd: this.fd(), in: {} }).handle());
   }
 
   /** Closes one of its numbers. */
   letGo(): void {
-    const fd = this.fd;
+    const fd = this.fd();
     this.#numbers.splice(this.#numbers.indexOf(fd), 1);
     this.make({ call: "CLOSE", fd, in: {} });
   }
@@ -88,7 +88,7 @@ export class Side {
   }
 
   ioas(): Handle {
-    return this.make({ call: "IOAS_ALLOC", fd: this.fd, in: {} }).handle();
+    return this.make({ call: "IOAS_ALLOC", fd: this.fd(), in: {} }).handle();
   }
 
   map(ioas: Handle, mapping: Mapping, key?: string): Done {
@@ -109,7 +109,7 @@ export class Side {
       length: bytes,
       ...fixed,
     };
-    return { call: "IOAS_MAP", fd: this.fd, in: args };
+    return { call: "IOAS_MAP", fd: this.fd(), in: args };
   }
 
   /** Copies what `mapping` mapped in `from` to `at` in `to`. */
@@ -127,12 +127,12 @@ export class Side {
       src_iova: mapping.at,
       dst_iova: mapping.to ?? mapping.at,
     };
-    return this.make({ call: "IOAS_COPY", fd: this.fd, in: args }, key);
+    return this.make({ call: "IOAS_COPY", fd: this.fd(), in: args }, key);
   }
 
   unmap(ioas: Handle, iova: Arg<Iova>, bytes: bigint, key?: string): Done {
     const args = { ioas_id: ioas, iova, length: bytes as Bytes };
-    return this.make({ call: "IOAS_UNMAP", fd: this.fd, in: args }, key);
+    return this.make({ call: "IOAS_UNMAP", fd: this.fd(), in: args }, key);
   }
 
   allow(ioas: Handle, ranges: readonly (readonly [bigint, bigint])[]): void {
@@ -142,7 +142,7 @@ export class Side {
       allowed_iovas: SCRATCH.va,
       array: ranges as readonly IovaRange[],
     };
-    this.make({ call: "IOAS_ALLOW_IOVAS", fd: this.fd, in: args });
+    this.make({ call: "IOAS_ALLOW_IOVAS", fd: this.fd(), in: args });
   }
 
   /** Gives the IOAS a domain with a further device; undefined when there is none. */
@@ -167,7 +167,7 @@ export class Side {
   #mock(): Device {
     const domain = (ioas: Handle) => ({
       call: "MOCK_DOMAIN" as const,
-      fd: this.fd,
+      fd: this.fd(),
       in: { pt_id: ioas },
     });
     return {
@@ -175,7 +175,7 @@ export class Side {
       attach: (ioas, key) => {
         const mock = this.make(domain(ioas), key);
         const detach = (gone?: string): void => {
-          this.make({ call: "DESTROY", fd: this.fd, in: { id: mock.handle() } }, gone);
+          this.make({ call: "DESTROY", fd: this.fd(), in: { id: mock.handle() } }, gone);
         };
         return {
           hwpt: mock.handle("out_hwpt_id"),
@@ -189,7 +189,7 @@ export class Side {
   #cdev(dev: number): Device {
     const devfd = this.make({ call: "DEVICE_OPEN", in: { dev } }).handle();
     this.#cdevs.push(devfd);
-    const bind = { devfd, argsz: VFIO_BIND_ARGSZ, iommufd: this.fd };
+    const bind = { devfd, argsz: VFIO_BIND_ARGSZ, iommufd: this.fd() };
     const device = this.make({ call: "VFIO_BIND", in: bind }).handle();
     const attachment = (pt_id: Handle) => ({
       call: "VFIO_ATTACH" as const,
@@ -214,7 +214,7 @@ export class Side {
       allowed_iovas: SCRATCH.va,
       writable_elems: PLENTY,
     };
-    this.make({ call: "IOAS_IOVA_RANGES", fd: this.fd, in: args }, key);
+    this.make({ call: "IOAS_IOVA_RANGES", fd: this.fd(), in: args }, key);
   }
 
   /** What the domain translates in a window, one byte beyond each end included. */
@@ -226,14 +226,14 @@ export class Side {
   walk({ hwpt }: Attached, [first, last]: readonly [bigint, bigint], key: string): void {
     if (!this.#tail.c.can("TRANSLATE")) return;
     const args = { hwpt_id: hwpt, iova: first as Iova, last: last as Iova };
-    this.make({ call: "TRANSLATE", fd: this.fd, in: args }, key);
+    this.make({ call: "TRANSLATE", fd: this.fd(), in: args }, key);
   }
 
   pins(mappings: readonly Mapping[], key: string): void {
     if (!this.#tail.c.can("PAGE_REFS")) return;
     for (const [i, { pages }] of mappings.entries()) {
       const args = { uptr: pages.va as Arg<UserVa>, length: pages.bytes };
-      this.make({ call: "PAGE_REFS", fd: this.fd, in: args }, `${key} of ${i}`);
+      this.make({ call: "PAGE_REFS", fd: this.fd(), in: args }, `${key} of ${i}`);
     }
   }
 

@@ -26,7 +26,7 @@ const drawReserved = (c: Composer): readonly (readonly [bigint, bigint])[] => {
 
 const reserve = (side: Side, ioas: Handle, [start, length]: readonly [bigint, bigint]): void => {
   const args = { ioas_id: ioas, start: start as Iova, length: length as Bytes };
-  side.make({ call: "ADD_RESERVED", fd: side.fd, in: args });
+  side.make({ call: "ADD_RESERVED", fd: side.fd(), in: args });
 };
 
 /** Somewhere that the next device to be attached forbids; undefined: it forbids nothing. */
@@ -90,7 +90,7 @@ export const ATTACHMENTS = [
     const withHuge = (val64: bigint) => (side: Side) => {
       const ioas = side.ioas();
       const option = { option_id: OPTION_HUGE_PAGES, op: OPTION_OP_SET, object_id: ioas, val64 };
-      side.make({ call: "OPTION", fd: side.fd, in: option });
+      side.make({ call: "OPTION", fd: side.fd(), in: option });
       const to = attach ? side.attach(ioas) : undefined;
       for (const [i, one] of plan.maps.entries()) side.map(ioas, one, `map ${i}`);
       const [first] = plan.maps;
@@ -145,7 +145,7 @@ export const ATTACHMENTS = [
       const attached = [source, copy].slice(0, count).map((ioas) => side.attach(ioas));
       const destroy = (ioas: Handle, key: string): void => {
         const name = ioas === source ? "source" : "copy";
-        side.make({ call: "DESTROY", fd: side.fd, in: { id: ioas } }, `${key} ${name}`);
+        side.make({ call: "DESTROY", fd: side.fd(), in: { id: ioas } }, `${key} ${name}`);
       };
       if (first) for (const one of attached) one?.detach();
       for (const ioas of order) {

@@ -76,7 +76,7 @@ export const AUTOMATIC = [
       ] as const) {
         const args = { ioas_id: ioas, start: start as Iova, length: PAGE as Bytes };
         // Nothing may lie there but what the list says.
-        if (list.length > 0) side.make({ call: "ADD_RESERVED", fd: side.fd, in: args }, key);
+        if (list.length > 0) side.make({ call: "ADD_RESERVED", fd: side.fd(), in: args }, key);
       }
     };
     compareSides(tail, [], replaced(false), replaced(true));
@@ -95,7 +95,7 @@ export const AUTOMATIC = [
       const to = attach ? side.attach(ioas) : undefined;
       const { va, flags } = one;
       const args = { flags, ioas_id: ioas, user_va: va, length: PAGE as Bytes, iova: iova as Iova };
-      side.make({ call: "IOAS_MAP", fd: side.fd, in: args }, "map");
+      side.make({ call: "IOAS_MAP", fd: side.fd(), in: args }, "map");
       side.translate(to, [WINDOW, WINDOW + PAGE - 1n], "translations");
       side.ranges(ioas, "ranges");
       side.locked("locked");

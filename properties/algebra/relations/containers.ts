@@ -11,22 +11,13 @@ import {
 import { LAYOUTS } from "../../../spec/uapi/layouts";
 import type { Bytes, Iova, UserVa } from "../../../spec/units";
 import { PAGE } from "../../arbitrary/values";
-import {
-  drawPlan,
-  type Fixed,
-  freeDevices,
-  mapping,
-  noMemory,
-  permuted,
-  regions,
-  somewhere,
-} from "../plan";
+import { drawPlan, drawWhole, type Fixed, freeDevices, noMemory, permuted, pieceOf } from "../plan";
 import { relation } from "../relation";
 import { compareSides, type Side } from "../side";
 
 /** From then on the container's calls mean this IOAS. */
 const makeCompat = (side: Side, ioas: Handle): void => {
-  side.make({ call: "VFIO_IOAS", fd: side.fd, in: { op: VFIO_IOAS_SET, ioas_id: ioas } });
+  side.make({ call: "VFIO_IOAS", fd: side.fd(), in: { op: VFIO_IOAS_SET, ioas_id: ioas } });
 };
 
 const mapDma = (side: Side, { va, bytes, at, flags }: Fixed, key?: string) => {
@@ -39,13 +30,13 @@ const mapDma = (side: Side, { va, bytes, at, flags }: Fixed, key?: string) => {
     iova: at,
     size: bytes,
   };
-  return side.make({ call: "VFIO_MAP_DMA", fd: side.fd, in: args }, key);
+  return side.make({ call: "VFIO_MAP_DMA", fd: side.fd(), in: args }, key);
 };
 
 const unmapDma = (side: Side, iova: bigint, bytes: bigint, key?: string) => {
   const { size: argsz } = LAYOUTS.VFIO_UNMAP_DMA;
   const args = { argsz, iova: iova as Iova, size: bytes as Bytes };
-  return side.make({ call: "VFIO_UNMAP_DMA", fd: side.fd, in: args }, key);
+  return side.make({ call: "VFIO_UNMAP_DMA", fd: side.fd(), in: args }, key);
 };
 
 /** Maps and unmaps, in one of the two ways. */
@@ -107,14 +98,13 @@ export const CONTAINERS = [
     (tail) => {
       const { c } = tail;
       const { draw } = c;
-      const region = draw.pick(regions(c, true));
-      if (region === undefined) return;
-      const pages = draw.int(2, 5);
-      const whole = mapping(region.name, 0n, PAGE * BigInt(pages), somewhere(c));
+      const whole = drawWhole(c);
+      if (whole === undefined) return;
+      const pages = Number(whole.bytes / PAGE);
       const from = draw.int(0, pages - 1);
       const most = from === 0 ? pages - 1 : pages - from;
       const [start, length] = [PAGE * BigInt(from), PAGE * BigInt(draw.int(1, most))];
-      const hole = mapping(region.name, start, length, whole.at + start);
+      const hole = pieceOf(whole, start, length);
       const end = whole.at + whole.bytes - 1n;
       const pieces = [
         ["below", whole.at, hole.at - 1n],
@@ -125,7 +115,7 @@ export const CONTAINERS = [
         const ioas = side.ioas();
         makeCompat(side, ioas);
         const arg = BigInt(VFIO_TYPE1_IOMMU);
-        side.make({ call: "VFIO_SET_IOMMU", fd: side.fd, in: { arg } });
+        side.make({ call: "VFIO_SET_IOMMU", fd: side.fd(), in: { arg } });
         let to = attach && early ? side.attach(ioas) : undefined;
         mapDma(side, whole);
         if (attach && !early) to = side.attach(ioas);

@@ -31,13 +31,13 @@ const drawDeeds = (c: Composer, { maps, window }: Plan): readonly Deed[] => {
       const option = { option_id: OPTION_HUGE_PAGES, object_id: ioas };
       const other = side.ioas();
       const set = { ...option, object_id: other, op: OPTION_OP_SET, val64 };
-      side.make({ call: "OPTION", fd: side.fd, in: set });
-      side.make({ call: "OPTION", fd: side.fd, in: { ...option, op: OPTION_OP_GET } }, "option");
-      side.make({ call: "OPTION", fd: side.fd, in: { ...set, op: OPTION_OP_GET } }, "its own");
+      side.make({ call: "OPTION", fd: side.fd(), in: set });
+      side.make({ call: "OPTION", fd: side.fd(), in: { ...option, op: OPTION_OP_GET } }, "option");
+      side.make({ call: "OPTION", fd: side.fd(), in: { ...set, op: OPTION_OP_GET } }, "its own");
     },
     (side, { ioas }) => side.allow(ioas, [[window[0], window[1] + 4n * PAGE]]),
     (side, { ioas }) => {
-      side.make({ call: "DESTROY", fd: side.fd, in: { id: ioas } }, "destroy");
+      side.make({ call: "DESTROY", fd: side.fd(), in: { id: ioas } }, "destroy");
       side.ranges(ioas, "gone or not");
     },
   ];

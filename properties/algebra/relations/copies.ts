@@ -62,7 +62,7 @@ export const COPIES = [
       });
     const before = look();
     if (both !== undefined || draw.chance(50)) side.unmap(goes, one.at, one.bytes);
-    else side.make({ call: "DESTROY", fd: side.fd, in: { id: goes } });
+    else side.make({ call: "DESTROY", fd: side.fd(), in: { id: goes } });
     tail.pair(before, look());
     side.close();
   }),

@@ -188,12 +188,12 @@ export const ERRORS = [
     const to = draw.chance(75) ? side.attach(ioas) : undefined;
     side.map(ioas, there);
     const free = (plan.window[1] + 1n + 16n * PAGE) as Iova;
-    const cases = casesOn({ fd: side.fd, ioas, other, device: to?.device, there, free });
+    const cases = casesOn({ fd: side.fd(), ioas, other, device: to?.device, there, free });
     const possible = cases.filter(
       ({ step: { call } }) => c.can(call) && (call !== "HWPT_ALLOC" || to !== undefined),
     );
     if (c.can("VFIO_MAP_DMA")) {
-      side.make({ call: "VFIO_IOAS", fd: side.fd, in: { op: VFIO_IOAS_SET, ioas_id: ioas } });
+      side.make({ call: "VFIO_IOAS", fd: side.fd(), in: { op: VFIO_IOAS_SET, ioas_id: ioas } });
     }
     for (let i = 0; i < CALLS; i++) {
       const one = draw.pick(possible);

@@ -47,7 +47,7 @@ export const SIZES = [
       const [tables, options] = [draw.chance(60), draw.chance(60)];
       const told = (framed: Framing) => {
         const side = new Side(tail, devices, framed);
-        const { fd } = side;
+        const fd = side.fd();
         const [ioas, other] = [side.ioas(), side.ioas()];
         if (options) {
           const option = { option_id: OPTION_HUGE_PAGES, object_id: other };
