@@ -82,6 +82,7 @@ export const mustBeWritableFile = (file: string, flag: string): void => {
  * @throws DataError
  */
 export const readInput = (cwd: string, given: string): string => {
+  if (given === "") throw new Stop(EXIT.noInput, 'cannot read "": no file is named');
   let bytes: Buffer;
   try {
     bytes = fs.readFileSync(path.resolve(cwd, given));

@@ -76,7 +76,9 @@ const loadTs = (given: string, cwd: string): Iut => {
   const file = path.resolve(cwd, given);
   const refuse = (what: string): Stop =>
     new Stop(EXIT.unavailable, `IUT ts:${given} is unavailable: ${what}`);
-  if (!fs.existsSync(file)) throw refuse(`there is no file ${file}`);
+  const found = fs.statSync(file, { throwIfNoEntry: false });
+  if (found === undefined) throw refuse(`there is no file ${file}`);
+  if (found.isDirectory()) throw refuse(`${file} is a folder; name the module in it`);
   let exported: unknown;
   try {
     exported = loadModule(file);
@@ -90,16 +92,16 @@ const loadTs = (given: string, cwd: string): Iut => {
     throw refuse(`loading it failed: ${what}${at}${hint}`);
   }
   const { default: byDefault, iut } = (exported ?? {}) as { default?: unknown; iut?: unknown };
-  const found = [byDefault, iut, exported].find(isIut);
-  if (found === undefined) {
+  const own = [byDefault, iut, exported].find(isIut);
+  if (own === undefined) {
     throw refuse("it must export an Iut {info, run}, by default or as `iut`; see inProcess");
   }
-  const unknown = found.info.capabilities.find((need) => !isNeed(need));
+  const unknown = own.info.capabilities.find((need) => !isNeed(need));
   if (unknown !== undefined) {
     const known = Object.keys(NEEDS);
     throw refuse(`it declares an unknown capability ${unknown}${didYouMean(unknown, known)}`);
   }
-  return guarded(found);
+  return guarded(own);
 };
 
 /** The shape of an Iut; what it does is for the oracle to judge. */

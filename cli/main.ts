@@ -63,13 +63,19 @@ const refuseUnknownSubcommand = (argv: readonly string[]): void => {
   const next = argv[argv.indexOf(first) + 1];
   const known = WORDS_AFTER[first];
   if (known === undefined || next === undefined || next.startsWith("-")) return;
-  refuseUnknown(first === "list" ? "listing" : "subcommand of kernel", next, known);
+  refuseUnknown(KINDS_OF_WORD[first] ?? "subcommand", next, known);
 };
 
 /** Subcommands that take a word more. */
 const WORDS_AFTER: Readonly<Record<string, readonly string[]>> = {
+  help: SUBCOMMANDS,
   list: LISTING_NAMES,
   kernel: ["build", "status", "smoke"],
+};
+
+const KINDS_OF_WORD: Readonly<Record<string, string>> = {
+  list: "listing",
+  kernel: "subcommand of kernel",
 };
 
 const refuseUnknown = (kind: string, word: string, known: readonly string[]): void => {

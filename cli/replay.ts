@@ -20,7 +20,7 @@ import {
 import { PLATFORMS } from "../spec/platform";
 import type { Trace } from "../spec/trace";
 import { type Deviation, type Profile, signatureOf } from "../spec/verdict";
-import { EXIT, Stop } from "./exit";
+import { EXIT, messageOf, Stop } from "./exit";
 import { readInput } from "./files";
 import { type Io, styleFor } from "./io";
 import { DEFAULT_IUT, isIutSpec, loadIut } from "./iut";
@@ -92,8 +92,16 @@ const drawnSubject = (what: string, { length }: ReplayFlags): Subject | undefine
   const seedNumber = parseSeed(seed);
   const traceFor = (iut: Iut): Trace => {
     const space = { iut, platforms: iut.platforms ?? PLATFORMS, length: length ?? QUICK.length };
-    const trace = traceOfPath(space, Number(seedNumber), path);
-    if (trace === undefined) throw new Stop(EXIT.noInput, `${what}: there is no such run`);
+    const none = new Stop(EXIT.noInput, `${what}: there is no such run`);
+    let trace: Trace | undefined;
+    try {
+      trace = traceOfPath(space, Number(seedNumber), path);
+    } catch (error) {
+      // fast-check's word for a path that leads nowhere.
+      if (messageOf(error).startsWith("Unable to replay")) throw none;
+      throw error;
+    }
+    if (trace === undefined) throw none;
     return trace;
   };
   return { traceFor };

@@ -34,15 +34,19 @@ export const parsePath =
     return text;
   };
 
+const SEQUENCES_MAX = 1_000_000_000;
+
 export const parseSequences = (text: string): number => {
-  const sequences = integer(text, 1, 1e9);
-  if (sequences === undefined) throw bad("--sequences", text, "a whole number from 1");
+  const sequences = integer(text, 1, SEQUENCES_MAX);
+  if (sequences === undefined) {
+    throw bad("--sequences", text, `a whole number from 1 to ${SEQUENCES_MAX}`);
+  }
   return sequences;
 };
 
 export const parseJobs = (text: string): number => {
   const jobs = integer(text, 1, 1024);
-  if (jobs === undefined) throw bad("--jobs", text, "a whole number from 1");
+  if (jobs === undefined) throw bad("--jobs", text, "a whole number from 1 to 1024");
   return jobs;
 };
 

@@ -7,6 +7,7 @@ import { Resolver } from "../spec/resolve";
 import type { StepRow } from "../spec/results";
 import type { History, Trace } from "../spec/trace";
 import type { Profile } from "../spec/verdict";
+import { isName } from "./algebra/agree";
 import { InvariantTally } from "./invariants/watch";
 import { type Finding, judgeHistory } from "./oracle";
 
@@ -69,7 +70,9 @@ const showStep = (call: Call, as: string | undefined): string => {
   const args = Object.entries(shapeOf(call.call).in).flatMap(([field, type]) => {
     const value = (call.in as Readonly<Record<string, unknown>>)[field];
     const isDefault = value === 0 || value === 0n || value === "";
-    return isDefault && type !== "id" ? [] : [`${field}=${show(value)}`];
+    // 0 is as good a name as any other.
+    const isNamed = isName(type) || field === "dev";
+    return isDefault && !isNamed ? [] : [`${field}=${show(value)}`];
   });
   const on = call.fd >= 0 ? [`fd=${call.fd}`] : [];
   return `${as === undefined ? "" : `${as} = `}${call.call}(${[...on, ...args].join(", ")})`;
