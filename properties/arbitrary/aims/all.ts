@@ -25,7 +25,14 @@ import {
 } from "./ioas";
 import { mapAim } from "./map";
 import { memReadAim, memWriteAim, mmapAim, mprotectAim, munmapAim } from "./memory";
-import { checkMapAim, checkRefsAim, mockDomainAim, mockReplaceAim, reservedAim } from "./mock";
+import {
+  checkMapAim,
+  checkRefsAim,
+  memoryLimitAim,
+  mockDomainAim,
+  mockReplaceAim,
+  reservedAim,
+} from "./mock";
 import {
   answerFaultsAim,
   closeFaultAim,
@@ -62,6 +69,7 @@ export const AIMS: readonly Aim[] = [
   mockDomainAim,
   mockReplaceAim,
   reservedAim,
+  memoryLimitAim,
   checkMapAim,
   checkRefsAim,
   deviceOpenAim,

@@ -70,7 +70,7 @@ export const CONTAINERS: readonly Aim[] = [
     look(c, ioas);
   }),
   // VCC-02, VCC-22: what a container can do all of its domains can.
-  freshMotif("many-in-a-container", 0.6, ["VFIO_CHECK_EXTENSION"], (c, ioas) => {
+  freshMotif("many-in-a-container", 2, ["VFIO_CHECK_EXTENSION"], (c, ioas) => {
     const { draw } = c;
     const fd = c.iommufd(ioas.fd);
     const compat = { op: VFIO_IOAS_SET, ioas_id: c.object(ioas.fd, ioas.id) };

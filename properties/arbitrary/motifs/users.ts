@@ -213,6 +213,20 @@ const LIMITS: readonly Aim[] = [
     map(c, ioas, { va: start("buf4"), bytes: PAGE, at: PLACE });
     probeProcess(c);
   }),
+  // ACT-01: whether pins are charged, and to whom, is settled by who maps, not when they are made.
+  freshMotif("mapped-by-root", 3, ["SETRLIMIT_MEMLOCK", "SETUID"], (c, ioas) => {
+    const { draw } = c;
+    map(c, ioas, { va: start("buf0"), bytes: 2n * PAGE, at: PLACE });
+    c.make({ call: "SETUID", in: { uid: USER } });
+    const limit = (BigInt(draw.int(0, 1)) * PAGE) as Bytes;
+    c.make({ call: "SETRLIMIT_MEMLOCK", in: { cur: limit, max: limit } });
+    const charged = { va: start("buf4"), bytes: PAGE, at: PLACE + 2n * PAGE };
+    if (draw.chance(50)) map(c, ioas, charged);
+    attach(c, ioas);
+    probeProcess(c);
+    map(c, ioas, { ...charged, at: PLACE + 3n * PAGE });
+    look(c, ioas);
+  }),
   // ACT-01, I-36: what one user's process mapped is returned to it, whoever unmaps it.
   freshMotif("unmapped-by-another", 3, ["SETRLIMIT_MEMLOCK", "SETUID", "FORK"], (c, ioas) => {
     const { draw } = c;
