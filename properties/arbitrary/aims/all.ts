@@ -51,7 +51,15 @@ import {
   switchAim,
 } from "./process";
 import { unmapAim } from "./unmap";
-import { attachAim, bindAim, detachAim, deviceCloseAim, deviceOpenAim, dmaAim } from "./vfio";
+import {
+  attachAim,
+  bindAim,
+  detachAim,
+  deviceCloseAim,
+  deviceInfoAim,
+  deviceOpenAim,
+  dmaAim,
+} from "./vfio";
 
 export const AIMS: readonly Aim[] = [
   openAim,
@@ -73,6 +81,7 @@ export const AIMS: readonly Aim[] = [
   checkMapAim,
   checkRefsAim,
   deviceOpenAim,
+  deviceInfoAim,
   deviceCloseAim,
   bindAim,
   attachAim,

@@ -192,7 +192,9 @@ const LIMITS: readonly Aim[] = [
     c.make({ call: "SETUID", in: { uid: USER } });
     const pages = BigInt(draw.int(1, 4));
     const limit = (pages * PAGE) as Bytes;
-    c.make({ call: "SETRLIMIT_MEMLOCK", in: { cur: limit, max: limit } });
+    // What is not a whole page more is none.
+    const cur = (limit + draw.of(0n, 0n, 1n, PAGE - 1n)) as Bytes;
+    c.make({ call: "SETRLIMIT_MEMLOCK", in: { cur, max: cur } });
     attach(c, ioas);
     // What is charged at once is given back at once.
     if (draw.chance(50)) {
