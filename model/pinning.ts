@@ -51,8 +51,9 @@ export const pageNow = (machine: MachineState, proc: number, number: number): Pa
 /** 2^64 in pages of 4 KiB is 2^52; a page number at or past it is behind the address space. */
 export const endOfMemory = (machine: MachineState): number => 2 ** 64 / machine.pageSize;
 
-/** 6.12 asks for at most this many pages at a time. */
-const PAGES_AT_ONCE = 8192;
+/** 6.12 asks for as many pages at a time as it has room for pointers to them (TST-06). */
+const POINTER = 8;
+const pagesAtOnce = ({ memoryLimit }: MachineState): number => Math.floor(memoryLimit / POINTER);
 
 /**
  * Why a request cannot be pinned (MAP-14): a page that is not there or has not the rights. An
@@ -70,7 +71,7 @@ const faultOf = (machine: MachineState, request: PinRequest): Errno | undefined 
     const right =
       vma !== undefined && (vma.prot === "rw" || (vma.prot === "r" && !pages.writeable));
     if (right) continue;
-    const end = number + Math.min(last - index + 1, PAGES_AT_ONCE);
+    const end = number + Math.min(last - index + 1, pagesAtOnce(machine));
     return end === endOfMemory(machine) ? "EOVERFLOW" : "EFAULT";
   }
   return undefined;

@@ -281,13 +281,16 @@ export class IoptPages {
         held(first, last, holder);
         return;
       }
-      const page = this.firstPage + first;
-      const count = last - first + 1;
-      errno = memory.rangeErrno(page, count);
-      const done = errno === 0 ? memory.pin(page, count, this.writable, sink, first) : 0;
-      if (errno === 0 && done < count) errno = "EFAULT";
-      pinned += done;
-      end = first + done;
+      end = first;
+      while (errno === 0 && end <= last) {
+        const page = this.firstPage + end;
+        const count = Math.min(last - end + 1, memory.physical.pinPiece);
+        errno = memory.rangeErrno(page, count);
+        const done = errno === 0 ? memory.pin(page, count, this.writable, sink, end) : 0;
+        if (errno === 0 && done < count) errno = "EFAULT";
+        pinned += done;
+        end += done;
+      }
     });
     return { errno, pinned, end };
   }

@@ -282,4 +282,36 @@ describe("memory of a process", () => {
       ["EFAULT", 33],
     ]);
   });
+
+  test("pages pinned a few at a time are all there, or none of them (TST-06)", () => {
+    const { call } = boot(MOCK_PLATFORM);
+    call("MOCK_DOMAIN", { pt_id: 1 });
+    for (const limit of [0, 11]) {
+      expect(call("SET_TEMP_MEMORY_LIMIT", { limit }).errno).toBe("EINVAL");
+    }
+    const args = { flags: 4, ioas_id: 1, user_va: va(0n), length: 0x7000n as Bytes };
+    const refs = () => call("PAGE_REFS", { uptr: va(0n), length: 0x8000n as Bytes }).out?.refs;
+    const whole = () => {
+      expect(call("IOAS_MAP", args).errno).toBe(0);
+      const seen = call("TRANSLATE", { hwpt_id: 4, iova: 0n as Iova, last: U64_MAX as Iova }).out;
+      expect(refs()).toEqual([
+        [1, 7],
+        [0, 1],
+      ]);
+      expect(call("IOAS_UNMAP", { ioas_id: 1, length: U64_MAX as Bytes }).errno).toBe(0);
+      return seen;
+    };
+    const usual = whole();
+    for (const limit of [12, 16, 24]) {
+      expect(call("SET_TEMP_MEMORY_LIMIT", { limit }).errno).toBe(0);
+      expect(whole()).toEqual(usual);
+    }
+    call("MUNMAP", { va: va(0x5000n), length: PAGE });
+    expect(call("IOAS_MAP", args).errno).toBe("EFAULT");
+    expect(refs()).toEqual([
+      [0, 5],
+      ["EFAULT", 1],
+      [0, 2],
+    ]);
+  });
 });

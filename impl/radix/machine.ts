@@ -40,6 +40,7 @@ import {
   mockDomain,
   mockDomainFlags,
   mockDomainReplace,
+  setTempMemoryLimit,
 } from "./mock-front-end";
 import { dirty, mdCheckIotlb, triggerIopf } from "./mock-hwpt-calls";
 import { pageRefs, procStatus, translate } from "./probe-calls";
@@ -114,6 +115,7 @@ const HANDLERS: { readonly [K in CallName]: Handler<K> } = {
   MOCK_DOMAIN: onIommufd(mockDomain),
   MOCK_DOMAIN_FLAGS: onIommufd(mockDomainFlags),
   MOCK_DOMAIN_REPLACE: onIommufd(mockDomainReplace),
+  SET_TEMP_MEMORY_LIMIT: onIommufd(setTempMemoryLimit),
   MD_CHECK_MAP: onIommufd(mdCheckMap),
   MD_CHECK_REFS: onIommufd(mdCheckRefs),
   MD_CHECK_IOTLB: onIommufd(mdCheckIotlb),

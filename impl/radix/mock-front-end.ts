@@ -138,6 +138,22 @@ export const mdCheckMap: OnIommufd<"MD_CHECK_MAP"> = (ctx, args, { memory }, ker
 };
 
 /** TST-04: whether every page at `uptr` has exactly this number of pins. */
+/** Room for one page and for how often the next pages follow. */
+const MEMORY_LIMIT_MIN = 12;
+
+/** TST-06 */
+export const setTempMemoryLimit: OnIommufd<"SET_TEMP_MEMORY_LIMIT"> = (
+  _ctx,
+  args,
+  _process,
+  kernel,
+) => {
+  if (!hasMockDriver(kernel)) return fail("ENOTTY");
+  if (args.limit < MEMORY_LIMIT_MIN) return fail("EINVAL");
+  kernel.physical.limitPinBatch(args.limit);
+  return done(0);
+};
+
 export const mdCheckRefs: OnIommufd<"MD_CHECK_REFS"> = (_ctx, args, { memory }, kernel) => {
   if (!hasMockDriver(kernel)) return fail("ENOTTY");
   const { length, uptr, refs } = args;

@@ -15,6 +15,10 @@ import { FrameCounts } from "./frame-counts";
 const HELD = 1;
 const PIN = 2;
 
+/** The list of a batch has a pointer for each page, and takes 64 KiB. */
+const POINTER = 8;
+const PIN_BATCH = 65_536 / POINTER;
+
 /** Pages in huge pages, the largest first. */
 const HUGE_PAGES: readonly number[] = [2 ** 18, 2 ** 9];
 
@@ -26,6 +30,8 @@ export class PhysicalMemory {
   readonly #bytes = new Map<number, Uint8Array>();
   /** Free frames and huge pages, by their number of pages. */
   readonly #free = new Map<number, number[]>();
+  /** Pages that are looked up together before the first of them is pinned. */
+  pinBatch = PIN_BATCH;
   /** No frame from here on was ever in use. */
   #end = 1;
 
@@ -33,6 +39,16 @@ export class PhysicalMemory {
   constructor(pageSize: number, thpPages = 1) {
     this.pageSize = pageSize;
     this.hugePages = HUGE_PAGES.filter((pages) => pages <= thpPages);
+  }
+
+  /** @param bytes that the list of the pages of a batch may take (TST-06) */
+  limitPinBatch(bytes: number): void {
+    this.pinBatch = Math.floor(bytes / POINTER);
+  }
+
+  /** Pages that go from pinning to the IOPTEs in one piece: all, unless batches were made small. */
+  get pinPiece(): number {
+    return this.pinBatch < PIN_BATCH ? this.pinBatch : Number.POSITIVE_INFINITY;
   }
 
   /** A zeroed frame, or huge page of `count` frames, held by the caller's memory object. */

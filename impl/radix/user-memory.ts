@@ -51,8 +51,6 @@ interface Vma {
 
 /** User space ends one page below 2^47. */
 const USER_SPACE = 2 ** 47;
-/** Pages that one request to pin covers at most: 64 KiB of page pointers. */
-const PIN_BATCH = 8192;
 
 export class UserMemory {
   readonly physical: PhysicalMemory;
@@ -177,7 +175,8 @@ export class UserMemory {
     if (this.#isGone) return "EFAULT";
     // The kernel adds up the byte range of a batch before it looks at any page: an end of exactly
     // 2^64 overflows, any other end outside user space faults (MAP-14 as recorded).
-    if (page + Math.min(count, PIN_BATCH) === 2 ** 64 / this.pageSize) return "EOVERFLOW";
+    if (page + Math.min(count, this.physical.pinBatch) === 2 ** 64 / this.pageSize)
+      return "EOVERFLOW";
     return page + count > this.#pagesEnd ? "EFAULT" : 0;
   }
 

@@ -25,6 +25,7 @@ import { EXIT, FORK } from "./life";
 import { IOAS_MAP } from "./map";
 import { MD_CHECK_MAP, MD_CHECK_REFS } from "./md-check";
 import { MEM_READ, MEM_WRITE } from "./memory";
+import { SET_TEMP_MEMORY_LIMIT } from "./memory-limit";
 import { MOCK_DOMAIN, MOCK_DOMAIN_FLAGS, MOCK_DOMAIN_REPLACE } from "./mock-device";
 import { CLOSE, DUP, OPEN } from "./open-close";
 import { OPTION } from "./option";
@@ -81,6 +82,7 @@ const JUDGES: { readonly [K in CallName]?: Judge } = {
   MOCK_DOMAIN,
   MOCK_DOMAIN_FLAGS,
   MOCK_DOMAIN_REPLACE,
+  SET_TEMP_MEMORY_LIMIT,
   MD_CHECK_MAP,
   MD_CHECK_REFS,
   DIRTY,

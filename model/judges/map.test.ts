@@ -54,6 +54,20 @@ describe("IOAS_MAP", () => {
     expect(b.counts(clause as never)[1]).toBe(1);
   });
 
+  test("a range that ends at 2^64 overflows only if it is pinned in one go (TST-06)", () => {
+    const { b, pinned } = bench();
+    const args = { ioas_id: pinned, ...good, user_va: U64 - 0x1fffn, length: 0x1800n };
+    expect(b.fails("IOAS_MAP", args, "EOVERFLOW")).toBeUndefined();
+    expect(blamed(b.fails("SET_TEMP_MEMORY_LIMIT", { limit: 12 }, "EINVAL"))).toBe("TST-06");
+    expect(b.fails("SET_TEMP_MEMORY_LIMIT", { limit: 11 }, "EINVAL")).toBeUndefined();
+    expect(b.fails("IOAS_MAP", args, "EOVERFLOW")).toBeUndefined();
+    expect(blamed(b.ok("SET_TEMP_MEMORY_LIMIT", { limit: 11 }))).toBe("TST-06");
+    b.done("SET_TEMP_MEMORY_LIMIT", { limit: 12 });
+    expect(blamed(b.fails("IOAS_MAP", args, "EOVERFLOW"))).toBe("MAP-14");
+    expect(b.fails("IOAS_MAP", args, "EFAULT")).toBeUndefined();
+    expect(b.counts("TST-06")).toEqual([0, 1]);
+  });
+
   test("an overlap is EEXIST, the neighbours are free", () => {
     const { b, pinned } = bench();
     b.done("IOAS_MAP", { ioas_id: pinned, ...good });

@@ -35,7 +35,7 @@ export const VFIO_GET_INFO = judge<"VFIO_GET_INFO", View>("VFIO_GET_INFO", {
   ],
   facts: [
     fact("VFD-02", {
-      holds: (v, out) => out.argsz === v.argsz && out.cap_offset === 0,
+      holds: (v, out) => out.argsz === v.argsz && (out.cap_offset ?? 0) === 0,
       right: (v) => `argsz ${v.argsz} and no capabilities`,
       uncounted: true,
     }),

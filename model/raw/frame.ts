@@ -95,11 +95,20 @@ export const isNearTable = ({ call, inTable }: Frame): boolean => {
   return call.call === "RAW" && !inTable && low > NATIVE_LAST && low <= TEST_LAST;
 };
 
+/** VFIO_GET_INFO has grown: it tells as much of its struct as argsz says there is room for. */
+const isAsLongAsTold = ({ family, name }: Frame): boolean =>
+  family === "native" || name === "VFIO_GET_INFO";
+
 /** How many bytes caller and kernel both know. */
-export const sharedSize = ({ family, layout, size }: Frame): number => {
+export const sharedSize = (frame: Frame): number => {
+  const { layout, size } = frame;
   if (layout === undefined) return 0;
-  return family === "native" ? Math.min(size ?? 0, layout.size) : layout.size;
+  return isAsLongAsTold(frame) ? Math.min(size ?? 0, layout.size) : layout.size;
 };
+
+/** The struct of the answer ends behind the memory, which may be written up to there. */
+export const endsBehindMemory = (frame: Frame): boolean =>
+  frame.name === "VFIO_GET_INFO" && frame.bytes.length < sharedSize(frame);
 
 /** Where a number is wanted, the pointer is one that means nothing. */
 const SOME_ADDRESS = 0x1_0010_0000n;
@@ -183,7 +192,9 @@ export const strayWrite = (frame: Frame, after: Buffer): number | undefined => {
   if (after.length !== bytes.length) return Math.min(after.length, bytes.length);
   const end = sharedSize(frame);
   const outputs = outputsOf(frame);
-  const behind = answersBehind(frame) ? (frame.size ?? 0) : 0;
+  // The word that pads what a device says of itself is stored with the rest.
+  const told = frame.name === "VFIO_GET_INFO" ? end : 0;
+  const behind = answersBehind(frame) ? (frame.size ?? 0) : told;
   for (let i = 0; i < after.length; i++) {
     if (after[i] === bytes[i] || i < behind) continue;
     const isOutput = outputs.some(({ offset, type }) => i >= offset && i < offset + WIDTH[type]);

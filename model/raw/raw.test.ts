@@ -307,6 +307,39 @@ describe("VFIO_IOMMU_GET_INFO", () => {
   });
 });
 
+describe("VFIO_GET_INFO", () => {
+  const bound = () => {
+    const b = new Bench(VFIO_PLATFORM);
+    b.done("DEVICE_OPEN", { dev: 0 });
+    b.done("VFIO_BIND", { devfd: 0, argsz: 16, iommufd: 0 });
+    return b;
+  };
+  const info = (argsz: number, edits: RawEdits) => raw("VFIO_GET_INFO", { devfd: 0, argsz }, edits);
+  const told = "020000000900000005000000";
+
+  test("tells as much as argsz has room for", () => {
+    const call = info(16, { put: [[16, "ffffffff"]] });
+    const sent = (call.in as { bytes: string }).bytes;
+    expect(judge(bound(), call, 0, `10000000${told}${sent.slice(32)}`)).toBeUndefined();
+    expect(blamed(judge(bound(), call, 0, `10000000${told}0000000000000001`))).toBe("GEN-14");
+  });
+
+  test("faults where its struct ends behind the memory", () => {
+    const call = info(24, { keep: 23 });
+    const sent = (call.in as { bytes: string }).bytes;
+    expect(judge(bound(), call, "EFAULT", `18000000${told}00000000000000`)).toBeUndefined();
+    expect(judge(bound(), call, "EFAULT")).toBeUndefined();
+    expect(judge(bound(), call, 0, `18000000${told}00000000000000`)).toMatchObject({
+      kind: "errno",
+    });
+    expect(blamed(judge(bound(), call, "EFAULT", `${sent}00`))).toBe("GEN-15");
+    const padded = info(21, { put: [[20, "01000000"]] });
+    expect(judge(bound(), padded, 0, `15000000${told}0000000000000000`)).toBeUndefined();
+    expect(blamed(judge(bound(), padded, 0, `15000000${told}0000000001010000`))).toBe("GEN-14");
+    expect(judge(bound(), info(20, { keep: 20 }), 0, `14000000${told}00000000`)).toBeUndefined();
+  });
+});
+
 test("what a failing call leaves behind is promised by 6.12 only (GEN-15)", () => {
   const call = raw("IOAS_MAP", { ioas_id: 99, flags: 7, length: 0x1000n });
   const sent = (call.in as { bytes: string }).bytes;

@@ -28,6 +28,7 @@ import type { MachineState } from "../state/machine";
 import { countSeen } from "../state/seen";
 import {
   answersBehind,
+  endsBehindMemory,
   type Frame,
   frameOf,
   hasOutputs,
@@ -63,7 +64,8 @@ const UNDONE: ReadonlySet<CallName> = new Set<CallName>([
   "VFIO_BIND",
 ]);
 
-const cannotStore = (v: View): boolean => v.frame.call.in.memory === "r";
+const cannotStore = ({ frame }: View): boolean =>
+  frame.call.in.memory === "r" || endsBehindMemory(frame);
 
 /** Success or failure, the call would write its struct. */
 const wouldRespond = (inner: Judge, v: View): boolean => {
@@ -211,6 +213,7 @@ const NOTHING_WRITTEN: Flaw = { clause: "GEN-15", right: "nothing written" };
 const flawOf = (inner: Judge, v: View, errno: Errno): Flaw | undefined => {
   const stray = firstStray(v);
   if (stray !== undefined) return { clause: "GEN-15", right: `byte ${stray} as it was sent` };
+  if (errno === "EFAULT" && endsBehindMemory(v.frame)) return undefined;
   const changed = v.after !== undefined && !v.after.equals(v.frame.bytes);
   if (promisesTooMuch(v) && errno === "EFAULT") return flawOfHalfInfo(inner, v, isMock(v));
   if (v.inner === undefined || cannotStore(v) || inner.checkFailure === undefined) {

@@ -55,12 +55,6 @@ const isGranted = (v: OnFrame): boolean => onIommufd(v) || isBind(v) || v.isBoun
 const vfioFaults = (name: IoctlName) => (v: OnFrame) =>
   v.isOpen && isGranted(v) && v.frame.name === name && !readable(v.frame, v.frame.layout?.min ?? 0);
 
-const TEMP_MEMORY_LIMIT = 9;
-const LIMIT_MIN = 12;
-const opOf = ({ frame }: OnFrame): number => frame.bytes.readUInt32LE(4);
-export const setsLimit = (v: OnFrame): boolean =>
-  v.frame.unknownOp && opOf(v) === TEMP_MEMORY_LIMIT;
-
 /** The whole known part can be read. */
 const hasBody = (v: OnFrame): boolean =>
   hasSize(v) && sizes(v).size >= sizes(v).min && readable(v.frame, sharedSize(v.frame));
@@ -104,16 +98,10 @@ export const frameRules: readonly Rule<OnFrame>[] = [
   ...(Object.entries(UNREADABLE) as [IoctlName, ClauseId][]).map(([name, clause]) =>
     rule<OnFrame>(clause, "EFAULT", vfioFaults(name), { applies: never, hard: true }),
   ),
-  rule("GEN-18", "EOPNOTSUPP", (v) => hasBody(v) && v.frame.unknownOp && !setsLimit(v), {
+  rule("GEN-18", "EOPNOTSUPP", (v) => hasBody(v) && v.frame.unknownOp, {
     applies: never,
     hard: true,
   }),
-  rule(
-    "TST-06",
-    "EINVAL",
-    (v) => hasBody(v) && setsLimit(v) && v.frame.bytes.readUInt32LE(16) < LIMIT_MIN,
-    { applies: never },
-  ),
 ];
 
 /** True if no native command, or no file, would have let it through. */

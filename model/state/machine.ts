@@ -38,6 +38,8 @@ export interface MachineState {
   readonly charged: Map<number, number>;
   /** Pages by the physical page number that the IUT showed for them. */
   readonly tokens: Map<bigint, Page>;
+  /** Bytes of a list of pages that is worked on at a time (TST-06). */
+  memoryLimit: number;
   /** How many calls there were: dates things. */
   calls: number;
   nextFd: number;
@@ -71,6 +73,9 @@ export const newGroup = (): Group => ({
   attached: [],
   hwpt: undefined,
 });
+
+/** 6.12's own, in bytes. */
+const MEMORY_LIMIT = 65_536;
 
 export const boot = (platform: Platform): MachineState => {
   const groups = new Map<number, Group>();
@@ -110,6 +115,7 @@ export const boot = (platform: Platform): MachineState => {
     owners: new Map(),
     charged: new Map(),
     tokens: new Map(),
+    memoryLimit: MEMORY_LIMIT,
     calls: 0,
     nextFd: 0,
     nextCdev: 0,

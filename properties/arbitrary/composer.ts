@@ -17,6 +17,7 @@ import { isUnfathomable } from "./avoid";
 import type { Draw } from "./draw";
 import { frameFor } from "./framing";
 import { sceneOf } from "./scene";
+import { spoilt } from "./spoil";
 import type { SceneView } from "./view";
 
 /** A made step with what the model says about it. */
@@ -34,6 +35,8 @@ export class Composer {
   calls = 0;
   /** Share of ioctls that are made of bytes, in percent (framing.ts). */
   framed = 0;
+  /** Share of calls before which a spoilt one is made, in percent (spoil.ts). */
+  spoilt = 0;
   /** The process that makes the calls. */
   proc = 0;
   readonly #resolver: Resolver;
@@ -73,8 +76,17 @@ export class Composer {
     return this.model.foreseeAll(this.#resolver.resolve(step as Step));
   }
 
-  /** Appends a step and predicts its outcome. Handles are named here. */
+  /** Appends a step, now and then after a spoilt one, and predicts its outcome. */
   make<K extends CallName>(given: StepOf<K>): Made {
+    if (this.spoilt > 0 && !shapeOf(given.call).probe && this.draw.chance(this.spoilt)) {
+      const bad = spoilt(given, this.draw);
+      if (bad !== undefined) this.#append(bad);
+    }
+    return this.#append(given);
+  }
+
+  /** Handles are named here. */
+  #append<K extends CallName>(given: StepOf<K>): Made {
     const step = this.proc === 0 ? given : { proc: this.proc, ...given };
     const { handle, probe } = shapeOf(step.call);
     const as = handle === undefined ? undefined : this.#name(handle);

@@ -92,6 +92,7 @@ const drawTrace = (ground: Ground, length: TraceSpace["length"], draw: Draw): Tr
   const wanted = draw.int(min, max);
   open(c);
   if (families.has("framing")) c.framed = families.size === 1 ? FRAMED : SOME_FRAMED;
+  c.spoilt = SPOILT;
   // Without a call for so long, this swarm has come to a state in which it can do nothing.
   let misses = 0;
   while (c.calls < wanted && misses < 200) {
@@ -101,6 +102,7 @@ const drawTrace = (ground: Ground, length: TraceSpace["length"], draw: Draw): Tr
     else misses = 0;
   }
   c.framed = 0;
+  c.spoilt = 0;
   // What a relation compares is the memory of one process.
   const alone = c.model.state.processes.length === 1;
   const twins = draw.chance(RELATED) && alone ? relate(c) : [];
@@ -110,7 +112,7 @@ const drawTrace = (ground: Ground, length: TraceSpace["length"], draw: Draw): Tr
 };
 
 /** Share of sequences that stay with the plain calls, and of those that mix all families. */
-const PLAIN = 35;
+const PLAIN = 22;
 const MIXED = 15;
 /** How much more a sequence that has one family only wants it. */
 const DWELL = 3;
@@ -118,6 +120,9 @@ const DWELL = 3;
 /** Share of ioctls that are made of bytes where that is the only family, or one of all. */
 const FRAMED = 35;
 const SOME_FRAMED = 8;
+
+/** Share of calls before which the same call is made with a wrong argument. */
+const SPOILT = 14;
 
 const familiesOf = ({ families: all }: Ground, draw: Draw): ReadonlySet<Family> => {
   const kind = draw.int(0, 99);

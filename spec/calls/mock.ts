@@ -29,6 +29,13 @@ export const MOCK_CALLS = {
     needs: ["mock"],
     handle: "pt",
   },
+  /** limit: bytes that 6.12 allocates at a time for a list of pages, of the whole machine. */
+  SET_TEMP_MEMORY_LIMIT: {
+    on: "iommufd",
+    in: { limit: "u32" },
+    out: {},
+    needs: ["mock"],
+  },
   MD_CHECK_MAP: {
     on: "iommufd",
     in: { hwpt_id: "id", iova: "iova", length: "bytes", uptr: "va" },

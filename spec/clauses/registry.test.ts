@@ -22,7 +22,6 @@ const NOT_JUDGED_ALONE: readonly ClauseId[] = [
   "VFD-07",
   "VCC-27",
   "TST-05",
-  "TST-06",
   "TST-07",
 ];
 

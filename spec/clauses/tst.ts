@@ -63,11 +63,13 @@ export const TST = [
     id: "TST-06",
     statement:
       "SET_TEMP_MEMORY_LIMIT makes internal batches small, so that code at their edges runs " +
-      "with small inputs. It has no effect that a history could show.",
+      "with small inputs; fewer than 12 bytes are refused. All that a history can show of it is " +
+      "the errno of a range that ends at 2^64 (MAP-14).",
+    errno: "EINVAL",
     basis: { rule: "T" },
-    source: ["selftest.c"],
+    source: ["selftest.c iommufd_test"],
     needs: ["mock"],
-    sides: [],
+    sides: ["success", "violation"],
   },
   {
     id: "TST-07",

@@ -61,8 +61,7 @@ export const IOCTLS = {
   VFIO_ATTACH: { command: vfio(19) },
   VFIO_DETACH: { command: vfio(20) },
 
-  // The mock driver (drivers/iommu/iommufd/iommufd_test.h). Missing numbers are operations that
-  // no call of a trace stands for.
+  // The mock driver (drivers/iommu/iommufd/iommufd_test.h).
   ADD_RESERVED: testOp(1),
   MOCK_DOMAIN: testOp(2),
   MD_CHECK_MAP: testOp(3),
@@ -71,6 +70,7 @@ export const IOCTLS = {
   DESTROY_ACCESS_PAGES: testOp(6),
   ACCESS_PAGES: testOp(7),
   ACCESS_RW: testOp(8),
+  SET_TEMP_MEMORY_LIMIT: testOp(9),
   MOCK_DOMAIN_REPLACE: testOp(10),
   ACCESS_REPLACE_IOAS: testOp(11),
   MOCK_DOMAIN_FLAGS: testOp(12),

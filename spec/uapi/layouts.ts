@@ -378,6 +378,8 @@ export const LAYOUTS: { readonly [K in IoctlName]: Layout } = {
     ...mockDomainOutputs,
     u32(28, "dev_flags"),
   ]),
+  // No object either.
+  SET_TEMP_MEMORY_LIMIT: testCmd("memory_limit", "id", [u32(16, "limit")]),
   MOCK_DOMAIN_REPLACE: testCmd("mock_domain_replace", "stdev_id", [u32(16, "pt_id")]),
   MD_CHECK_MAP: testCmd("check_map", "hwpt_id", [
     u64(16, "iova"),

@@ -87,10 +87,14 @@ export const ATTACHMENTS = [
     const { c } = tail;
     const plan = drawPlan(c, c.draw.int(1, 3), true);
     const attach = c.draw.chance(85);
-    const withHuge = (val64: bigint) => (side: Side) => {
+    const withPages = (val64: bigint, limit: number) => (side: Side) => {
+      const fd = side.fd();
+      if (c.can("SET_TEMP_MEMORY_LIMIT")) {
+        side.make({ call: "SET_TEMP_MEMORY_LIMIT", fd, in: { limit } });
+      }
       const ioas = side.ioas();
       const option = { option_id: OPTION_HUGE_PAGES, op: OPTION_OP_SET, object_id: ioas, val64 };
-      side.make({ call: "OPTION", fd: side.fd(), in: option });
+      side.make({ call: "OPTION", fd, in: option });
       const to = attach ? side.attach(ioas) : undefined;
       for (const [i, one] of plan.maps.entries()) side.map(ioas, one, `map ${i}`);
       const [first] = plan.maps;
@@ -98,7 +102,8 @@ export const ATTACHMENTS = [
       lookAt(side, ioas, to, plan);
       for (const [i, { at, bytes }] of plan.maps.entries()) side.unmap(ioas, at, bytes, `un ${i}`);
     };
-    compareSides(tail, freeDevices(c), withHuge(0n), withHuge(1n));
+    const few = c.draw.of(12, 16, 40);
+    compareSides(tail, freeDevices(c), withPages(0n, few), withPages(1n, 65_536));
   }),
   relation(
     "I-34",

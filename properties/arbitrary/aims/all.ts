@@ -25,7 +25,14 @@ import {
 } from "./ioas";
 import { mapAim } from "./map";
 import { memReadAim, memWriteAim, mmapAim, mprotectAim, munmapAim } from "./memory";
-import { checkMapAim, checkRefsAim, mockDomainAim, mockReplaceAim, reservedAim } from "./mock";
+import {
+  checkMapAim,
+  checkRefsAim,
+  memoryLimitAim,
+  mockDomainAim,
+  mockReplaceAim,
+  reservedAim,
+} from "./mock";
 import {
   answerFaultsAim,
   closeFaultAim,
@@ -44,7 +51,15 @@ import {
   switchAim,
 } from "./process";
 import { unmapAim } from "./unmap";
-import { attachAim, bindAim, detachAim, deviceCloseAim, deviceOpenAim, dmaAim } from "./vfio";
+import {
+  attachAim,
+  bindAim,
+  detachAim,
+  deviceCloseAim,
+  deviceInfoAim,
+  deviceOpenAim,
+  dmaAim,
+} from "./vfio";
 
 export const AIMS: readonly Aim[] = [
   openAim,
@@ -62,9 +77,11 @@ export const AIMS: readonly Aim[] = [
   mockDomainAim,
   mockReplaceAim,
   reservedAim,
+  memoryLimitAim,
   checkMapAim,
   checkRefsAim,
   deviceOpenAim,
+  deviceInfoAim,
   deviceCloseAim,
   bindAim,
   attachAim,

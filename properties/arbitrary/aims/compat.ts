@@ -38,7 +38,7 @@ const container = (c: Composer, scene: SceneView): IoasView | undefined => {
 export const versionAim: Aim = {
   name: "vfio-version",
   family: "compat",
-  weight: 1,
+  weight: 2,
   calls: ["VFIO_GET_API_VERSION", "VFIO_CHECK_EXTENSION"],
   make: (c, scene) => {
     const { draw } = c;

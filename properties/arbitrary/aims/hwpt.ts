@@ -43,6 +43,15 @@ const TWISTS: readonly AllocTwist[] = [
   ["HWP-08", ({ in: a }) => ({ ...a, flags: flagsOf(a) | HWPT_DIRTY_TRACKING })],
   ["HWP-09", ({ in: a }, c) => ({ ...a, ...mockData(c) })],
   ["HWP-11", ({ in: a }) => ({ ...a, flags: flagsOf(a) | HWPT_NEST_PARENT })],
+  // A table that is no parent, whether a device or somebody's hand has made it.
+  [
+    "HWP-12",
+    ({ in: a }, c, { fd }) => {
+      const others = c.scene.hwpts.filter((hwpt) => hwpt.fd === fd && !hwpt.nestParent);
+      const other = c.draw.pick(others);
+      return other && { ...a, ...mockData(c), pt_id: c.object(fd, other.id), flags: 0 };
+    },
+  ],
   ["HWP-13", ({ in: a }) => ({ ...a, data_type: HWPT_DATA_VTD_S1 })],
   ["HWP-13", ({ in: a }, { draw }) => ({ ...a, data_len: draw.of(3, 8) })],
   ["HWP-13", ({ in: a }) => ({ ...a, data: "00" })],
@@ -66,7 +75,9 @@ const ground = (c: Composer, scene: SceneView, { fd, tracksDirty }: DeviceView):
   const parents = scene.hwpts.filter((hwpt) => hwpt.fd === fd && hwpt.nestParent);
   const parent = draw.chance(55) ? draw.pick(parents) : undefined;
   if (parent !== undefined && c.can("HWPT_INVALIDATE")) {
-    const queue = draw.chance(60) ? draw.pick(scene.queues.filter((q) => q.fd === fd)) : undefined;
+    const queues = scene.queues.filter((q) => q.fd === fd);
+    // HWP-14: an id that is there, but no queue's.
+    const queue = draw.chance(10) ? parent : draw.chance(60) ? draw.pick(queues) : undefined;
     return {
       pt_id: c.object(fd, parent.id),
       ...mockData(c),

@@ -201,7 +201,15 @@ const OPTION_TWISTS: readonly Twist<"OPTION", IoasView>[] = [
       object_id: c.object(ioas.fd, ioas.id),
     }),
   ],
-  ["OPT-07", ({ in: a }) => ({ ...a, op: OPTION_OP_SET, val64: 2n })],
+  // OPT-11 as well, and also where a byte or a word of it is 0 or 1.
+  [
+    "OPT-07",
+    ({ in: a }, { draw }) => ({
+      ...a,
+      op: OPTION_OP_SET,
+      val64: draw.of(2n, 0x100n, 1n << 32n, (1n << 32n) + 1n, U64_MAX),
+    }),
+  ],
   [
     "OPT-08",
     ({ in: { option_id, object_id } }, { draw }) => ({

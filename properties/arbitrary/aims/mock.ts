@@ -113,6 +113,21 @@ export const reservedAim: Aim = {
   },
 };
 
+/** TST-06: from then on pages are worked on one by one, a few at a time, or as many as usual. */
+export const memoryLimitAim: Aim = {
+  name: "memory-limit",
+  weight: 3,
+  calls: ["SET_TEMP_MEMORY_LIMIT"],
+  make: (c, scene) => {
+    const { draw } = c;
+    const fd = draw.pick(scene.fds);
+    if (fd === undefined) return false;
+    const limit = draw.chance(85) ? draw.of(12, 12, 16, 24, 40, 64, 65_536) : draw.of(0, 11);
+    c.make({ call: "SET_TEMP_MEMORY_LIMIT", fd: c.iommufd(fd), in: { limit } });
+    return true;
+  },
+};
+
 /** Does a domain translate what it should? Asked with the mock driver's own check. */
 export const checkMapAim: Aim = {
   name: "check-map",

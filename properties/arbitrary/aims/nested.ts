@@ -45,6 +45,11 @@ const TWISTS: readonly Twist<"HWPT_INVALIDATE", HwptView>[] = [
   ["INV-02", ({ in: a }) => ({ ...a, entry_len: 0x1001, hwpt_id: 0xffff_ffff })],
   ["INV-03", ({ in: a }, c, { fd }) => ({ ...a, hwpt_id: otherIds(c, fd) })],
   ["INV-04", ({ in: a }) => ({ ...a, data_type: INVALIDATE_DATA_MOCK_INVALID })],
+  // Even where there is nothing to do.
+  [
+    "INV-04",
+    ({ in: a }) => ({ ...a, data_type: INVALIDATE_DATA_MOCK_INVALID, entry_num: 0, data: "" }),
+  ],
   ["INV-05", ({ in: a }, { draw }) => withEntry(a, entry(draw.of(2, 0xff), 0))],
   ["INV-05", ({ in: a }, { draw }) => withEntry(a, entry(0, draw.of(MOCK_IOTLB_SLOTS, 99)))],
   ["INV-05", ({ in: a }) => withEntry(a, "")],

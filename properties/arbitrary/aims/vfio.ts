@@ -50,6 +50,21 @@ export const deviceOpenAim: Aim = {
   },
 };
 
+/** VFD-02: what a device says of itself, if it is bound and there is room for it. */
+export const deviceInfoAim: Aim = {
+  name: "device-info",
+  weight: 1.5,
+  calls: ["VFIO_GET_INFO"],
+  make: (c, scene) => {
+    const { draw } = c;
+    const cdev = draw.pick(scene.cdevs);
+    if (cdev === undefined) return false;
+    const argsz = draw.of(24, 24, 20, 16, 15, 8, 0, 64);
+    c.make({ call: "VFIO_GET_INFO", in: { devfd: c.cdev(cdev.devfd), argsz } });
+    return true;
+  },
+};
+
 export const deviceCloseAim: Aim = {
   name: "device-close",
   weight: 3,

@@ -15,7 +15,7 @@ import type { Aim } from "../aim";
 import type { Composer } from "../composer";
 import { PAGE } from "../values";
 import type { IoasView } from "../view";
-import { attach, freshMotif, look, map, PLACE, RW, start, unmap } from "./steps";
+import { allow, attach, freshMotif, look, map, PLACE, RW, reserve, start, unmap } from "./steps";
 import { letGo, newAccess, pin } from "./users";
 
 const unmapDma = (c: Composer, { fd }: IoasView, iova: bigint, size: bigint, flags = 0): void => {
@@ -70,7 +70,7 @@ export const CONTAINERS: readonly Aim[] = [
     look(c, ioas);
   }),
   // VCC-02, VCC-22: what a container can do all of its domains can.
-  freshMotif("many-in-a-container", 0.6, ["VFIO_CHECK_EXTENSION"], (c, ioas) => {
+  freshMotif("many-in-a-container", 2, ["VFIO_CHECK_EXTENSION"], (c, ioas) => {
     const { draw } = c;
     const fd = c.iommufd(ioas.fd);
     const compat = { op: VFIO_IOAS_SET, ioas_id: c.object(ioas.fd, ioas.id) };
@@ -89,5 +89,20 @@ export const CONTAINERS: readonly Aim[] = [
       c.make({ call: "VFIO_CHECK_EXTENSION", fd, in: { arg: BigInt(VFIO_DMA_CC_IOMMU) } });
       c.make({ call: "VFIO_IOMMU_GET_INFO", fd, in: { argsz: draw.of(24, 320) } });
     }
+    // VCC-25: an allowed list is none of its business.
+    if (draw.chance(30)) {
+      allow(c, ioas, [[PLACE + PAGE, PLACE + 2n * PAGE - 1n]]);
+      c.make({ call: "VFIO_IOMMU_GET_INFO", fd, in: { argsz: 320 } });
+    }
+  }),
+  // VCC-24: a container in which nothing can be mapped tells of no range.
+  freshMotif("no-ranges", 1, ["VFIO_IOMMU_GET_INFO", "ADD_RESERVED"], (c, ioas) => {
+    const fd = c.iommufd(ioas.fd);
+    const compat = { op: VFIO_IOAS_SET, ioas_id: c.object(ioas.fd, ioas.id) };
+    c.make({ call: "VFIO_IOAS", fd, in: compat });
+    const half = 1n << 63n;
+    reserve(c, ioas, 0n, half);
+    reserve(c, ioas, half, half);
+    for (const argsz of [56, 24, 320]) c.make({ call: "VFIO_IOMMU_GET_INFO", fd, in: { argsz } });
   }),
 ].map((aim): Aim => ({ ...aim, family: "compat" }));

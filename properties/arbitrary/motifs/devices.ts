@@ -17,6 +17,7 @@ import {
   now,
   openIommufd,
   PLACE,
+  reserve,
   start,
   unmap,
 } from "./steps";
@@ -123,8 +124,10 @@ export const DEVICES: readonly Aim[] = [
     },
   },
   // DEV-20: an automatic HWPT goes with its last device, and its id with it.
-  freshMotif("last-device-leaves", 1, ["DESTROY"], (c, ioas) => {
+  freshMotif("last-device-leaves", 1.5, ["DESTROY"], (c, ioas) => {
     const { fd } = ioas;
+    // RSV-07: what is reserved for nobody stays.
+    if (c.can("ADD_RESERVED") && c.draw.chance(40)) reserve(c, ioas, PLACE, PAGE);
     attach(c, ioas);
     const [hwpt] = now(c, ioas)?.hwpts ?? [];
     const { mocks, cdevs } = c.scene;
@@ -132,6 +135,7 @@ export const DEVICES: readonly Aim[] = [
     const cdev = cdevs.find((d) => d.fd === fd && d.ioas === ioas.id);
     if (mock !== undefined) destroy(c, fd, mock.stdev);
     if (cdev !== undefined) detachCdev(c, cdev);
+    look(c, ioas);
     if (hwpt === undefined) return;
     destroy(c, fd, hwpt);
     destroy(c, fd, ioas.id);

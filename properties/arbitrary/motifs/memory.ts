@@ -65,10 +65,12 @@ export const MEMORY: readonly Aim[] = [
     c.make({ call: "MEM_WRITE", in: { va: start("buf1"), bytes: "c0ffee00" } });
     look(c, ioas);
   }),
-  // CPY-25, UNM-21, I-75: neighbours copied as one, then unmapped piece by piece.
-  freshMotif("neighbours", 1, ["IOAS_MAP", "IOAS_COPY"], (c, ioas) => {
-    map(c, ioas, { va: start("buf0"), bytes: PAGE, at: PLACE });
-    map(c, ioas, { va: start("buf4"), bytes: 2n * PAGE, at: PLACE + PAGE });
+  // CPY-10, CPY-25, UNM-21, I-75: neighbours copied as one, whatever each of them permits, then
+  // unmapped piece by piece.
+  freshMotif("neighbours", 1.5, ["IOAS_MAP", "IOAS_COPY"], (c, ioas) => {
+    const flags = (): number => c.draw.of(RW, RW, RW, MAP_READABLE);
+    map(c, ioas, { va: start("buf0"), bytes: PAGE, at: PLACE, flags: flags() });
+    map(c, ioas, { va: start("buf4"), bytes: 2n * PAGE, at: PLACE + PAGE, flags: flags() });
     if (c.draw.chance(50)) attach(c, ioas);
     const to = PLACE + 16n * PAGE;
     copy(c, ioas, { src: ioas, from: PLACE, bytes: 3n * PAGE, at: to });

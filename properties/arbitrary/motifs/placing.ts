@@ -51,6 +51,8 @@ export const PLACING: readonly Aim[] = [
     reserve(c, ioas, 0x2000n, 0x10_0000n);
     map(c, ioas, { va: start("buf0"), bytes: PAGE });
     look(c, ioas);
+    // UNM-23: what is unmapped may be reserved in part.
+    if (c.draw.chance(60)) unmap(c, ioas, 0n, 0x20_0000n);
   }),
   // AUT-05, MAP-11b: a few bytes of room behind a mapping and a reservation that touch, for user
   // memory at odd offsets. The bits of the offset are set in the IOVA, so that a place from
@@ -82,12 +84,29 @@ export const PLACING: readonly Aim[] = [
     if (draw.chance(30)) attach(c, ioas);
     for (let n = draw.int(2, 4); n > 0; n--) map(c, ioas, { va: new Handle("buf0"), bytes });
   }),
-  // RNG-03, RSV-07: many small holes in the ranges, and automatic IOVAs between them.
-  freshMotif("many-reservations", 0.5, ["ADD_RESERVED"], (c, ioas) => {
+  // AUT-09: from one element to the next it is a few bytes, and the next is small.
+  freshMotif("near-element", 1, ["IOAS_ALLOW_IOVAS"], (c, ioas) => {
     const { draw } = c;
-    if (draw.chance(50)) attach(c, ioas);
+    const next = PLACE + PAGE + BigInt(draw.of(1, 8, 0x800));
+    allow(c, ioas, [
+      [PLACE, PLACE + PAGE - 1n],
+      [next, next + BigInt(draw.of(1, 8, 0x7ff))],
+    ]);
+    map(c, ioas, { va: new Handle("buf0"), bytes: PAGE });
+    for (let n = draw.int(1, 3); n > 0; n--) {
+      map(c, ioas, { va: new Handle("buf0"), bytes: BigInt(draw.of(1, 2, 8)) });
+    }
+  }),
+  // RNG-03, RSV-07: many small holes in the ranges, and automatic IOVAs between them.
+  freshMotif("many-reservations", 1, ["ADD_RESERVED"], (c, ioas) => {
+    const { draw } = c;
+    // AUT-01: also where the first hole is far up.
+    const low = draw.of(PAGE, PAGE, 0xc000_0000n, 1n << 40n);
+    const isHigh = low > PLACE;
+    if (isHigh) reserve(c, ioas, 0n, low);
+    else if (draw.chance(50)) attach(c, ioas);
     for (let n = draw.int(3, 6); n > 0; n--) {
-      const at = draw.of(PAGE, PLACE) + PAGE * BigInt(draw.int(0, 12));
+      const at = draw.of(low, isHigh ? low : PLACE) + PAGE * BigInt(draw.int(0, 12));
       reserve(c, ioas, at - draw.of(0n, 0n, 1n), PAGE * draw.of(1n, 1n, 2n));
     }
     look(c, ioas);

@@ -192,7 +192,9 @@ const LIMITS: readonly Aim[] = [
     c.make({ call: "SETUID", in: { uid: USER } });
     const pages = BigInt(draw.int(1, 4));
     const limit = (pages * PAGE) as Bytes;
-    c.make({ call: "SETRLIMIT_MEMLOCK", in: { cur: limit, max: limit } });
+    // What is not a whole page more is none.
+    const cur = (limit + draw.of(0n, 0n, 1n, PAGE - 1n)) as Bytes;
+    c.make({ call: "SETRLIMIT_MEMLOCK", in: { cur, max: cur } });
     attach(c, ioas);
     // What is charged at once is given back at once.
     if (draw.chance(50)) {
@@ -212,6 +214,20 @@ const LIMITS: readonly Aim[] = [
     unmap(c, ioas, PLACE, PAGE);
     map(c, ioas, { va: start("buf4"), bytes: PAGE, at: PLACE });
     probeProcess(c);
+  }),
+  // ACT-01: whether pins are charged, and to whom, is settled by who maps, not when they are made.
+  freshMotif("mapped-by-root", 3, ["SETRLIMIT_MEMLOCK", "SETUID"], (c, ioas) => {
+    const { draw } = c;
+    map(c, ioas, { va: start("buf0"), bytes: 2n * PAGE, at: PLACE });
+    c.make({ call: "SETUID", in: { uid: USER } });
+    const limit = (BigInt(draw.int(0, 1)) * PAGE) as Bytes;
+    c.make({ call: "SETRLIMIT_MEMLOCK", in: { cur: limit, max: limit } });
+    const charged = { va: start("buf4"), bytes: PAGE, at: PLACE + 2n * PAGE };
+    if (draw.chance(50)) map(c, ioas, charged);
+    attach(c, ioas);
+    probeProcess(c);
+    map(c, ioas, { ...charged, at: PLACE + 3n * PAGE });
+    look(c, ioas);
   }),
   // ACT-01, I-36: what one user's process mapped is returned to it, whoever unmaps it.
   freshMotif("unmapped-by-another", 3, ["SETRLIMIT_MEMLOCK", "SETUID", "FORK"], (c, ioas) => {

@@ -258,6 +258,7 @@ export class Ledger extends LedgerState {
       case "VFIO_GET_INFO":
       case "FAULT_POLL":
       case "MD_CHECK_IOTLB":
+      case "SET_TEMP_MEMORY_LIMIT":
       case "VFIO_GET_API_VERSION":
       case "VFIO_CHECK_EXTENSION":
       case "VFIO_IOMMU_GET_INFO":

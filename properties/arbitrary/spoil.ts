@@ -1,0 +1,43 @@
+/**
+ * A call that is like another but for one argument, which is hardly right. Made just before the
+ * other it fails wherever that one is about to succeed, in whatever state a motif has led to, and
+ * must leave nothing behind.
+ */
+import { type CallName, shapeOf } from "../../spec/calls";
+import type { FieldType } from "../../spec/fields";
+import type { StepOf } from "../../spec/trace";
+import { U64_MAX } from "../../spec/units";
+import type { Draw } from "./draw";
+import { BAD_VAS, BOGUS_IDS } from "./nothing";
+
+/** By the type of the argument. No length but 0: with one that is too long, UNMAP takes all. */
+const BY_TYPE: { readonly [T in FieldType]?: readonly unknown[] } = {
+  id: BOGUS_IDS,
+  item: [0xffff_fffe],
+  iova: [U64_MAX],
+  bytes: [0n],
+  va: BAD_VAS,
+};
+
+/** By its name. */
+const BY_NAME: Readonly<Record<string, readonly unknown[]>> = {
+  flags: [0x4000_0000],
+  reserved: [1],
+  argsz: [0, 7],
+  op: [9],
+  option_id: [9],
+};
+
+/** What only a process does, and what a device or a file is closed by, is never spoilt. */
+const canBeSpoilt = (call: CallName): boolean =>
+  shapeOf(call).on === "iommufd" || call.startsWith("VFIO_");
+
+/** Undefined: nothing about the call can be wrong in a way that is sure to be refused. */
+export const spoilt = <K extends CallName>(step: StepOf<K>, draw: Draw): StepOf<K> | undefined => {
+  if (!canBeSpoilt(step.call)) return undefined;
+  const wrong = Object.entries(shapeOf(step.call).in).flatMap(([field, type]) =>
+    (BY_NAME[field] ?? BY_TYPE[type] ?? []).map((value) => ({ [field]: value })),
+  );
+  const one = draw.pick(wrong);
+  return one && { ...step, in: { ...step.in, ...one } };
+};
