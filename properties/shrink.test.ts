@@ -137,6 +137,29 @@ describe("shrink", () => {
     expect(steps.map(({ proc }) => proc)).toEqual([undefined, undefined]);
   });
 
+  test("needs no second process where the first may do it all, though one of them ends", async () => {
+    const forked = trace([
+      { call: "FORK", in: { child: 1 } },
+      { call: "OPEN", as: "fd0", proc: 1, in: {} },
+      { call: "EXIT", in: {} },
+      { call: "IOAS_ALLOC", as: "ioas0", proc: 1, fd, in: {} },
+    ]);
+    // Whoever makes the last call is there, and nobody else is any more.
+    const allocates = async ({ steps }: Trace): Promise<boolean> => {
+      const { proc, call } = steps.at(-1) ?? {};
+      const isForked = steps.some((step) => step.call === "FORK");
+      const hasEnded = steps.some((step) => step.call === "EXIT" && step.proc === undefined);
+      const hasOpened = steps.some((step) => step.call === "OPEN" && step.proc === proc);
+      const isAlone = proc === undefined ? !isForked && !hasEnded : isForked && hasEnded;
+      return call === "IOAS_ALLOC" && hasOpened && isAlone;
+    };
+    const { steps } = (await shrink(forked, allocates, 10_000)).trace;
+    expect(steps.map(({ call, proc }) => [call, proc])).toEqual([
+      ["OPEN", undefined],
+      ["IOAS_ALLOC", undefined],
+    ]);
+  });
+
   test("puts calls in one order, whatever order they were in", async () => {
     const calls: readonly Step[] = [
       { call: "OPEN", as: "fd0", in: {} },

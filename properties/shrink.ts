@@ -78,7 +78,7 @@ export const shrink = async (
     await dropCalls(() => best, improves);
     await mergeHandles(() => best, improves);
     await simplifyArguments(() => best, improves);
-    await improves(inFirstProcess(best));
+    await untilNoneHelps(() => inFirstProcess(best), improves);
     await improves(nameMemory(best, platform));
     await untilNoneHelps(() => flattened(best), improves);
     await untilNoneHelps(() => movedMemory(best, platform), improves);

@@ -37,9 +37,16 @@ export const nameMemory = (steps: readonly Step[], platform: Platform): readonly
   });
 };
 
-/** All calls made by the first process: at once, for one by one each would lose the failure. */
-export const inFirstProcess = (steps: readonly Step[]): readonly Step[] =>
-  steps.some(({ proc }) => proc !== undefined) ? steps.map(withoutProcess) : steps;
+/**
+ * All calls made by the first process: at once, for one by one each would lose the failure. And
+ * without the calls that make and end the others, for to end the first one would lose it, too.
+ */
+export const inFirstProcess = function* (steps: readonly Step[]): Generator<readonly Step[]> {
+  if (steps.every(({ proc }) => proc === undefined)) return;
+  const moved = steps.map(withoutProcess);
+  yield moved.filter(({ call }) => call !== "FORK" && call !== "EXIT");
+  yield moved;
+};
 
 /** Everything about one page at the beginning of the first region, and mappings of one page. */
 export const flattened = function* (steps: readonly Step[]): Generator<readonly Step[]> {

@@ -1,0 +1,36 @@
+/** One campaign that looks for one planted bug, and stops when it has found it. */
+import { runCampaign } from "../../properties/campaign";
+import { quickRun } from "../../properties/options";
+import type { Capsule } from "../../spec/capsule";
+import type { Iut } from "../../spec/iut";
+
+export const PROFILE = "linux-6.12";
+
+export interface Quarry {
+  readonly capsule: Capsule;
+  /** How many sequences passed before. */
+  readonly after: number;
+}
+
+/** The first failure of those that name one of the clauses; undefined: not in so many sequences. */
+export const hunt = async (
+  iut: Iut,
+  clauses: ReadonlySet<string>,
+  seed: number,
+  sequences: number,
+): Promise<Quarry | undefined> => {
+  const stop = new AbortController();
+  let [after, quarry] = [0, undefined as Quarry | undefined];
+  const saveCapsule = (capsule: Capsule): string => {
+    quarry = { capsule, after };
+    stop.abort("interrupted");
+    return "";
+  };
+  const onProgress = (done: number): void => {
+    after = done;
+  };
+  const { signal } = stop;
+  const options = { iut, profile: PROFILE, seed, sequences, clauses, signal } as const;
+  await runCampaign(quickRun({ ...options, saveCapsule, onProgress }));
+  return quarry;
+};
