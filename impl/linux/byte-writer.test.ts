@@ -33,7 +33,7 @@ test("a number that its place cannot hold is refused, and not cut", () => {
 });
 
 test("a raw command that only ends like a known one has no numbers of files", () => {
-  const { command, op } = IOCTLS.CREATE_ACCESS;
+  const { command, op = 0 } = IOCTLS.CREATE_ACCESS;
   const struct = Buffer.alloc(72);
   struct.writeUInt32LE(op, 4);
   expect(wordsIn(command, struct).fileOut).toBeGreaterThan(0);
