@@ -100,7 +100,8 @@ export const qemuArguments = ({ kind, kernel, initramfs, kvm }: VmOptions): stri
     ...["-cpu", kvm ? "host" : EMULATED_CPU, "-m", "512", "-smp", "1"],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ...["-kernel", kernel, "-initrd", initramfs, "-append", append, "-serial", "stdio"],
-    ...["-device", "virtio-serial-pci,max_ports=2,disable-legacy=on"],
+    // Without ioeventfd the CPU hands a message over by itself, and need not wake a thread for it.
+    ...["-device", "virtio-serial-pci,max_ports=2,disable-legacy=on,ioeventfd=off"],
     ...["-chardev", "socket,id=agent,fd=3", "-device", "virtserialport,chardev=agent,nr=1"],
     ...(isVtd ? VT_D : []),
     ...(skipsWaiting({ kind, kvm }) ? SKIP_WAITING : []),
