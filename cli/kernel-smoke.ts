@@ -6,7 +6,7 @@ import { renderJson } from "../reports/json";
 import { Handle } from "../spec/handle";
 import type { Platform } from "../spec/platform";
 import type { Step } from "../spec/trace";
-import type { Bytes } from "../spec/units";
+import type { Bytes, UserVa } from "../spec/units";
 import { EXIT, Stop } from "./exit";
 import type { Io } from "./io";
 
@@ -20,6 +20,8 @@ interface Smoke {
   readonly bootMs: number;
   readonly callsPerSecond: number;
   readonly tracesPerSecond: number;
+  /** What a trace got one of whose processes took its own program away. */
+  readonly died: string;
   /** What a trace got whose machine was ended under it, and whether the next one ran. */
   readonly killed: string;
   readonly recovered: boolean;
@@ -31,9 +33,11 @@ interface Smoke {
   readonly faults: readonly [string, string];
 }
 
-const TRACES = 50;
 const PAIRS = 500;
-const ROUNDS = 10;
+/** Each rate is measured for so long, after as long again: what a run does, it does many times. */
+const MEASURE_MS = 1500;
+/** Traces that are drawn for it; then it begins from the start. */
+const TRACES = 200;
 
 export const kernelSmoke = async (flags: KernelSmokeFlags, io: Io): Promise<number> => {
   const found: Smoke[] = [];
@@ -57,6 +61,7 @@ export const kernelSmoke = async (flags: KernelSmokeFlags, io: Io): Promise<numb
         `the next one ${one.recovered ? "ran" : "did not run"}\n`,
     );
     say.write(`${one.platform}: IOAS_ALLOC without memory: ${one.faults.join(", otherwise ")}\n`);
+    say.write(`${one.platform}: a process without a program: ${one.died}\n`);
     for (const [physical, found] of Object.entries(one.layouts)) {
       say.write(`${one.platform}: ${physical} memory: ${found} pages follow their neighbour\n`);
     }
@@ -66,8 +71,8 @@ export const kernelSmoke = async (flags: KernelSmokeFlags, io: Io): Promise<numb
   return failures.length === 0 && found.every(isFine) ? EXIT.conformant : EXIT.failed;
 };
 
-const isFine = ({ recovered, arranged, faults }: Smoke): boolean =>
-  recovered && arranged && faults.join() === "ENOMEM,ok";
+const isFine = ({ recovered, arranged, faults, died }: Smoke): boolean =>
+  recovered && arranged && faults.join() === "ENOMEM,ok" && died === DIED;
 
 const openLinux = ({ kernel }: KernelSmokeFlags): LinuxIut => {
   try {
@@ -107,6 +112,20 @@ const failing = async (iut: LinuxIut, platform: Platform, failNth: number): Prom
   return faults === 1 ? errno : `${errno} of its own`;
 };
 
+/** Where the agent's program is: without it, the process gets a signal that nobody can take. */
+const PROGRAM = { va: 0x40_0000n as UserVa, length: 0x10_0000n as Bytes };
+const DIED = "the process of the trace died (wait status 11)";
+
+/** Two processes, of which one ends itself; the other must not stay. */
+const dying = async (iut: LinuxIut, platform: Platform): Promise<string> => {
+  const steps: Step[] = [
+    OPEN,
+    { call: "FORK", in: { child: 1 } },
+    { call: "MUNMAP", proc: 1, in: PROGRAM },
+  ];
+  return (await iut.run({ platform, steps })).ending?.reason ?? "nobody";
+};
+
 /** Most pages behind their neighbour, or hardly any. */
 const MOST = 0.85;
 
@@ -134,16 +153,18 @@ const smoke = async (iut: LinuxIut, platform: Platform, io: Io): Promise<Smoke |
   const bootMs = Math.round(io.now() - start);
 
   const batch = { platform, steps: pairs(PAIRS) };
-  const batchMs = await timed(io, ROUNDS, async () => void (await iut.run(batch)));
+  const batches = await rate(io, async () => await iut.run(batch));
 
   const space = { iut, platforms: [platform], length: [30, 60] as const };
   const traces = Array.from({ length: TRACES }, (_, i) => traceOfPath(space, 1, String(i)));
-  const tracesMs = await timed(io, 1, async () => {
-    for (const trace of traces) if (trace !== undefined) await iut.run(trace);
+  const tracesPerSecond = await rate(io, async (i) => {
+    const trace = traces[i % TRACES];
+    if (trace !== undefined) await iut.run(trace);
   });
 
   const layouts = await layoutsOf(iut, platform);
   const faults = [await failing(iut, platform, 1), await failing(iut, platform, 10_000)] as const;
+  const died = await dying(iut, platform);
   const long = iut.run({ platform, steps: pairs(10_000) });
   for (const pid of iut.machines()) process.kill(pid, "SIGKILL");
   const killed = (await long).ending;
@@ -151,8 +172,9 @@ const smoke = async (iut: LinuxIut, platform: Platform, io: Io): Promise<Smoke |
   return {
     platform: platform.name,
     bootMs,
-    callsPerSecond: Math.round((1000 * ROUNDS * batch.steps.length) / batchMs),
-    tracesPerSecond: Math.round((1000 * TRACES) / tracesMs),
+    callsPerSecond: Math.round(batches * batch.steps.length),
+    tracesPerSecond: Math.round(tracesPerSecond),
+    died,
     killed: killed === undefined ? "it went on" : `${killed.kind}, ${killed.reason}`,
     recovered: killed !== undefined && next.ending === undefined,
     ...layouts,
@@ -160,8 +182,14 @@ const smoke = async (iut: LinuxIut, platform: Platform, io: Io): Promise<Smoke |
   };
 };
 
-const timed = async (io: Io, times: number, what: () => Promise<void>): Promise<number> => {
-  const start = io.now();
-  for (let i = 0; i < times; i++) await what();
-  return io.now() - start;
+/** How often a second. */
+const rate = async (io: Io, what: (i: number) => Promise<unknown>): Promise<number> => {
+  let done = 0;
+  const goOn = async (ms: number): Promise<number> => {
+    const [start, before] = [io.now(), done];
+    while (io.now() - start < ms) await what(done++);
+    return (1000 * (done - before)) / (io.now() - start);
+  };
+  await goOn(MEASURE_MS);
+  return goOn(MEASURE_MS);
 };

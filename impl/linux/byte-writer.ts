@@ -1,6 +1,11 @@
-/** Bytes one after the other, little-endian, in a buffer that grows. */
+/**
+ * Bytes one after the other, little-endian, in a buffer that grows. A number that its place cannot
+ * hold is a RangeError. Most of the time of a batch of calls is spent here: a DataView is several
+ * times as fast as the methods of Buffer.
+ */
 export class ByteWriter {
-  #bytes = Buffer.alloc(16 << 10);
+  #bytes = new Uint8Array(16 << 10);
+  #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
   get length(): number {
@@ -8,32 +13,37 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
+    if ((value & 0xff) !== value) refuse(value, "u8");
     const at = this.#room(1);
-    this.#bytes.writeUInt8(value, at);
+    this.#view.setUint8(at, value);
     return this;
   }
 
   u16(value: number): this {
+    if ((value & 0xffff) !== value) refuse(value, "u16");
     const at = this.#room(2);
-    this.#bytes.writeUInt16LE(value, at);
+    this.#view.setUint16(at, value, true);
     return this;
   }
 
   u32(value: number): this {
+    if (value >>> 0 !== value) refuse(value, "u32");
     const at = this.#room(4);
-    this.#bytes.writeUInt32LE(value, at);
+    this.#view.setUint32(at, value, true);
     return this;
   }
 
   s32(value: number): this {
+    if ((value | 0) !== value) refuse(value, "s32");
     const at = this.#room(4);
-    this.#bytes.writeInt32LE(value, at);
+    this.#view.setInt32(at, value, true);
     return this;
   }
 
   u64(value: bigint): this {
+    if (value < 0n || value > MAX_U64) refuse(value, "u64");
     const at = this.#room(8);
-    this.#bytes.writeBigUInt64LE(value, at);
+    this.#view.setBigUint64(at, value, true);
     return this;
   }
 
@@ -53,12 +63,12 @@ export class ByteWriter {
 
   /** Overwrites a number that was not known when its place was written. */
   patch32(at: number, value: number): this {
-    this.#bytes.writeUInt32LE(value, at);
+    this.#view.setUint32(at, value, true);
     return this;
   }
 
   patch8(at: number, value: number): this {
-    this.#bytes.writeUInt8(value, at);
+    this.#view.setUint8(at, value);
     return this;
   }
 
@@ -72,10 +82,18 @@ export class ByteWriter {
     const at = this.#length;
     this.#length += count;
     if (this.#length > this.#bytes.length) {
-      const larger = Buffer.alloc(Math.max(this.#length, 2 * this.#bytes.length));
+      const larger = new Uint8Array(Math.max(this.#length, 2 * this.#bytes.length));
       larger.set(this.#bytes.subarray(0, at));
       this.#bytes = larger;
+      this.#view = new DataView(larger.buffer);
     }
     return at;
   }
 }
+
+const MAX_U64 = 0xffff_ffff_ffff_ffffn;
+
+/** @throws RangeError always */
+const refuse = (value: number | bigint, type: string): never => {
+  throw new RangeError(`${value} is no ${type}`);
+};

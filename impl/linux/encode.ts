@@ -25,9 +25,6 @@ interface Place {
   readonly width: number;
 }
 
-/** An output that a later call uses, and the slot it is kept in. */
-type Uses = ReadonlyMap<string, number>;
-
 interface Relocation extends Place {
   /** Bytes of the value that are not put there, from the lowest. */
   readonly skip: number;
@@ -77,9 +74,9 @@ export const encodeRun = (trace: Trace, request: RunRequest): Buffer => {
   const resolver = new Resolver(platform);
   steps.forEach((step, i) => {
     const call = resolver.resolve(step);
-    const uses = plan.uses[i];
-    const stores = storesOf(step, call, uses);
-    writeCall(writer, call, step.failNth ?? 0, plan.relocations[i] ?? [], stores);
+    const stores = isMute(call) ? NO_STORES : (plan.stores[i] ?? NO_STORES);
+    const relocations = plan.relocations[i] ?? NO_RELOCATIONS;
+    writeCall(writer, call, step.failNth ?? 0, relocations, stores);
   });
   return writer.patch32(0, writer.length - 4).done();
 };
@@ -88,39 +85,46 @@ interface Plan {
   readonly slots: number;
   readonly relocations: readonly (readonly Relocation[])[];
   /** Per step, the outputs that are used later. */
-  readonly uses: readonly (Uses | undefined)[];
+  readonly stores: readonly (readonly Store[] | undefined)[];
 }
 
 /** Which step each handle means, and so which outputs need a slot. */
 const planSlots = ({ platform, steps }: Trace): Plan => {
   const regions = regionNames(platform);
   const made = new Map<string, { readonly step: number; readonly call: CallName }>();
-  const uses: (Map<string, number> | undefined)[] = steps.map(() => undefined);
+  const stores: (Store[] | undefined)[] = steps.map(() => undefined);
   let slots = 0;
   const relocations = steps.map((step, i) => {
-    const found: Relocation[] = [];
-    for (const [field, type, handle] of handlesOf(step)) {
+    let found: Relocation[] | undefined;
+    visitHandles(step, (field, type, handle) => {
       const maker = regions.has(handle.name) ? undefined : made.get(handle.name);
       const place = placeOf(step.call, field);
-      if (maker === undefined || place === undefined) continue;
+      if (maker === undefined || place === undefined) return;
       const output = handle.output === "" ? firstOutput(maker.call) : handle.output;
       const outputType = outputTypeOf(maker.call, output);
-      if (outputType === undefined || kindOf(outputType) === "other") continue;
-      if (kindOf(outputType) !== kindOf(type)) continue;
-      const ofMaker = uses[maker.step] ?? new Map<string, number>();
-      uses[maker.step] = ofMaker;
-      const slot = ofMaker.get(output) ?? slots++;
-      ofMaker.set(output, slot);
+      if (outputType === undefined || kindOf(outputType) === "other") return;
+      if (kindOf(outputType) !== kindOf(type)) return;
+      const ofMaker = stores[maker.step] ?? [];
+      stores[maker.step] = ofMaker;
+      let slot = ofMaker.find((one) => one.output === output)?.slot;
+      if (slot === undefined) {
+        slot = slots++;
+        const { offset, width } = outputAt(maker.call, output);
+        ofMaker.push({ offset, width, output, slot });
+      }
       // As in the resolver: constants are for 64-bit numbers only.
       const add = kindOf(type) === "wide" ? wrap64(handle.add) : 0n;
-      for (const part of partsLeft(step, field, place)) found.push({ ...part, slot, add });
-    }
+      found ??= [];
+      putParts(found, step, field, place, slot, add);
+    });
     // Also a step that fails unbinds the name: what was made under it before is lost.
     if (step.as !== undefined) made.set(step.as, { step: i, call: step.call });
-    return found;
+    return found ?? NO_RELOCATIONS;
   });
-  return { slots, relocations, uses };
+  return { slots, relocations, stores };
 };
+
+const NO_RELOCATIONS: readonly Relocation[] = [];
 
 const regionNames = (platform: Platform): ReadonlySet<string> =>
   new Set(platform.processes.flatMap(({ memory }) => memory.map(({ name }) => name)));
@@ -144,47 +148,55 @@ const cookieAt = (call: CallName, output: string): Place | undefined => {
 const outputTypeOf = (call: CallName, output: string): FieldType | undefined =>
   cookieAt(call, output) === undefined ? shapeOf(call).out[output] : "u32";
 
-interface Part extends Place {
-  readonly skip: number;
-}
-
-/** What the edits of a raw call leave of an argument. */
-const partsLeft = ({ call, raw }: Step, field: string, place: Place): Part[] => {
-  const whole = { ...place, skip: 0 };
-  if (raw === undefined || place.offset < IOCTL_HEADER) return [whole];
+/** Adds what puts an output where the edits of a raw call leave room for it. */
+const putParts = (
+  found: Relocation[],
+  { call, raw }: Step,
+  field: string,
+  { offset, width }: Place,
+  slot: number,
+  add: bigint,
+): void => {
+  const whole = { offset, width, skip: 0, slot, add };
+  if (raw === undefined || offset < IOCTL_HEADER) {
+    found.push(whole);
+    return;
+  }
   const layout = LAYOUTS[call as IoctlName];
   const isPointer = layout.fields.some(({ name, pointer }) => name === field && pointer === true);
-  if (raw.memory === "none" || isPointer) return [];
+  if (raw.memory === "none" || isPointer) return;
   const edits: readonly (readonly [from: number, to: number])[] = [
     [raw.keep ?? layout.size, Number.POSITIVE_INFINITY],
     ...(raw.put ?? []).map(([from, hex]) => [from, from + hex.length / 2] as const),
   ];
   const isLeft = (byte: number): boolean =>
     !edits.some(([from, to]) => byte - IOCTL_HEADER >= from && byte - IOCTL_HEADER < to);
-  const parts: Part[] = [];
-  for (let skip = 0; skip < place.width; skip++) {
-    const offset = place.offset + skip;
-    if (isLeft(offset)) parts.push({ offset, width: 1, skip });
+  const parts: Relocation[] = [];
+  for (let skip = 0; skip < width; skip++) {
+    if (isLeft(offset + skip)) parts.push({ offset: offset + skip, width: 1, skip, slot, add });
   }
-  return parts.length === place.width ? [whole] : parts;
+  found.push(...(parts.length === width ? [whole] : parts));
 };
 
-const handlesOf = (step: Step): [field: string, type: FieldType, handle: Handle][] => {
+/** Every handle of a step; most steps have one or two, and a list of them would cost more. */
+const visitHandles = (
+  step: Step,
+  visit: (field: string, type: FieldType, handle: Handle) => void,
+): void => {
   const { in: types } = shapeOf(step.call);
   const args = step.in as Readonly<Record<string, unknown>>;
-  const found: [string, FieldType, Handle][] = [];
-  if (step.fd instanceof Handle) found.push(["", "fd", step.fd]);
+  if (step.fd instanceof Handle) visit("", "fd", step.fd);
   for (const field in args) {
     const value = args[field];
-    const type = value instanceof Handle ? types[field] : undefined;
-    if (type !== undefined) found.push([field, type, value as Handle]);
+    if (!(value instanceof Handle)) continue;
+    const type = types[field];
+    if (type !== undefined) visit(field, type, value);
   }
   if (step.call === "FAULT_WRITE" && Array.isArray(step.in.responses)) {
     step.in.responses.forEach(({ cookie }, i) => {
-      if (cookie instanceof Handle) found.push([`responses${i}`, "u32", cookie]);
+      if (cookie instanceof Handle) visit(`responses${i}`, "u32", cookie);
     });
   }
-  return found;
 };
 
 const placesOf = (layout: Layout, from: number): ReadonlyMap<string, Place> =>
@@ -212,24 +224,20 @@ const placeOf = (call: CallName, field: string): Place | undefined =>
   responseAt(call, field) ?? FIXED_BODIES[call]?.[field] ?? ARGUMENTS.get(call)?.get(field);
 
 interface Store extends Place {
+  readonly output: string;
   readonly slot: number;
 }
 
 const NO_STORES: readonly Store[] = [];
 
-const storesOf = (step: Step, call: Call, uses: Uses | undefined): readonly Store[] => {
-  // Like decodeOutputs: only GET answers anything.
-  const isMute = call.call === "VFIO_IOAS" && call.in.op !== VFIO_IOAS_GET;
-  if (uses === undefined || uses.size === 0 || isMute) return NO_STORES;
-  const stores: Store[] = [];
-  for (const [output, slot] of uses) {
-    const second = call.call === "PROC_STATUS" && output === "VmLck_pages";
-    const place =
-      FIELDS.get(step.call)?.get(output) ?? cookieAt(step.call, output) ?? at(second ? 4 : 0, 4);
-    stores.push({ ...place, slot });
-  }
-  return stores;
+/** Where an output stands in the answer of its call. */
+const outputAt = (call: CallName, output: string): Place => {
+  const second = call === "PROC_STATUS" && output === "VmLck_pages";
+  return FIELDS.get(call)?.get(output) ?? cookieAt(call, output) ?? at(second ? 4 : 0, 4);
 };
+
+/** Like decodeOutputs: of VFIO_IOAS, only GET answers anything. */
+const isMute = (call: Call): boolean => call.call === "VFIO_IOAS" && call.in.op !== VFIO_IOAS_GET;
 
 const writeCall = (
   writer: ByteWriter,

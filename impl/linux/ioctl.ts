@@ -37,7 +37,12 @@ export const structOf = (call: IoctlCall): Uint8Array => {
   return bytes;
 };
 
-export const structSize = (call: IoctlCall): number => structOf(call).length;
+/** How large that is, without making it again. */
+export const structSize = (call: IoctlCall): number => {
+  if (call.call === "VFIO_IOMMU_GET_INFO") return INFO_BUFFER;
+  const size = "size" in call.in && typeof call.in.size === "number" ? call.in.size : 0;
+  return Math.max(size, LAYOUTS[call.call].size);
+};
 
 interface Memory {
   readonly kind: keyof typeof ARRAY;
@@ -112,29 +117,40 @@ interface Words {
 export const NO_WORDS: Words = { fileIn: 0, fileOut: 0, pointer: 0 };
 
 /** By command, and by operation where one command has several. */
-const WORDS = new Map<string, Words>();
+const WORDS = new Map<number, Words>();
 const OPS = new Set<number>();
-const keyOf = (command: number, op?: number): string => `${command} ${op ?? ""}`;
+/** All commands that are known have 16 bits; a raw call may make any. */
+const COMMANDS = 0x1_0000;
+const keyOf = (command: number, op: number): number => command + COMMANDS * op;
 for (const [name, { command, op }] of Object.entries(IOCTLS) as [IoctlName, Ioctl][]) {
   const { fields } = LAYOUTS[name];
   // Nothing but numbers of files is signed.
   const file = fields.find(({ type }) => type === "s32");
   const isOut = file !== undefined && Object.hasOwn(shapeOf(name).out, file.name);
   if (op !== undefined) OPS.add(command);
-  WORDS.set(keyOf(command, op), {
+  WORDS.set(keyOf(command, op ?? 0), {
     fileIn: isOut ? 0 : (file?.offset ?? 0),
     fileOut: isOut ? file.offset : 0,
     pointer: fields.find(({ pointer }) => pointer)?.offset ?? 0,
   });
 }
 
+const word = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at] ?? 0) |
+    ((bytes[at + 1] ?? 0) << 8) |
+    ((bytes[at + 2] ?? 0) << 16) |
+    ((bytes[at + 3] ?? 0) << 24)) >>>
+  0;
+
 /** Those of them that are there. */
 export const wordsIn = (command: number, struct: Uint8Array): Words => {
-  const bytes = Buffer.from(struct.buffer, struct.byteOffset, struct.length);
-  const op = OPS.has(command) && bytes.length >= 8 ? bytes.readUInt32LE(4) : undefined;
-  const { fileIn, fileOut, pointer } = WORDS.get(keyOf(command, op)) ?? NO_WORDS;
+  const op = OPS.has(command) && struct.length >= 8 ? word(struct, 4) : 0;
+  const words = (command < COMMANDS ? WORDS.get(keyOf(command, op)) : undefined) ?? NO_WORDS;
+  const { fileIn, fileOut, pointer } = words;
+  const { length } = struct;
+  if (fileIn + 4 <= length && fileOut + 4 <= length && pointer + 8 <= length) return words;
   const ifThere = (offset: number, width: number): number =>
-    offset + width <= bytes.length ? offset : 0;
+    offset + width <= length ? offset : 0;
   return {
     fileIn: ifThere(fileIn, 4),
     fileOut: ifThere(fileOut, 4),

@@ -25,7 +25,7 @@ export interface LinuxImage {
 
 export interface LinuxIut extends Iut {
   readonly platforms: readonly Platform[];
-  /** Process ids of the machines that are up. */
+  /** Process ids of all machines, also of spare ones and of those that still boot. */
   readonly machines: () => readonly number[];
   /** How the memory of a trace lies on `platform`; a reason when that cannot be told. */
   readonly layout: (platform: Platform) => Promise<Layout | string>;
@@ -91,13 +91,14 @@ class Machines {
   /** A machine has been found that was out of order before its trace. */
   #damaged = false;
   #nextId = 1;
+  readonly #pids = new Set<number>();
 
   constructor(image: LinuxImage) {
     this.#image = image;
   }
 
   pids(): number[] {
-    return this.#pool.up.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+    return [...this.#pids];
   }
 
   renew(): Promise<void> {
@@ -174,7 +175,7 @@ class Machines {
     const known = this.#unavailable.get(kind);
     if (known !== undefined) return known;
     const { kernel, initramfs, kvm } = this.#image;
-    const options: VmOptions = { kind, kernel, initramfs, kvm };
+    const options: VmOptions = { kind, kernel, initramfs, kvm, pids: this.#pids };
     const started = await Vm.start(options);
     if ("by" in started) {
       if (started.by !== "killed")

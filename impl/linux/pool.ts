@@ -23,10 +23,6 @@ export class Pool<M extends Machine> {
     this.#boot = boot;
   }
 
-  get up(): M[] {
-    return [...this.#up.values()];
-  }
-
   async get(kind: MachineKind): Promise<M | string> {
     const up = this.#up.get(kind);
     if (up?.isGone === false) return up;

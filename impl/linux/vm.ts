@@ -20,6 +20,7 @@ import {
   type RawAnswer,
   STATUS,
 } from "./protocol";
+import { watchShares } from "./starved";
 
 export type MachineKind = "mock" | "vt-d";
 
@@ -29,6 +30,8 @@ export interface VmOptions {
   readonly initramfs: string;
   /** True: hardware virtualisation. It may be there and not work, so nobody gets it unasked. */
   readonly kvm: boolean;
+  /** Gets the id of its process, for as long as that is there. */
+  readonly pids?: Set<number>;
 }
 
 /** How a run ended: with the agent's answer, after so many earlier runs, or with a machine that is no more. */
@@ -53,7 +56,6 @@ export interface Gone {
 
 /** A boot takes a second of CPU time. How long that is on a busy host says nothing about the kernel. */
 const BOOT_MS = 60_000;
-const BOOT_CPU_SECONDS = 20;
 const MAX_BOOT_WAITS = 10;
 /** A trace takes milliseconds, and what hangs the agent mostly notices itself, in less. */
 export const SILENCE_MS = 20_000;
@@ -98,7 +100,8 @@ export const qemuArguments = ({ kind, kernel, initramfs, kvm }: VmOptions): stri
     ...["-cpu", kvm ? "host" : EMULATED_CPU, "-m", "512", "-smp", "1"],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ...["-kernel", kernel, "-initrd", initramfs, "-append", append, "-serial", "stdio"],
-    ...["-device", "virtio-serial-pci,max_ports=2,disable-legacy=on"],
+    // Without ioeventfd the CPU hands a message over by itself, and need not wake a thread for it.
+    ...["-device", "virtio-serial-pci,max_ports=2,disable-legacy=on,ioeventfd=off"],
     ...["-chardev", "socket,id=agent,fd=3", "-device", "virtserialport,chardev=agent,nr=1"],
     ...(isVtd ? VT_D : []),
     ...(skipsWaiting({ kind, kvm }) ? SKIP_WAITING : []),
@@ -116,8 +119,6 @@ const launch = (args: readonly string[]): ChildProcess => {
   return spawn(command, all, { stdio: ["ignore", "pipe", "pipe", "pipe"] });
 };
 
-/** Waiting for a CPU for so long in one run, a machine has had no time to come to its end. */
-const STARVED_SECONDS = 2;
 export const STARVED = "the host was too busy to tell whether a call hangs";
 
 /** How the kernel's last words begin. */
@@ -154,6 +155,9 @@ export class Vm {
   private constructor(options: VmOptions) {
     this.#child = launch(qemuArguments(options));
     this.#pauses = skipsWaiting(options);
+    const { pids } = options;
+    const { pid } = this.#child;
+    if (pid !== undefined) pids?.add(pid);
     this.#line = this.#child.stdio[3] as Duplex;
     this.#onExit = () => void this.#child.kill("SIGKILL");
     process.once("exit", this.#onExit);
@@ -165,7 +169,7 @@ export class Vm {
     });
     this.#line.on("data", (chunk: Buffer) => this.#receive(chunk));
     this.#line.on("error", () => {});
-    this.#ended = new Promise((resolve) => {
+    this.#ended = new Promise<void>((resolve) => {
       this.#child.once("error", (error) =>
         this.#lost("outside", `QEMU: ${error.message}`, resolve),
       );
@@ -177,6 +181,8 @@ export class Vm {
         const how = signal === null ? `ended with code ${code}${why}` : `was ended by ${signal}`;
         this.#lost(signal === null ? "outside" : "killed", `QEMU ${how}`, resolve);
       });
+    }).then(() => {
+      if (pid !== undefined) pids?.delete(pid);
     });
   }
 
@@ -184,10 +190,13 @@ export class Vm {
   static async start(options: VmOptions): Promise<{ vm: Vm; hello: Hello } | Gone> {
     const vm = new Vm(options);
     const silence = `no agent after ${BOOT_MS / 1000} s`;
-    let first = await vm.#next(BOOT_MS, silence);
-    for (let waits = 1; isSilent(first) && vm.#isStarved && waits < MAX_BOOT_WAITS; waits++) {
+    let first: Frame | Gone;
+    let isStarved: () => boolean;
+    let waits = 0;
+    do {
+      isStarved = watchShares(vm.pid);
       first = await vm.#next(BOOT_MS, silence);
-    }
+    } while (isSilent(first) && isStarved() && ++waits < MAX_BOOT_WAITS);
     if ("by" in first) {
       await vm.stop();
       return first;
@@ -206,17 +215,9 @@ export class Vm {
     return this.#gone !== undefined;
   }
 
-  get #isStarved(): boolean {
-    return (cpuSeconds(this.#child.pid) ?? BOOT_CPU_SECONDS) < BOOT_CPU_SECONDS;
-  }
-
   async run(request: Buffer): Promise<Reply> {
     this.#answers = [];
-    const before = waitsOf(this.#child.pid);
-    const isStarved = (): boolean =>
-      [...waitsOf(this.#child.pid)].some(
-        ([thread, waited]) => waited - (before.get(thread) ?? 0) > STARVED_SECONDS,
-      );
+    const isStarved = watchShares(this.pid);
     if (this.#gone === undefined) {
       if (this.#pauses) this.#child.kill("SIGCONT");
       this.#line.write(request);
@@ -284,37 +285,6 @@ export class Vm {
 }
 
 const isSilent = (event: Frame | Gone): boolean => "by" in event && event.by === "silence";
-
-/** What a process has used so far, in user space and in the kernel; undefined: that is not told. */
-export const cpuSeconds = (pid: number | undefined): number | undefined => {
-  let stat: string;
-  try {
-    stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
-  } catch {
-    return undefined;
-  }
-  // Behind the name, which may hold anything: state, …, utime (14), stime (15), in hundredths.
-  const [utime, stime] = stat
-    .slice(stat.lastIndexOf(")") + 2)
-    .split(" ")
-    .slice(11, 13);
-  return (Number(utime) + Number(stime)) / 100;
-};
-
-/** How many seconds each thread of a process has waited for a CPU; none where nobody counts that. */
-export const waitsOf = (pid: number | undefined): ReadonlyMap<string, number> => {
-  const threads = `/proc/${pid}/task`;
-  const waits = new Map<string, number>();
-  try {
-    for (const thread of fs.readdirSync(threads)) {
-      const [, waited] = fs.readFileSync(`${threads}/${thread}/schedstat`, "latin1").split(" ");
-      waits.set(thread, Number(waited) / 1e9);
-    }
-  } catch {
-    // It has just ended, or this system does not tell.
-  }
-  return waits;
-};
 
 /** Without what differs from boot to boot: times, addresses, numbers of processes. */
 export const plain = (line: string): string =>

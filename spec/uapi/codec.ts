@@ -42,6 +42,13 @@ const LIMITS: { readonly [T in Exclude<IntType, "u64">]: readonly [least: number
 const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
+/**
+ * Where a struct is put together, and one that may be incomplete is made whole: a view of its own
+ * for each would take longer than its fields. None is larger than a page.
+ */
+const WHOLE = new Uint8Array(4096);
+const WHOLE_VIEW = viewOf(WHOLE);
+
 const put = (view: DataView, field: FieldLayout, value: number | bigint, of: Layout): void => {
   const { name, offset, type } = field;
   if (type === "u64") {
@@ -91,8 +98,10 @@ export const encodeStruct = (
   if (!Number.isInteger(size) || size < 0) {
     throw new RangeError(`${layout.name}: expected a size of whole bytes, got ${size}`);
   }
-  const bytes = new Uint8Array(Math.max(size, layout.size));
-  const view = viewOf(bytes);
+  const length = Math.max(size, layout.size);
+  const isShort = length <= WHOLE.length;
+  const bytes = isShort ? WHOLE.fill(0, 0, length) : new Uint8Array(length);
+  const view = isShort ? WHOLE_VIEW : viewOf(bytes);
   let known = 0;
   for (const field of layout.fields) {
     const { name } = field;
@@ -102,7 +111,7 @@ export const encodeStruct = (
   }
   if (Object.keys(values).length > known) refuseStrangers(layout, values);
   for (let i = size; i < layout.size; i++) if (bytes[i] !== 0) refuseCut(layout, values, size, i);
-  return bytes.subarray(0, size);
+  return bytes.slice(0, size);
 };
 
 /** @throws RangeError for the first of the values that is of no field */
@@ -120,10 +129,6 @@ const refuseCut = (layout: Layout, values: StructValues, size: number, at: numbe
     `${layout.name}.${cut?.name}: ${value} does not fit into a struct of ${size} bytes`,
   );
 };
-
-/** Where a struct that may be incomplete is made whole; none is larger than a page. */
-const WHOLE = new Uint8Array(4096);
-const WHOLE_VIEW = viewOf(WHOLE);
 
 /**
  * Every field of the struct in `bytes`. Bytes that are absent count as 0, as the kernel reads a

@@ -140,6 +140,8 @@ struct shared {
 	/* Next untouched piece of each device's buffer, and whether this trace has taken it. */
 	uint32_t next_piece[16];
 	uint8_t piece_taken[16];
+	/* A frame on its way to the host. */
+	uint8_t outgoing[32 * 1024];
 	uint8_t answers[8 * 1024 * 1024];
 };
 

@@ -82,19 +82,39 @@ bool read_all(int fd, void *bytes, size_t length)
 	return true;
 }
 
+/*
+ * Each write to the port stops the machine until the host has taken it: so there are as few as
+ * possible. More than this the port does not take at once.
+ */
 bool send_frame(int port, uint32_t type, const struct iovec *parts, int count)
 {
-	uint8_t header[8];
+	uint8_t *to = shared->outgoing;
+	size_t used = 8;
 	uint32_t length = 4;
 
 	for (int i = 0; i < count; i++)
 		length += (uint32_t)parts[i].iov_len;
-	put32(header, length);
-	put32(header + 4, type);
-	if (!write_all(port, header, sizeof(header)))
-		return false;
-	for (int i = 0; i < count; i++)
-		if (!write_all(port, parts[i].iov_base, parts[i].iov_len))
-			return false;
-	return true;
+	put32(to, length);
+	put32(to + 4, type);
+	for (int i = 0; i < count; i++) {
+		const uint8_t *from = parts[i].iov_base;
+		size_t left = parts[i].iov_len;
+
+		while (left > 0) {
+			size_t fits = sizeof(shared->outgoing) - used;
+
+			if (fits > left)
+				fits = left;
+			memcpy(to + used, from, fits);
+			used += fits;
+			from += fits;
+			left -= fits;
+			if (used < sizeof(shared->outgoing))
+				continue;
+			if (!write_all(port, to, used))
+				return false;
+			used = 0;
+		}
+	}
+	return used == 0 || write_all(port, to, used);
 }

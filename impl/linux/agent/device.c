@@ -196,8 +196,9 @@ void do_dma(const uint8_t *body, struct answer *answer)
 		registers[EDU_DMA_DESTINATION / 8] = to_memory ? iova : here;
 		registers[EDU_DMA_COUNT / 8] = length;
 		registers[EDU_DMA_COMMAND / 8] = EDU_DMA_RUN | (to_memory ? EDU_DMA_TO_MEMORY : 0);
+		/* It takes a tenth of a second; each look is a trip to the device. */
 		while (registers[EDU_DMA_COMMAND / 8] & EDU_DMA_RUN)
-			usleep(1000);
+			usleep(10000);
 	}
 	if (registers != NULL)
 		munmap((void *)(uintptr_t)registers, EDU_REGISTERS);

@@ -1,16 +1,19 @@
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent.h"
 
 /*
- * Traces of several processes. Each of them is a real one, the child of the one that made the
- * FORK, and waits for its turn. A leader, which makes no call itself, gives the turn to the
- * process of the next call, and gets it back when the next call is another's or when the process
- * has ended: not before all is gone that it had.
+ * Traces of several processes. Each of them is a real one, a copy of the one that made the FORK,
+ * and waits for its turn. A leader, which makes no call itself, gives the turn to the process of
+ * the next call, and gets it back when the next call is another's or when the process has ended:
+ * not before all is gone that it had. It is the parent of them all, whoever forked them: only a
+ * parent is told how a process died.
  */
 static int turns[MAX_PROCESSES][2], back[2];
 /* Of the leader. */
@@ -52,29 +55,40 @@ static bool let(int process)
 	return pollers[0].revents != 0 && read(back[0], &byte, 1) == 1;
 }
 
+/* Its wait status. */
+static uint32_t bury(int process)
+{
+	int wait_status = 0;
+
+	while (waitpid(shared->pids[process], &wait_status, 0) < 0 && errno == EINTR)
+		;
+	return (uint32_t)wait_status;
+}
+
 static void end(int process)
 {
-	struct pollfd poller = { .fd = handle_of(process), .events = POLLIN };
-
 	kill(shared->pids[process], SIGKILL);
-	while (poll(&poller, 1, -1) < 0 && errno == EINTR)
-		;
+	bury(process);
 }
 
 /* False: the run is over. */
 static bool take_turns(int process)
 {
+	uint32_t wait_status;
+
 	if (!is_there(process)) {
 		answer_for_nobody();
 		return true;
 	}
 	if (let(process))
 		return true;
+	wait_status = bury(process);
 	shared->pids[process] = -1;
 	if (shared->status != STATUS_OK || shared->log_call != ~0u)
 		return false;
 	if (!shared->exited) {
 		shared->status = STATUS_WORKER_DIED;
+		shared->detail = wait_status;
 		return false;
 	}
 	shared->exited = false;
@@ -91,8 +105,12 @@ void lead_processes(void)
 	if (!make_lines())
 		give_up(STATUS_CANNOT, ~0u);
 	first = fork();
-	if (first == 0)
+	if (first == 0) {
+		/* What only the leader writes ends for all others when it does. */
+		for (process = 0; process < MAX_PROCESSES; process++)
+			close(turns[process][1]);
 		return;
+	}
 	if (first < 0)
 		give_up(STATUS_CANNOT, ~0u);
 	shared->pids[0] = first;
@@ -132,7 +150,8 @@ void do_fork(uint32_t child, struct answer *answer)
 		answer->error = EINVAL;
 		return;
 	}
-	pid = fork();
+	/* As fork does, but for the leader. */
+	pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
 	if (pid == 0) {
 		forget_status();
 		forget_faults();

@@ -64,11 +64,21 @@ static uint8_t filled_with(const struct header *h, const uint8_t *given, uint32_
 	return h->array == ARRAY_OUT ? POISON : given[i];
 }
 
-/* How far memory is not what it was filled with. */
+#define WORD 8u
+
+/* The same of the eight bytes from `i` on. */
+static uint64_t word_filled_with(const struct header *h, const uint8_t *given, uint32_t i)
+{
+	return h->array == ARRAY_OUT ? 0x0101010101010101ull * POISON : get64(given + i);
+}
+
+/* How far memory is not what it was filled with; mostly it has been left alone. */
 static uint32_t written_of(const struct header *h, const uint8_t *array, const uint8_t *given)
 {
 	uint32_t end = h->array_length;
 
+	while (end >= WORD && get64(array + end - WORD) == word_filled_with(h, given, end - WORD))
+		end -= WORD;
 	while (end > 0 && array[end - 1] == filled_with(h, given, end - 1))
 		end--;
 	return end;

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -24,6 +25,8 @@ struct piece {
 
 /* More than most traces have: what the worker itself took from between leaves holes. */
 #define POOL_PAGES 144u
+/* As many more are taken until there is a long run among them. */
+#define MORE_PAGES 256u
 #define MAX_POOL 1024u
 /* All memory of a usual trace, and some more. */
 #define LONG_RUN 100u
@@ -66,30 +69,35 @@ static int by_length(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Into the pool, in the order of their frames. */
 static bool take(unsigned pages)
 {
 	static uint64_t frames[MAX_POOL];
+	unsigned had = pool_pages;
 	void *view;
 	bool known;
 
-	pool_pages = pages;
-	pool_file = memfd_create("pool", MFD_CLOEXEC);
-	if (pool_file < 0 || ftruncate(pool_file, pool_pages * PAGE) != 0)
+	if (pool_file < 0)
+		pool_file = memfd_create("pool", MFD_CLOEXEC);
+	if (pool_file < 0 || ftruncate(pool_file, (off_t)((had + pages) * PAGE)) != 0)
 		return false;
-	view = mmap(NULL, pool_pages * PAGE, PROT_READ, MAP_SHARED | MAP_POPULATE, pool_file, 0);
+	view = mmap(NULL, pages * PAGE, PROT_READ, MAP_SHARED | MAP_POPULATE, pool_file,
+		    (off_t)(had * PAGE));
 	if (view == MAP_FAILED)
 		return false;
-	known = frames_of((uint64_t)(uintptr_t)view, frames, pool_pages);
-	munmap(view, pool_pages * PAGE);
-	for (unsigned i = 0; i < pool_pages; i++)
-		pool[i] = (struct piece){ frames[i], (off_t)(i * PAGE) };
+	known = frames_of((uint64_t)(uintptr_t)view, frames, pages);
+	munmap(view, pages * PAGE);
+	pool_pages = had + pages;
+	for (unsigned i = 0; i < pages; i++)
+		pool[had + i] = (struct piece){ frames[i], (off_t)((had + i) * PAGE) };
 	qsort(pool, pool_pages, sizeof(pool[0]), by_frame);
 	return known;
 }
 
-static void give_back(unsigned i)
+static void give_back(uint64_t offset, uint64_t length)
 {
-	fallocate(pool_file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, pool[i].offset, PAGE);
+	fallocate(pool_file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+		  (off_t)length);
 }
 
 /* Finds the runs of neighbours; the longest is the last. */
@@ -104,27 +112,61 @@ static void find_runs(void)
 	qsort(runs, run_count, sizeof(runs[0]), by_length);
 }
 
-bool arrange_frames(bool scattered)
+/* A kernel that leaks pages tears holes: then there are runs further down. */
+static bool take_long_run(void)
 {
-	if (!take(POOL_PAGES))
-		return false;
-	find_runs();
-	/* A kernel that leaks pages tears holes: then the runs are to be found further down. */
-	if (!scattered && runs[run_count - 1].length < LONG_RUN) {
-		close(pool_file);
-		if (!take(MAX_POOL))
+	do {
+		if (!take(MORE_PAGES))
 			return false;
 		find_runs();
+	} while (runs[run_count - 1].length < LONG_RUN && pool_pages < MAX_POOL);
+	return true;
+}
+
+/*
+ * The longest run comes last and backwards, to be handed out first and upwards. Of all the others
+ * nobody cares for the order: each stretch of the file is one call.
+ */
+static void give_back_in_one_piece(void)
+{
+	static bool is_kept[MAX_POOL];
+	struct run run = runs[run_count - 1];
+
+	if (run.length > POOL_PAGES)
+		run.length = POOL_PAGES;
+	memset(is_kept, 0, sizeof(is_kept));
+	for (unsigned i = 0; i < run.length; i++)
+		is_kept[(uint64_t)pool[run.first + i].offset / PAGE] = true;
+	for (unsigned i = 0, start = 0; i < pool_pages; i++) {
+		if (is_kept[i])
+			start = i + 1;
+		else if (i + 1 == pool_pages || is_kept[i + 1])
+			give_back(start * PAGE, (i + 1 - start) * PAGE);
 	}
-	/* Each run backwards and the longest last: that one will be handed out first, upwards. */
-	for (unsigned r = 0; !scattered && r < run_count; r++)
-		for (unsigned i = runs[r].length; i-- > 0;)
-			give_back(runs[r].first + i);
-	/* To be handed out upwards, every second one and then those between: no two are neighbours. */
-	for (unsigned odd = 2; scattered && odd-- > 0;)
+	for (unsigned i = run.length; i-- > 0;)
+		give_back((uint64_t)pool[run.first + i].offset, PAGE);
+}
+
+/* To be handed out upwards, every second one and then those between: no two are neighbours. */
+static void give_back_scattered(void)
+{
+	for (unsigned odd = 2; odd-- > 0;)
 		for (unsigned i = pool_pages; i-- > 0;)
 			if (i % 2 == odd)
-				give_back(i);
+				give_back((uint64_t)pool[i].offset, PAGE);
+}
+
+bool arrange_frames(bool scattered)
+{
+	if (scattered) {
+		if (!take(POOL_PAGES))
+			return false;
+		give_back_scattered();
+	} else {
+		if (!take_long_run())
+			return false;
+		give_back_in_one_piece();
+	}
 	close(pool_file);
 	return true;
 }

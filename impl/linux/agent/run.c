@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -116,6 +117,25 @@ static bool await(int life)
 }
 
 /*
+ * Ends what a leader that died has left behind; one that ended left nobody. Nothing but the
+ * trace is in this machine. False: it cannot be ended, for it hangs in a call.
+ */
+static bool end_orphans(void)
+{
+	int waits = 0;
+
+	if (shared->pids[0] == 0)
+		return true;
+	kill(-1, SIGKILL);
+	while (waitpid(-1, NULL, WNOHANG) >= 0) {
+		if (waits++ > 2 * HANG_MS)
+			return false;
+		usleep(1000);
+	}
+	return true;
+}
+
+/*
  * Forks a worker that waits for the next run and carries it out: forking it takes its time while
  * the host is still busy with the answer before. False: the host has gone.
  *
@@ -155,14 +175,14 @@ bool serve_trace(int port)
 		shared->detail = shared->answered;
 	} else if (worker < 0 || waitpid(worker, &wait_status, 0) != worker) {
 		return false;
+	} else if (!end_orphans()) {
+		shared->status = STATUS_HUNG;
+		shared->detail = shared->answered;
 	}
 	close(life[0]);
-	/* Further processes of the trace have ended, but their parents were not there to see it. */
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
 	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EXIT_HANGUP)
 		return false;
-	if (wait_status != 0) {
+	if (wait_status != 0 && shared->status == STATUS_OK) {
 		shared->status = STATUS_WORKER_DIED;
 		shared->detail = (uint32_t)wait_status;
 	}
