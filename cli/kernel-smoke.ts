@@ -22,6 +22,8 @@ interface Smoke {
   readonly tracesPerSecond: number;
   /** What a trace got one of whose processes took its own program away. */
   readonly died: string;
+  /** What a range up to 2^64 got under a memory limit, and in the next trace; only with a mock. */
+  readonly limits: readonly string[];
   /** What a trace got whose machine was ended under it, and whether the next one ran. */
   readonly killed: string;
   readonly recovered: boolean;
@@ -62,6 +64,11 @@ export const kernelSmoke = async (flags: KernelSmokeFlags, io: Io): Promise<numb
     );
     say.write(`${one.platform}: IOAS_ALLOC without memory: ${one.faults.join(", otherwise ")}\n`);
     say.write(`${one.platform}: a process without a program: ${one.died}\n`);
+    if (one.limits.length > 0) {
+      say.write(
+        `${one.platform}: the end of memory, page by page: ${one.limits.join(", then ")}\n`,
+      );
+    }
     for (const [physical, found] of Object.entries(one.layouts)) {
       say.write(`${one.platform}: ${physical} memory: ${found} pages follow their neighbour\n`);
     }
@@ -71,8 +78,12 @@ export const kernelSmoke = async (flags: KernelSmokeFlags, io: Io): Promise<numb
   return failures.length === 0 && found.every(isFine) ? EXIT.conformant : EXIT.failed;
 };
 
-const isFine = ({ recovered, arranged, faults, died }: Smoke): boolean =>
-  recovered && arranged && faults.join() === "ENOMEM,ok" && died === DIED;
+const isFine = ({ recovered, arranged, faults, died, limits }: Smoke): boolean =>
+  recovered &&
+  arranged &&
+  faults.join() === "ENOMEM,ok" &&
+  died === DIED &&
+  (limits.length === 0 || limits.join() === LIMITS.join());
 
 const openLinux = ({ kernel }: KernelSmokeFlags): LinuxIut => {
   try {
@@ -126,6 +137,28 @@ const dying = async (iut: LinuxIut, platform: Platform): Promise<string> => {
   return (await iut.run({ platform, steps })).ending?.reason ?? "nobody";
 };
 
+/** The last two pages of all: pinned one by one the first one faults, and both at once they wrap. */
+const TOP = { flags: 6, user_va: (2n ** 64n - 0x2000n) as UserVa, length: 0x1800n as Bytes };
+
+/** TST-06: what a trace makes of the limit is undone before the next. */
+const limited = async (iut: LinuxIut, platform: Platform): Promise<string[]> => {
+  if (platform.frontEnd !== "mock") return [];
+  const found: string[] = [];
+  for (const limit of [12, 65_536]) {
+    const ioas_id = new Handle("ioas0");
+    const steps: Step[] = [
+      OPEN,
+      { call: "IOAS_ALLOC", as: "ioas0", fd, in: {} },
+      { call: "MOCK_DOMAIN", as: "mock0", fd, in: { pt_id: ioas_id } },
+      ...(limit < 65_536 ? [{ call: "SET_TEMP_MEMORY_LIMIT" as const, fd, in: { limit } }] : []),
+      { call: "IOAS_MAP", as: "map0", fd, in: { ioas_id, ...TOP } },
+    ];
+    found.push(String((await iut.run({ platform, steps })).outcomes.at(-1)?.errno));
+  }
+  return found;
+};
+const LIMITS = ["EFAULT", "EOVERFLOW"];
+
 /** Most pages behind their neighbour, or hardly any. */
 const MOST = 0.85;
 
@@ -165,6 +198,7 @@ const smoke = async (iut: LinuxIut, platform: Platform, io: Io): Promise<Smoke |
   const layouts = await layoutsOf(iut, platform);
   const faults = [await failing(iut, platform, 1), await failing(iut, platform, 10_000)] as const;
   const died = await dying(iut, platform);
+  const limits = await limited(iut, platform);
   const long = iut.run({ platform, steps: pairs(10_000) });
   for (const pid of iut.machines()) process.kill(pid, "SIGKILL");
   const killed = (await long).ending;
@@ -175,6 +209,7 @@ const smoke = async (iut: LinuxIut, platform: Platform, io: Io): Promise<Smoke |
     callsPerSecond: Math.round(batches * batch.steps.length),
     tracesPerSecond: Math.round(tracesPerSecond),
     died,
+    limits,
     killed: killed === undefined ? "it went on" : `${killed.kind}, ${killed.reason}`,
     recovered: killed !== undefined && next.ending === undefined,
     ...layouts,

@@ -133,6 +133,8 @@ struct shared {
 	int32_t files;
 	/* Processes of the trace by index; 0: there never was one. */
 	int32_t pids[MAX_PROCESSES];
+	/* The trace has set the memory limit of the mock driver. */
+	bool limited;
 	/* A process has made its EXIT. */
 	bool exited;
 	uint32_t used_slots;
@@ -191,6 +193,10 @@ void do_close(int32_t number, int kind, struct answer *answer);
 void do_page_refs(const uint8_t *body, struct answer *answer);
 void do_proc_status(struct answer *answer);
 void forget_status(void);
+
+/* limit.c: what the mock driver allocates at a time. */
+void note_limit(uint32_t command, const uint8_t *arg, size_t size);
+bool give_back_limit(void);
 
 /* ioctl.c: ioctls on any of the files. */
 void do_ioctl(uint8_t *body, uint32_t length, struct answer *answer);

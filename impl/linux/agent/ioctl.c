@@ -110,6 +110,7 @@ static int call_on(const struct header *h, uint8_t *given, uint8_t *after)
 	if (h->memory != MEMORY_ANY)
 		arg = (uint8_t *)(uintptr_t)(SCRATCH_END - h->size);
 	memmove(arg, given, h->size);
+	note_limit(h->command, given, h->size);
 	if (h->memory == MEMORY_R)
 		mprotect((void *)(uintptr_t)SCRATCH_VA, SCRATCH_LENGTH, PROT_READ);
 	result = ioctl(fd, h->command, arg) < 0 ? errno : 0;

@@ -186,6 +186,8 @@ bool serve_trace(int port)
 		shared->status = STATUS_WORKER_DIED;
 		shared->detail = (uint32_t)wait_status;
 	}
+	if (shared->status != STATUS_HUNG && !give_back_limit())
+		return false;
 	/* What the end of the process lets out counts for no call, but for what comes after them. */
 	look_at_log(shared->answered);
 	if (shared->log_call != ~0u)
