@@ -31,6 +31,8 @@ export const NEEDS = {
   nesting: "nested HW page tables",
   "fault-queue": "page faults delivered to user space",
   compat: "the VFIO container ioctls on an iommufd",
+  "small-batches": "a limit of the memory that is worked with at a time (SET_TEMP_MEMORY_LIMIT)",
+  "device-info": "what a device says of itself (VFIO_GET_INFO)",
   "newer-uapi": "commands and flags that Linux got after 6.12",
 } as const;
 

@@ -119,8 +119,8 @@ export const offersOf = (platform: Platform): ReadonlySet<Need> => {
     "memlimit",
   ]);
   offers.add(platform.frontEnd);
-  if (platform.frontEnd === "vfio") offers.add("dma").add("dma-result");
-  else offers.add("access").add("fault-queue");
+  if (platform.frontEnd === "vfio") offers.add("dma").add("dma-result").add("device-info");
+  else offers.add("access").add("fault-queue").add("small-batches");
   if (platform.iommus.some((iommu) => iommu.dirty)) offers.add("dirty");
   if (platform.iommus.some((iommu) => iommu.nesting)) offers.add("nesting");
   const nests = (device: Device): boolean => platform.iommus[device.iommu]?.nesting === true;

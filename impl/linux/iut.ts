@@ -51,6 +51,8 @@ const CAPABILITIES: IutInfo["capabilities"] = [
   "dirty",
   "nesting",
   "access",
+  "small-batches",
+  "device-info",
   "fault-queue",
   "memlimit",
   "privilege",

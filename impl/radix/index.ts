@@ -30,6 +30,8 @@ export const radix: Iut = inProcess(
       "compat",
       "raw-bytes",
       "access",
+      "small-batches",
+      "device-info",
     ],
   },
   (platform) => new RadixMachine(platform),

@@ -34,7 +34,7 @@ export const MOCK_CALLS = {
     on: "iommufd",
     in: { limit: "u32" },
     out: {},
-    needs: ["mock"],
+    needs: ["mock", "small-batches"],
   },
   MD_CHECK_MAP: {
     on: "iommufd",

@@ -42,7 +42,7 @@ export const VFIO_CALLS = {
       num_irqs: "u32",
       cap_offset: "u32",
     },
-    needs: ["vfio"],
+    needs: ["vfio", "device-info"],
     probe: true,
   },
   /**

@@ -68,7 +68,7 @@ export const TST = [
     errno: "EINVAL",
     basis: { rule: "T" },
     source: ["selftest.c iommufd_test"],
-    needs: ["mock"],
+    needs: ["mock", "small-batches"],
     sides: ["success", "violation"],
   },
   {
