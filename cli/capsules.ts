@@ -1,5 +1,6 @@
-/** The --db folder: one file per shrunk failure. */
+/** The --db folder: one file per failure. */
 import { createHash } from "node:crypto";
+import fs from "node:fs";
 import path from "node:path";
 import { renderJson } from "../reports/json";
 import type { Capsule } from "../spec/capsule";
@@ -20,6 +21,13 @@ export const saveCapsule = (folder: string, capsule: Capsule): string => {
   const name = nameOf(capsule);
   writeWhole(path.join(folder, name), renderJson(encodeCapsule(capsule)));
   return name;
+};
+
+/** The same before it is shrunk. A run that ends too soon leaves it behind; answers how it goes. */
+export const saveUnshrunk = (folder: string, capsule: Capsule): (() => void) => {
+  const file = path.join(folder, `unshrunk-${nameOf(capsule)}`);
+  writeWhole(file, renderJson(encodeCapsule(capsule)));
+  return () => fs.rmSync(file, { force: true });
 };
 
 /** @throws DataError unless the text is a capsule */

@@ -15,7 +15,7 @@ import { inert } from "../spec/inert";
 import { PLATFORMS } from "../spec/platform";
 import type { Results } from "../spec/results";
 import type { Profile } from "../spec/verdict";
-import { readCorpus, saveCapsule } from "./capsules";
+import { readCorpus, saveCapsule, saveUnshrunk } from "./capsules";
 import { EXIT } from "./exit";
 import { parseExpectations } from "./expectations";
 import { mustBeWritable, mustBeWritableFile, readInput, writeWhole } from "./files";
@@ -96,6 +96,7 @@ export const run = async (flags: RunFlags, io: Io): Promise<number> => {
     ...{ iut, iutSpec, profile, version, seed, sequences, length, platforms, clauses, shard },
     ...{ knownFailing, corpus: corpus.capsules, signal: stop.signal },
     saveCapsule: (capsule) => saveCapsule(db, capsule),
+    saveUnshrunk: (capsule) => saveUnshrunk(db, capsule),
     onReplayed: (capsules, failing) => {
       if (capsules === 0) return;
       const came = failing === 0 ? "none fails any more" : `${count(failing)} still failing`;

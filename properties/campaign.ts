@@ -6,6 +6,7 @@
  * with the same signature are only counted.
  */
 import fc from "fast-check";
+import type { Capsule } from "../spec/capsule";
 import { Coverage } from "../spec/coverage";
 import type { Need } from "../spec/needs";
 import { callMade } from "../spec/raw";
@@ -39,6 +40,11 @@ const BATCH = 8;
 interface Drawn {
   readonly trace: Trace;
   /** Its place in the run, which is its fast-check path. */
+  readonly path: number;
+}
+
+interface Ran {
+  readonly history: History;
   readonly path: number;
 }
 
@@ -113,17 +119,28 @@ class Campaign {
     if (!details.failed) await this.#sequences(batch);
   }
 
-  /** First all are run and then all are judged: each half stays in the caches of the CPU. */
+  /**
+   * First all are run and then all are judged: each half stays in the caches of the CPU. But what
+   * ended badly is judged at once: it may have taken its time, and so may the next.
+   */
   async #sequences(batch: readonly Drawn[]): Promise<void> {
-    const histories: History[] = [];
-    for (const { trace } of batch) {
+    let ran: Ran[] = [];
+    for (const { trace, path } of batch) {
       await this.#breathe();
       if (this.#mustStop()) break;
-      histories.push(await runTrace(this.#options.iut, trace));
+      const history = await runTrace(this.#options.iut, trace);
+      ran.push({ history, path });
+      if (history.ending === undefined) continue;
+      await this.#judgeAll(ran);
+      ran = [];
     }
-    for (const [i, history] of histories.entries()) {
-      if (this.#mustStop()) return;
-      await this.#sequence(history, batch[i]?.path ?? 0);
+    await this.#judgeAll(ran);
+  }
+
+  /** Once the run must stop, only what ended badly: that has failed, whatever else it did. */
+  async #judgeAll(ran: readonly Ran[]): Promise<void> {
+    for (const { history, path } of ran) {
+      if (!this.#mustStop() || history.ending !== undefined) await this.#sequence(history, path);
     }
   }
 
@@ -139,7 +156,7 @@ class Campaign {
   }
 
   async #sequence(history: History, path: number): Promise<void> {
-    const { iut, profile, sequences, onProgress } = this.#options;
+    const { iut, profile, seed, sequences, onProgress } = this.#options;
     const { trace } = history;
     const finding = judgeHistory(history, profile, this.#coverage, this.#tally);
     const print = fingerprint(trace, history);
@@ -150,7 +167,10 @@ class Campaign {
     const { name } = trace.platform;
     this.#perPlatform.set(name, (this.#perPlatform.get(name) ?? 0) + 1);
     this.#done++;
-    if (finding !== undefined && iut.fresh !== undefined)
+    // Once time is up a failure is kept as it is: running it again may take longer than it may.
+    if (this.#mustStop()) {
+      if (finding !== undefined) await this.#fail(history, finding, seed, String(path));
+    } else if (finding !== undefined && iut.fresh !== undefined)
       await this.#confirm(history, finding, path);
     else await this.#repeat(history, finding, path, print);
     onProgress(this.#done, sequences, this.#found.size);
@@ -236,6 +256,12 @@ class Campaign {
       this.#unshrunk++;
       return;
     }
+    const capsuleOf = (history: History, { deviation, step }: Finding): Capsule => {
+      const found = { version, seed, path };
+      return { iut: iutSpec, profile, deviation, step, history, found };
+    };
+    // Shrinking takes its time where each try may hang, and so many a run is ended meanwhile.
+    const takeAway = this.#options.saveUnshrunk(capsuleOf(history, finding));
     const stillFails = async (trace: Trace, renews: boolean): Promise<boolean> => {
       await this.#breathe();
       // Interrupted while shrinking: the smallest trace so far is kept.
@@ -266,12 +292,9 @@ class Campaign {
     // An IUT that fails only now and then may fail to fail here: then the original is the best.
     const [best, at] =
       minimal.finding === undefined ? [history, finding] : [minimal.history, minimal.finding];
-    const found = { version, seed, path };
-    const { step, deviation } = at;
-    const kept = this.#keep(best, at, `${seed}:${path}`, () =>
-      saveCapsule({ iut: iutSpec, profile, deviation, step, history: best, found }),
-    );
-    kept.occurrences += drawn;
+    const save = (): string => saveCapsule(capsuleOf(best, at));
+    this.#keep(best, at, `${seed}:${path}`, save).occurrences += drawn;
+    takeAway();
   }
 
   #keep(history: History, at: Finding, seedPath: string, save: () => string): Found {

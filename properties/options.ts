@@ -39,6 +39,8 @@ export interface CampaignOptions {
   readonly onProgress: (done: number, total: number, failures: number) => void;
   /** Writes a capsule at once; answers the name of its file. */
   readonly saveCapsule: (capsule: Capsule) => string;
+  /** The same of a failure that is going to be shrunk; answers what takes it away again. */
+  readonly saveUnshrunk: (capsule: Capsule) => () => void;
   /**
    * Stops the run after the present sequence. The reason is a `Stop`: the harness has no clock,
    * so a time cap comes in here too.
@@ -63,6 +65,7 @@ export const quickRun = (
   onReplayed: () => {},
   onProgress: () => {},
   saveCapsule: () => "",
+  saveUnshrunk: () => () => {},
   signal: new AbortController().signal,
   ...given,
 });

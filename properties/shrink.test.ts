@@ -213,6 +213,34 @@ describe("shrink", () => {
     expect(alone.trace.platform).toBe(VFIO_PLATFORM);
   });
 
+  test("asks for no further device if the first one reserves something, too", async () => {
+    const steps: readonly Step[] = [
+      { call: "OPEN", as: "fd0", in: {} },
+      { call: "IOAS_ALLOC", as: "ioas0", fd, in: {} },
+      { call: "DEVICE_OPEN", as: "cdev0", in: { dev: 0 } },
+      { call: "DEVICE_OPEN", as: "cdev1", in: { dev: 3 } },
+      map("map0", "ioas0", 0x1000n, 0x200_0000n),
+    ];
+    // The first device must be there, and what is mapped must be what an open device reserves.
+    const inReserved = async (candidate: Trace): Promise<boolean> => {
+      const devs = candidate.steps.flatMap((step) =>
+        step.call === "DEVICE_OPEN" ? [step.in.dev ?? 0] : [],
+      );
+      const reserved = devs.flatMap((dev) => VFIO_PLATFORM.devices[dev as number]?.reserved ?? []);
+      return candidate.steps.some(
+        ({ call, in: args }) =>
+          call === "IOAS_MAP" &&
+          devs.includes(0) &&
+          reserved.some(([first, last]) => {
+            const { iova } = args as { iova?: unknown };
+            return typeof iova === "bigint" && first <= iova && iova <= last;
+          }),
+      );
+    };
+    const { trace: small } = await shrink({ platform: VFIO_PLATFORM, steps }, inReserved, 10_000);
+    expect(small.steps.map(({ call }) => call)).toEqual(["DEVICE_OPEN", "IOAS_MAP"]);
+  });
+
   test("leaves a trace alone of which nothing can be taken away", async () => {
     const whole = async (candidate: Trace): Promise<boolean> =>
       JSON.stringify(candidate, (_, v) => (typeof v === "bigint" ? `${v}` : v)) ===

@@ -21,6 +21,7 @@ import { simplerSteps } from "./simplify";
 import {
   flattened,
   inFirstProcess,
+  inFirstReserved,
   movedMemory,
   nameMemory,
   reordered,
@@ -80,6 +81,7 @@ export const shrink = async (
     await simplifyArguments(() => best, improves);
     await untilNoneHelps(() => inFirstProcess(best), improves);
     await improves(nameMemory(best, platform));
+    await improves(inFirstReserved(best, platform));
     await untilNoneHelps(() => flattened(best), improves);
     await untilNoneHelps(() => movedMemory(best, platform), improves);
     await untilNoneHelps(() => unfixed(best), improves);

@@ -37,6 +37,17 @@ export const nameMemory = (steps: readonly Step[], platform: Platform): readonly
   });
 };
 
+/** IOVAs that a device reserves become the first device's: then the others are not needed. */
+export const inFirstReserved = (steps: readonly Step[], platform: Platform): readonly Step[] => {
+  const [first, ...others] = platform.devices.flatMap(({ reserved }) => reserved);
+  if (first === undefined) return steps;
+  return changed(steps, (value, type) => {
+    if (type !== "iova" || typeof value !== "bigint") return value;
+    const isIn = ([start, last]: readonly [bigint, bigint]) => start <= value && value <= last;
+    return !isIn(first) && others.some(isIn) ? first[0] : value;
+  });
+};
+
 /**
  * All calls made by the first process: at once, for one by one each would lose the failure. And
  * without the calls that make and end the others, for to end the first one would lose it, too.

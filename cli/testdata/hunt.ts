@@ -22,7 +22,7 @@ export const hunt = async (
   const stop = new AbortController();
   let [after, quarry] = [0, undefined as Quarry | undefined];
   const saveCapsule = (capsule: Capsule): string => {
-    quarry = { capsule, after };
+    quarry ??= { capsule, after };
     stop.abort("interrupted");
     return "";
   };

@@ -28,9 +28,9 @@ const BY_NAME: Readonly<Record<string, readonly unknown[]>> = {
   option_id: [9],
 };
 
-/** What only a process does, and what a device or a file is closed by, is never spoilt. */
+/** Not what only a process does; nor IOAS_ALLOC, of which there are many and little to spoil. */
 const canBeSpoilt = (call: CallName): boolean =>
-  shapeOf(call).on === "iommufd" || call.startsWith("VFIO_");
+  (shapeOf(call).on === "iommufd" && call !== "IOAS_ALLOC") || call.startsWith("VFIO_");
 
 /** Undefined: nothing about the call can be wrong in a way that is sure to be refused. */
 export const spoilt = <K extends CallName>(step: StepOf<K>, draw: Draw): StepOf<K> | undefined => {

@@ -122,7 +122,7 @@ const FRAMED = 35;
 const SOME_FRAMED = 8;
 
 /** Share of calls before which the same call is made with a wrong argument. */
-const SPOILT = 14;
+const SPOILT = 20;
 
 const familiesOf = ({ families: all }: Ground, draw: Draw): ReadonlySet<Family> => {
   const kind = draw.int(0, 99);

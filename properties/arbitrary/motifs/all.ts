@@ -5,6 +5,7 @@
  * costs nothing but calls.
  */
 import type { Aim } from "../aim";
+import { BATCHES } from "./batches";
 import { CONTAINERS } from "./containers";
 import { DEVICES } from "./devices";
 import { DIRTY_PAGES } from "./dirty-pages";
@@ -24,5 +25,6 @@ export const MOTIFS: readonly Aim[] = [
   ...TABLES,
   ...DIRTY_PAGES,
   ...USERS,
+  ...BATCHES,
   ...CONTAINERS,
 ];

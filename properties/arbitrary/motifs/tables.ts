@@ -112,6 +112,18 @@ const invalidate = (c: Composer, fd: number, hwpt: number): void => {
 };
 
 export const TABLES: readonly Aim[] = [
+  // DEV-21, DES-05: a table by hand stays when its devices have gone, until somebody destroys it.
+  freshMotif("outlives-its-device", 1, ["MOCK_DOMAIN_REPLACE", "HWPT_ALLOC"], (c, ioas) => {
+    const { fd } = ioas;
+    const mock = mockDevice(c, fd, ioas.id);
+    if (mock === undefined) return;
+    const hwpt = paging(c, ioas, mock.idev, 0);
+    replace(c, mock, hwpt);
+    if (c.draw.chance(30)) destroy(c, fd, hwpt);
+    destroy(c, fd, mock.stdev);
+    look(c, ioas);
+    destroy(c, fd, hwpt);
+  }),
   // DEV-20, DOM-07, PIN-05: the first of two domains goes, and what an in-kernel user has pinned as
   // well is kept by the second.
   freshMotif("first-domain-goes", 3, ["MOCK_DOMAIN_REPLACE", "HWPT_ALLOC"], (c, ioas) => {

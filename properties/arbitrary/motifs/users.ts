@@ -19,6 +19,7 @@ import { PAGE } from "../values";
 import type { AccessView, IoasView } from "../view";
 import {
   attach,
+  copy,
   destroy,
   fresh,
   freshMotif,
@@ -63,7 +64,13 @@ export const letGo = (c: Composer, { fd, file }: AccessView, item: number): void
 /** Bytes that repeat but for their place: 12 of them do not fit a page evenly. */
 const PATTERN = "c0ffee0112345678deadbeef";
 
-const rw = (c: Composer, { fd, file }: AccessView, at: bigint, bytes: number, flags: number) => {
+export const rw = (
+  c: Composer,
+  { fd, file }: AccessView,
+  at: bigint,
+  bytes: number,
+  flags: number,
+) => {
   const range = { iova: at as Iova, length: BigInt(bytes) as Bytes, uptr: SCRATCH.va };
   const data = (flags & ACCESS_RW_WRITE) === 0 ? {} : { data_repeat: PATTERN };
   const args = { access_fd: c.accessFile(file), ...range, flags, accessible_bytes: bytes, ...data };
@@ -168,6 +175,11 @@ const HELD: readonly Aim[] = [
     rw(c, user, first + PAGE - 5n, 8192, slow);
     rw(c, user, second - 3n, 16, draw.of(0, ACCESS_RW_SLOW_PATH));
     rw(c, user, third - 1n, 2, ACCESS_RW_WRITE);
+    // ACC-20: the mapping says what may be done, whatever its memory permits.
+    const less = draw.of(MAP_READABLE, MAP_READABLE, MAP_WRITEABLE);
+    const fourth = third + 4n * PAGE;
+    copy(c, ioas, { src: ioas, from: first, bytes: PAGE, flags: less, at: fourth });
+    rw(c, user, fourth + 4n, 4, draw.of(0, ACCESS_RW_WRITE, ACCESS_RW_WRITE) | slow);
     const parent = c.proc;
     const child = draw.chance(40) && c.can("FORK") ? fork(c) : undefined;
     if (child !== undefined) {
