@@ -46,7 +46,7 @@ export const BATCHES: readonly Aim[] = [
     const left = pages - 1n - from;
     const held = draw.chance(60) ? left : 1n;
     const item = user && pin(c, user, PLACE + from * PAGE, held * PAGE);
-    if (!isEarly && draw.chance(80)) attach(c, ioas);
+    if (!isEarly && draw.chance(60)) attach(c, ioas);
     const device = c.scene.mocks.at(-1);
     if (device !== undefined && c.can("HWPT_ALLOC") && draw.chance(40)) {
       paging(c, ioas, device.idev, 0);
