@@ -20,9 +20,10 @@
 #define MAX_REQUEST (16u << 20)
 /*
  * A call that does not come back while this passes twice hangs. Calls take microseconds, or a
- * tenth of a second if they are DMA.
+ * tenth of a second if they are DMA; and the host says whether it left us any time for them.
+ * While a hang is shrunk, nearly all is waiting for this.
  */
-#define HANG_MS 4000
+#define HANG_MS 2000
 
 static uint8_t request[MAX_REQUEST];
 
