@@ -49,14 +49,14 @@ export const inFirstReserved = (steps: readonly Step[], platform: Platform): rea
 };
 
 /**
- * All calls made by the first process: at once, for one by one each would lose the failure. And
- * without the calls that make and end the others, for to end the first one would lose it, too.
+ * All calls made by the first process: at once, for one by one each would lose the failure. Or
+ * without those that make and end the others, for to end the first one would lose it, too.
  */
 export const inFirstProcess = function* (steps: readonly Step[]): Generator<readonly Step[]> {
   if (steps.every(({ proc }) => proc === undefined)) return;
   const moved = steps.map(withoutProcess);
-  yield moved.filter(({ call }) => call !== "FORK" && call !== "EXIT");
   yield moved;
+  yield moved.filter(({ call }) => call !== "FORK" && call !== "EXIT");
 };
 
 /** Everything about one page at the beginning of the first region, and mappings of one page. */
