@@ -18,11 +18,9 @@ type Values = Readonly<Record<string, unknown>>;
 const PAGE = 0x1000n;
 /** Inside every aperture that there is, so that a domain can be added. */
 const IN_APERTURE = 0x100_0000n;
-/** Reserved by every device of a platform with interrupts in its IOVA space: one device is enough. */
-const RESERVED = 0xfee0_0000n;
 
 const PREFERRED: { readonly [K in FieldType]?: readonly bigint[] } = {
-  iova: [0n, IN_APERTURE, PAGE, IN_APERTURE + PAGE, 1n, IN_APERTURE + 1n, RESERVED, U64_MAX],
+  iova: [0n, IN_APERTURE, PAGE, IN_APERTURE + PAGE, 1n, IN_APERTURE + 1n, U64_MAX],
   bytes: [PAGE, 0n, 1n, 0x800n, 2n * PAGE, U64_MAX],
   va: [0n, LOST.u64],
   u64: [0n, 1n, U64_MAX],
