@@ -14,24 +14,26 @@ interface Cdev {
 /** What a mock device cannot do is left out; whether it still fails is for others to say. */
 export const withMockDevices = (steps: readonly Step[]): readonly Step[] => {
   const cdevs = new Map<string, Cdev>();
+  /** By the name of what BIND gave. */
+  const bound = new Map<string, Cdev>();
   const renamed = new Map<string, Handle>();
+  let mocks = 0;
   const made: Step[] = [];
   const arg = <T>(value: Arg<T> | undefined): Arg<T> | undefined =>
     value instanceof Handle ? (renamed.get(value.name) ?? value) : value;
   const cdevOf = (devfd: Arg<number> | undefined): Cdev | undefined =>
     devfd instanceof Handle ? cdevs.get(devfd.name) : undefined;
 
-  const attach = (step: Step & { readonly call: "VFIO_ATTACH" }): void => {
-    const cdev = cdevOf(step.in.devfd);
+  const attach = (step: Step, cdev: Cdev | undefined, to: Arg<number> | undefined): void => {
     if (cdev?.fd === undefined || step.as === undefined) return;
     const { fd } = cdev;
-    const pt_id = arg(step.in.pt_id) ?? 0;
+    const pt_id = arg(to) ?? 0;
     if (cdev.mock !== undefined) {
       const args = { stdev_id: new Handle(cdev.mock), pt_id };
       made.push({ call: "MOCK_DOMAIN_REPLACE", as: step.as, fd, in: args });
       return;
     }
-    cdev.mock = step.as.replace("pt", "mock");
+    cdev.mock = `mock${mocks++}`;
     renamed.set(step.as, new Handle(cdev.mock, "out_hwpt_id"));
     made.push({ call: "MOCK_DOMAIN", as: cdev.mock, fd, in: { pt_id } });
   };
@@ -41,9 +43,14 @@ export const withMockDevices = (steps: readonly Step[]): readonly Step[] => {
       cdevs.set(step.as, { fd: undefined, mock: undefined });
     } else if (step.call === "VFIO_BIND") {
       const cdev = cdevOf(step.in.devfd);
-      if (cdev !== undefined) cdev.fd = step.in.iommufd;
+      if (cdev === undefined) continue;
+      cdev.fd = step.in.iommufd;
+      if (step.as !== undefined) bound.set(step.as, cdev);
     } else if (step.call === "VFIO_ATTACH") {
-      attach(step);
+      attach(step, cdevOf(step.in.devfd), step.in.pt_id);
+    } else if (step.call === "HWPT_ALLOC" && bound.has(nameOf(step.in.dev_id))) {
+      // A table by hand is there for a device that is bound; a mock device brings one along.
+      attach(step, bound.get(nameOf(step.in.dev_id)), step.in.pt_id);
     } else if (step.call === "VFIO_DETACH" || step.call === "DEVICE_CLOSE") {
       const cdev = cdevOf(step.in.devfd);
       if (cdev?.fd === undefined || cdev.mock === undefined) continue;
@@ -56,6 +63,8 @@ export const withMockDevices = (steps: readonly Step[]): readonly Step[] => {
   }
   return made;
 };
+
+const nameOf = (id: Arg<number> | undefined): string => (id instanceof Handle ? id.name : "");
 
 /** Inside every aperture there is. */
 const IN_APERTURE = 0x100_0000n;

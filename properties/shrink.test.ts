@@ -241,6 +241,30 @@ describe("shrink", () => {
     expect(small.steps.map(({ call }) => call)).toEqual(["DEVICE_OPEN", "IOAS_MAP"]);
   });
 
+  test("moves to the mock driver with a table by hand, too", async () => {
+    const cdev = new Handle("cdev0");
+    const table = { dev_id: new Handle("dev0"), pt_id: new Handle("ioas0") };
+    const steps: readonly Step[] = [
+      { call: "OPEN", as: "fd0", in: {} },
+      { call: "IOAS_ALLOC", as: "ioas0", fd, in: {} },
+      { call: "DEVICE_OPEN", as: "cdev0", in: { dev: 0 } },
+      { call: "VFIO_BIND", as: "dev0", in: { devfd: cdev, argsz: 16, iommufd: fd } },
+      { call: "HWPT_ALLOC", as: "hwpt0", fd, in: table },
+      { call: "TRANSLATE", fd, in: { hwpt_id: new Handle("hwpt0"), last: 0x1000n as Iova } },
+    ];
+    const findsDomain = async (candidate: Trace): Promise<boolean> => {
+      const { outcomes } = await runTrace(radix, candidate);
+      const at = candidate.steps.findIndex(({ call }) => call === "TRANSLATE");
+      return outcomes[at]?.errno === 0;
+    };
+    const from = { platform: VFIO_PLATFORM, steps };
+    const { trace: small } = await shrink(from, findsDomain, 10_000, PLATFORMS);
+    expect(small.steps.map(({ call }) => call)).toEqual([
+      ...["OPEN", "IOAS_ALLOC", "MOCK_DOMAIN", "TRANSLATE"],
+    ]);
+    expect(small.steps[2]?.as).toBe("mock0");
+  });
+
   test("leaves a trace alone of which nothing can be taken away", async () => {
     const whole = async (candidate: Trace): Promise<boolean> =>
       JSON.stringify(candidate, (_, v) => (typeof v === "bigint" ? `${v}` : v)) ===

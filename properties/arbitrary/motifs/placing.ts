@@ -97,6 +97,14 @@ export const PLACING: readonly Aim[] = [
       map(c, ioas, { va: new Handle("buf0"), bytes: BigInt(draw.of(1, 2, 8)) });
     }
   }),
+  // ALW-11: what was mapped before there was a list stays, wherever it lies.
+  freshMotif("older-than-the-list", 0.7, ["IOAS_ALLOW_IOVAS"], (c, ioas) => {
+    if (c.draw.chance(50)) attach(c, ioas);
+    map(c, ioas, { va: start("buf0"), bytes: PAGE, at: PLACE });
+    allow(c, ioas, [[PLACE + PAGE, PLACE + 2n * PAGE - 1n]]);
+    look(c, ioas);
+    unmap(c, ioas, PLACE, PAGE);
+  }),
   // RNG-03, RSV-07: many small holes in the ranges, and automatic IOVAs between them.
   freshMotif("many-reservations", 1, ["ADD_RESERVED"], (c, ioas) => {
     const { draw } = c;
