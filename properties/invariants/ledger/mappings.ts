@@ -145,7 +145,8 @@ export const doubtRange = (
   start: bigint,
   last: bigint,
 ): boolean => {
-  let any = false;
+  // What may be anywhere may have been there.
+  let any = ioas.strays.length > 0;
   for (let i = ioas.firstAt(start); i < ioas.areas.length; i++) {
     let area = ioas.areas[i] as Area;
     if (area.start > last) break;

@@ -29,6 +29,7 @@ import {
   status,
   translate,
   U64_MAX,
+  unanswered,
   unmap,
 } from "./stream";
 
@@ -51,6 +52,18 @@ const cutOff = [
 const THIRD = [IOVA + 0x2000n, 0x2000n, 0x7000n, 3] as const;
 
 export const OPEN_STORIES: readonly OpenStory[] = [
+  {
+    open: "whether a failed unmap met what is mapped nobody knows where (UNM-24, GEN-16)",
+    before: [
+      ...start,
+      map(1, IOVA + 0xe000n, 0x4000n, BUF0),
+      unanswered(1, undefined, 0x1000n),
+      [translate(4, IOVA, IOVA), runs([IOVA, 1n, 0x5000n, 3])],
+      [unmap(1, IOVA, 0x10000n)[0], failed("ENOENT")],
+    ],
+    call: translate(4, IOVA, IOVA),
+    answers: [runs(), runs([IOVA, 1n, 0x5000n, 3])],
+  },
   {
     open: "pins of a mapping made before the process lost its capabilities (ACT-01)",
     before: [

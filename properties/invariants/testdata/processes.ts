@@ -30,6 +30,7 @@ import {
   status,
   translate,
   U64_MAX,
+  unanswered,
   unmap,
 } from "./stream";
 
@@ -46,24 +47,7 @@ const fork = (child: number): Answered => [ask("FORK", { child }), ok()];
 const exit = (proc: number): Answered => by(proc, [ask("EXIT"), ok()]);
 const closing = (proc: number, fd?: number): Answered => by(proc, close(fd));
 
-/** A MAP as raw bytes that cannot be written: whatever it does, it answers EFAULT. */
-const unanswered = (
-  ioas_id: number,
-  iova: bigint | undefined,
-  length: bigint,
-  va = BUF0,
-): Answered => {
-  const bytes = Buffer.alloc(40);
-  bytes.writeUInt32LE(40, 0);
-  bytes.writeUInt32LE(iova === undefined ? 6 : 7, 4);
-  bytes.writeUInt32LE(ioas_id, 8);
-  bytes.writeBigUInt64LE(va, 16);
-  bytes.writeBigUInt64LE(length, 24);
-  bytes.writeBigUInt64LE(iova ?? 0n, 32);
-  return [ask("RAW", { nr: 0x3b85, bytes: bytes.toString("hex"), memory: "r" }), failed("EFAULT")];
-};
-
-/** The same with everything unmapped. */
+/** An unmap of everything as raw bytes that cannot be written. */
 const unansweredUnmap = (ioas_id: number): Answered => {
   const bytes = Buffer.alloc(24);
   bytes.writeUInt32LE(24, 0);

@@ -150,3 +150,20 @@ export const access = (ioas_id: number, flags = 1): Answered => [
 /** It reads into scratch memory. */
 export const askRead = (iova: bigint, length: bigint): Call =>
   ask("ACCESS_RW", { access_fd: USER, iova, length, accessible_bytes: 64, uptr: 0x1_0000_0000n });
+
+/** A MAP as raw bytes that cannot be written: whatever it does, it answers EFAULT. */
+export const unanswered = (
+  ioas_id: number,
+  iova: bigint | undefined,
+  length: bigint,
+  va = BUF0,
+): Answered => {
+  const bytes = Buffer.alloc(40);
+  bytes.writeUInt32LE(40, 0);
+  bytes.writeUInt32LE(iova === undefined ? 6 : 7, 4);
+  bytes.writeUInt32LE(ioas_id, 8);
+  bytes.writeBigUInt64LE(va, 16);
+  bytes.writeBigUInt64LE(length, 24);
+  bytes.writeBigUInt64LE(iova ?? 0n, 32);
+  return [ask("RAW", { nr: 0x3b85, bytes: bytes.toString("hex"), memory: "r" }), failed("EFAULT")];
+};
