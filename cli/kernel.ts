@@ -6,6 +6,7 @@ import { buildKernel, missingPackages } from "../impl/linux/build";
 import { cacheFolder, currentKernel, type StoredKernel, storedKernels } from "../impl/linux/store";
 import { renderJson } from "../reports/json";
 import { EXIT, Stop } from "./exit";
+import { readInput } from "./files";
 import type { Io } from "./io";
 
 export interface KernelBuildFlags {
@@ -22,12 +23,13 @@ export interface KernelStatusFlags {
 export const kernelBuild = async (flags: KernelBuildFlags, io: Io): Promise<number> => {
   const { source, configFragment, jobs = os.availableParallelism() } = flags;
   const say = flags.json ? io.stderr : io.stdout;
+  const fragment = configFragment && readInput(io.cwd, configFragment);
   let built: StoredKernel;
   try {
     built = await buildKernel({
       cache: cacheFolder(io.env),
       ...(source !== undefined && { source: path.resolve(io.cwd, source) }),
-      ...(configFragment !== undefined && { fragment: path.resolve(io.cwd, configFragment) }),
+      ...(fragment !== undefined && { fragment }),
       jobs,
       say: (line) => say.write(`${line}\n`),
     });

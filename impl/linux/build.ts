@@ -83,12 +83,7 @@ const provide = (missing: readonly string[], say: (line: string) => void): void 
 
 const readFragments = ({ fragment }: BuildOptions): string => {
   const own = fs.readFileSync(ownFile("kernel.config"), "utf8");
-  if (fragment === undefined) return own;
-  try {
-    return `${own}\n${fs.readFileSync(fragment, "utf8")}`;
-  } catch {
-    throw new Missing(`--config-fragment: cannot read ${fragment}`);
-  }
+  return fragment === undefined ? own : `${own}\n${fragment}`;
 };
 
 const fromDebian = async (options: BuildOptions): Promise<StoredKernel> => {
