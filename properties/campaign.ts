@@ -260,6 +260,11 @@ class Campaign {
       const found = { version, seed, path };
       return { iut: iutSpec, profile, deviation, step, history, found };
     };
+    if (this.#options.signal.aborted) {
+      const save = (): string => saveCapsule(capsuleOf(history, finding));
+      this.#keep(history, finding, `${seed}:${path}`, save).occurrences += drawn;
+      return;
+    }
     // Shrinking takes its time where each try may hang, and so many a run is ended meanwhile.
     const takeAway = this.#options.saveUnshrunk(capsuleOf(history, finding));
     const stillFails = async (trace: Trace, renews: boolean): Promise<boolean> => {

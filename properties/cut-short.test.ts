@@ -33,9 +33,11 @@ test("a run with nothing cut short says nothing about it", async () => {
 
 test("what fails as time runs out is judged and kept nevertheless, and as it is", async () => {
   const time = new AbortController();
+  let runs = 0;
   const hanging: Iut = {
     info: radix.info,
     run: async (trace) => {
+      runs++;
       const whole = await radix.run(trace);
       time.abort("time");
       return { outcomes: whole.outcomes.slice(0, 3), ending: { kind: "crash", reason: "hangs" } };
@@ -47,6 +49,7 @@ test("what fails as time runs out is judged and kept nevertheless, and as it is"
   const results = await runCampaign(quickRun({ iut: hanging, signal, saveCapsule }));
   expect(results).toMatchObject({ sequences: 1, exitCode: 1, failures: [{ clause: "LIV-01" }] });
   expect(saved).toHaveLength(1);
+  expect(runs).toBe(1);
 });
 
 test("a failure is on disk before it is shrunk, and gone from there afterwards", async () => {

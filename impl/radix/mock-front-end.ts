@@ -137,11 +137,10 @@ export const mdCheckMap: OnIommufd<"MD_CHECK_MAP"> = (ctx, args, { memory }, ker
   return done(0);
 };
 
-/** TST-04: whether every page at `uptr` has exactly this number of pins. */
 /** Room for one page and for how often the next pages follow. */
 const MEMORY_LIMIT_MIN = 12;
 
-/** TST-06 */
+/** TST-06: bytes that a list of pages may take; fewer than for one page are refused. */
 export const setTempMemoryLimit: OnIommufd<"SET_TEMP_MEMORY_LIMIT"> = (
   _ctx,
   args,
@@ -154,6 +153,7 @@ export const setTempMemoryLimit: OnIommufd<"SET_TEMP_MEMORY_LIMIT"> = (
   return done(0);
 };
 
+/** TST-04: whether every page at `uptr` has exactly this number of pins. */
 export const mdCheckRefs: OnIommufd<"MD_CHECK_REFS"> = (_ctx, args, { memory }, kernel) => {
   if (!hasMockDriver(kernel)) return fail("ENOTTY");
   const { length, uptr, refs } = args;

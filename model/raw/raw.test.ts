@@ -324,6 +324,18 @@ describe("VFIO_GET_INFO", () => {
     expect(blamed(judge(bound(), call, 0, `10000000${told}0000000000000001`))).toBe("GEN-14");
   });
 
+  test("has told nothing if its struct could not be stored", () => {
+    for (const [argsz, edits] of [
+      [24, { keep: 23 }],
+      [24, { memory: "r" }],
+    ] as const) {
+      const b = bound();
+      expect(judge(b, info(argsz, edits), "EFAULT")).toBeUndefined();
+      const out = { argsz: 24, flags: 3, num_regions: 7, num_irqs: 1, cap_offset: 0 };
+      expect(b.ok("VFIO_GET_INFO", { devfd: 0, argsz: 24 }, out)).toBeUndefined();
+    }
+  });
+
   test("faults where its struct ends behind the memory", () => {
     const call = info(24, { keep: 23 });
     const sent = (call.in as { bytes: string }).bytes;

@@ -52,7 +52,10 @@ interface RawOut {
   readonly bytes?: string;
 }
 
-/** Calls whose object is gone again if its number cannot be stored. The others have happened. */
+/**
+ * Calls whose object is gone again if its number cannot be stored, and one that only tells: what it
+ * would have told, nobody has heard. The others have happened.
+ */
 const UNDONE: ReadonlySet<CallName> = new Set<CallName>([
   "IOAS_ALLOC",
   "HWPT_ALLOC",
@@ -62,6 +65,7 @@ const UNDONE: ReadonlySet<CallName> = new Set<CallName>([
   "CREATE_ACCESS",
   "ACCESS_PAGES",
   "VFIO_BIND",
+  "VFIO_GET_INFO",
 ]);
 
 const cannotStore = ({ frame }: View): boolean =>

@@ -1,7 +1,8 @@
 /**
  * A call that is like another but for one argument, which is hardly right. Made just before the
- * other it fails wherever that one is about to succeed, in whatever state a motif has led to, and
- * must leave nothing behind.
+ * other it mostly fails where that one is about to succeed, in whatever state a motif has led to,
+ * and must leave nothing behind. A mapping of memory that is not there fails only where a domain
+ * makes it be pinned.
  */
 import { type CallName, shapeOf } from "../../spec/calls";
 import type { FieldType } from "../../spec/fields";
@@ -32,7 +33,7 @@ const BY_NAME: Readonly<Record<string, readonly unknown[]>> = {
 const canBeSpoilt = (call: CallName): boolean =>
   (shapeOf(call).on === "iommufd" && call !== "IOAS_ALLOC") || call.startsWith("VFIO_");
 
-/** Undefined: nothing about the call can be wrong in a way that is sure to be refused. */
+/** Undefined: nothing about the call can be wrong in these ways. */
 export const spoilt = <K extends CallName>(step: StepOf<K>, draw: Draw): StepOf<K> | undefined => {
   if (!canBeSpoilt(step.call)) return undefined;
   const wrong = Object.entries(shapeOf(step.call).in).flatMap(([field, type]) =>
