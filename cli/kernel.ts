@@ -23,7 +23,7 @@ export interface KernelStatusFlags {
 export const kernelBuild = async (flags: KernelBuildFlags, io: Io): Promise<number> => {
   const { source, configFragment, jobs = os.availableParallelism() } = flags;
   const say = flags.json ? io.stderr : io.stdout;
-  const fragment = configFragment && readInput(io.cwd, configFragment);
+  const fragment = configFragment === undefined ? undefined : readInput(io.cwd, configFragment);
   let built: StoredKernel;
   try {
     built = await buildKernel({

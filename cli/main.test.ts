@@ -95,6 +95,7 @@ const REFUSALS: readonly (readonly [argv: string, exit: number, says: RegExp])[]
   ["replay absent.json", 66, /cannot read absent.json/],
   ["run --known-failing absent.json", 66, /cannot read absent.json/],
   ["kernel build --config-fragment absent", 66, /cannot read absent: no such file/],
+  ["kernel build --config-fragment ", 66, /cannot read "": no file is named/],
   ["run --iut ts:./absent.ts", 69, /IUT ts:.\/absent.ts is unavailable: there is no file/],
   ["run --iut ts:.", 69, /is a folder; name the module in it$/],
   ["run --iut ts:./no-iut.ts", 69, /must export an Iut/],
