@@ -9,7 +9,7 @@ import type { FieldType } from "../../spec/fields";
 import type { StepOf } from "../../spec/trace";
 import { U64_MAX } from "../../spec/units";
 import type { Draw } from "./draw";
-import { BAD_VAS, BOGUS_IDS } from "./nothing";
+import { BOGUS_IDS } from "./nothing";
 
 /** By the type of the argument. No length but 0: with one that is too long, UNMAP takes all. */
 const BY_TYPE: { readonly [T in FieldType]?: readonly unknown[] } = {
@@ -17,7 +17,6 @@ const BY_TYPE: { readonly [T in FieldType]?: readonly unknown[] } = {
   item: [0xffff_fffe],
   iova: [U64_MAX],
   bytes: [0n],
-  va: BAD_VAS,
 };
 
 /** By its name. */

@@ -101,6 +101,15 @@ const TWISTS: readonly Twisting[] = [
       page_size: (hwpt.ioPageSize / 2n) as Bytes,
     }),
   ],
+  [
+    "DTY-14",
+    ({ in: a }, c, { hwpt, ioas, area }) => {
+      const half = hwpt.ioPageSize / 2n;
+      if (ioas === undefined || area === undefined) return undefined;
+      const iova = c.inArea(ioas.fd, ioas.id, area.first, half) as Arg<Iova>;
+      return { ...a, iova, length: half as Bytes, page_size: half as Bytes };
+    },
+  ],
   ["DTY-15", ({ in: a }) => ({ ...a, page_size: 0n as Bytes })],
   ["DTY-16", ({ in: a }) => ({ ...a, page_size: 0x1_0000_0000n as Bytes })],
   // Not all of the range is mapped (DTY-21).

@@ -77,7 +77,7 @@ const ground = (c: Composer, scene: SceneView, { fd, tracksDirty }: DeviceView):
   if (parent !== undefined && c.can("HWPT_INVALIDATE")) {
     const queues = scene.queues.filter((q) => q.fd === fd);
     // HWP-14: an id that is there, but no queue's.
-    const queue = draw.chance(10) ? parent : draw.chance(60) ? draw.pick(queues) : undefined;
+    const queue = draw.chance(18) ? parent : draw.chance(60) ? draw.pick(queues) : undefined;
     return {
       pt_id: c.object(fd, parent.id),
       ...mockData(c),

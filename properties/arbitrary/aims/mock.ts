@@ -113,7 +113,13 @@ export const reservedAim: Aim = {
   },
 };
 
-/** TST-06: from then on pages are worked on one by one, a few at a time, or as many as usual. */
+/** TST-06: the memory limit of a machine on which nobody has set one. */
+export const USUAL_LIMIT = 65_536;
+
+/**
+ * TST-06: from then on pages are worked on one by one, a few at a time, or as many as usual. The
+ * latter mostly, or long sequences would work on pages one by one from somewhere to their end.
+ */
 export const memoryLimitAim: Aim = {
   name: "memory-limit",
   weight: 3,
@@ -122,7 +128,8 @@ export const memoryLimitAim: Aim = {
     const { draw } = c;
     const fd = draw.pick(scene.fds);
     if (fd === undefined) return false;
-    const limit = draw.chance(85) ? draw.of(12, 12, 16, 24, 40, 64, 65_536) : draw.of(0, 11);
+    const few = draw.of(12, 12, 16, 24, 40, 64);
+    const limit = draw.chance(55) ? USUAL_LIMIT : draw.chance(75) ? few : draw.of(0, 11);
     c.make({ call: "SET_TEMP_MEMORY_LIMIT", fd: c.iommufd(fd), in: { limit } });
     return true;
   },

@@ -65,7 +65,7 @@ export const invalidateAim: Aim = {
     const { draw } = c;
     const hwpt = draw.pick(scene.hwpts.filter(({ iotlb }) => iotlb !== undefined));
     if (hwpt === undefined) return false;
-    const entries = Array.from({ length: draw.of(0, 1, 1, 2, 3) }, () =>
+    const entries = Array.from({ length: draw.of(0, 0, 1, 1, 2, 3) }, () =>
       entry(draw.chance(30) ? INVALIDATE_ALL : 0, draw.int(0, MOCK_IOTLB_SLOTS - 1)),
     );
     // A newer caller's entries: what is behind the known fields is zero.

@@ -6,9 +6,11 @@ import { Handle } from "../../../spec/handle";
 import { ACCESS_RW_SLOW_PATH, ACCESS_RW_WRITE } from "../../../spec/uapi/flags";
 import type { Bytes } from "../../../spec/units";
 import type { Aim } from "../aim";
+import { USUAL_LIMIT } from "../aims/mock";
 import type { Composer } from "../composer";
 import { probeProcess, probeRefs } from "../probes";
 import { PAGE } from "../values";
+import type { IoasView } from "../view";
 import { attach, copy, fresh, freshMotif, leave, look, map, PLACE, unmap } from "./steps";
 import { paging } from "./tables";
 import { letGo, newAccess, pin, rw } from "./users";
@@ -22,6 +24,21 @@ const inSmallBatches = (c: Composer, fd: number): void => {
   c.make({ call: "SET_TEMP_MEMORY_LIMIT", fd: c.iommufd(fd), in: { limit } });
 };
 
+/** `small`: how often it happens with little memory to work with, in percent. Mostly not for long. */
+const batchMotif = (
+  name: string,
+  weight: number,
+  calls: Aim["calls"],
+  small: number,
+  make: (c: Composer, ioas: IoasView) => void,
+): Aim =>
+  freshMotif(name, weight, calls, (c, ioas) => {
+    if (c.draw.chance(small)) inSmallBatches(c, ioas.fd);
+    make(c, ioas);
+    if (c.model.state.memoryLimit === USUAL_LIMIT || c.draw.chance(30)) return;
+    c.make({ call: "SET_TEMP_MEMORY_LIMIT", fd: c.iommufd(ioas.fd), in: { limit: USUAL_LIMIT } });
+  });
+
 /** The last pages of the first region; behind them there is nothing. */
 const atTheEnd = (c: Composer, pages: bigint): Handle => {
   const length = c.platform.processes[0]?.memory[0]?.length ?? 0n;
@@ -30,9 +47,8 @@ const atTheEnd = (c: Composer, pages: bigint): Handle => {
 
 export const BATCHES: readonly Aim[] = [
   // MAP-23, PIN-01, PIN-03, ACC-22: what takes many batches, from wherever the pages come.
-  freshMotif("small-batches", 3, ["SET_TEMP_MEMORY_LIMIT"], (c, ioas) => {
+  batchMotif("small-batches", 3, ["SET_TEMP_MEMORY_LIMIT"], 100, (c, ioas) => {
     const { draw } = c;
-    inSmallBatches(c, ioas.fd);
     // Lists of up to 21 pages are on the stack, however little may be allocated.
     const pages = draw.of(3n, 7n, 24n, 30n);
     const offset = draw.of(0n, 0n, HALF);
@@ -64,11 +80,10 @@ export const BATCHES: readonly Aim[] = [
     look(c, ioas);
   }),
   // DOM-08, ACC-15, PIN-05: pages that several mappings hold, each of them some, get one more holder.
-  freshMotif("patched-together", 2, ["IOAS_COPY"], (c, src) => {
+  batchMotif("patched-together", 2, ["IOAS_COPY"], 40, (c, src) => {
     const { draw } = c;
     const dst = fresh(c, src.fd);
     if (dst === undefined) return;
-    if (draw.chance(40)) inSmallBatches(c, src.fd);
     map(c, src, { va: new Handle("buf0"), bytes: 4n * PAGE, at: PLACE });
     attach(c, dst);
     const [first, second] = draw.of([0n, 2n] as const, [2n, 0n] as const, [2n, 1n] as const);
@@ -89,9 +104,8 @@ export const BATCHES: readonly Aim[] = [
     check();
   }),
   // MAP-28, ACC-10: the last page is not there, and the others may be somebody's already.
-  freshMotif("last-page-missing", 2, ["IOAS_MAP", "IOAS_COPY"], (c, src) => {
+  batchMotif("last-page-missing", 2, ["IOAS_MAP", "IOAS_COPY"], 50, (c, src) => {
     const { draw } = c;
-    if (draw.chance(50)) inSmallBatches(c, src.fd);
     const pages = draw.of(2n, 3n, 6n);
     const va = atTheEnd(c, pages);
     map(c, src, { va, bytes: (pages + 1n) * PAGE, at: PLACE });

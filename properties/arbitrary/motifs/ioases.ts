@@ -40,7 +40,7 @@ export const IOASES: readonly Aim[] = [
   }),
   // OPT-10, OPT-12, OPT-13, OPT-14: what is refused is not done, and what is done can be asked
   // for again.
-  freshMotif("huge-pages-in-use", 0.7, ["OPTION"], (c, ioas) => {
+  freshMotif("huge-pages-in-use", 1, ["OPTION"], (c, ioas) => {
     const off = (): void => {
       setHugePages(c, ioas, false);
       getHugePages(c, ioas);
