@@ -103,11 +103,18 @@ export const BATCHES: readonly Aim[] = [
     look(c, src);
     check();
   }),
-  // MAP-28, ACC-10: the last page is not there, and the others may be somebody's already.
+  // MAP-28, ACC-10: the last page is not there, or is not to be written to, and the others may be
+  // somebody's already.
   batchMotif("last-page-missing", 2, ["IOAS_MAP", "IOAS_COPY"], 50, (c, src) => {
     const { draw } = c;
     const pages = draw.of(2n, 3n, 6n);
-    const va = atTheEnd(c, pages);
+    const isReadOnly = c.can("MPROTECT") && draw.chance(35);
+    const va = atTheEnd(c, isReadOnly ? pages + 1n : pages);
+    const protectLast = (prot: "r" | "rw"): void => {
+      if (!isReadOnly) return;
+      c.make({ call: "MPROTECT", in: { va: atTheEnd(c, 1n), length: PAGE as Bytes, prot } });
+    };
+    protectLast("r");
     map(c, src, { va, bytes: (pages + 1n) * PAGE, at: PLACE });
     if (draw.chance(50)) {
       const dst = fresh(c, src.fd);
@@ -126,5 +133,6 @@ export const BATCHES: readonly Aim[] = [
     check();
     look(c, src);
     probeProcess(c);
+    protectLast("rw");
   }),
 ];
