@@ -4,7 +4,7 @@
  * and must leave nothing behind. A mapping of memory that is not there fails only where a domain
  * makes it be pinned.
  */
-import { type CallName, shapeOf } from "../../spec/calls";
+import { CALL_NAMES, type CallName, shapeOf } from "../../spec/calls";
 import type { FieldType } from "../../spec/fields";
 import type { StepOf } from "../../spec/trace";
 import { U64_MAX } from "../../spec/units";
@@ -32,12 +32,20 @@ const BY_NAME: Readonly<Record<string, readonly unknown[]>> = {
 const canBeSpoilt = (call: CallName): boolean =>
   (shapeOf(call).on === "iommufd" && call !== "IOAS_ALLOC") || call.startsWith("VFIO_");
 
+/** Arguments, each of which makes a call wrong. */
+const spoilsOf = (call: CallName): readonly object[] =>
+  canBeSpoilt(call)
+    ? Object.entries(shapeOf(call).in).flatMap(([field, type]) =>
+        (BY_NAME[field] ?? BY_TYPE[type] ?? []).map((value) => ({ [field]: value })),
+      )
+    : [];
+
+const SPOILS = Object.fromEntries(CALL_NAMES.map((call) => [call, spoilsOf(call)])) as Readonly<
+  Record<CallName, readonly object[]>
+>;
+
 /** Undefined: nothing about the call can be wrong in these ways. */
 export const spoilt = <K extends CallName>(step: StepOf<K>, draw: Draw): StepOf<K> | undefined => {
-  if (!canBeSpoilt(step.call)) return undefined;
-  const wrong = Object.entries(shapeOf(step.call).in).flatMap(([field, type]) =>
-    (BY_NAME[field] ?? BY_TYPE[type] ?? []).map((value) => ({ [field]: value })),
-  );
-  const one = draw.pick(wrong);
+  const one = draw.pick(SPOILS[step.call]);
   return one && { ...step, in: { ...step.in, ...one } };
 };

@@ -53,12 +53,12 @@ export const BATCHES: readonly Aim[] = [
     const pages = draw.of(3n, 7n, 24n, 30n);
     const offset = draw.of(0n, 0n, HALF);
     const bytes = pages * PAGE - offset - draw.of(0n, 0n, HALF);
-    const isEarly = draw.chance(50);
+    const isEarly = draw.chance(40);
     if (isEarly) attach(c, ioas);
     map(c, ioas, { va: new Handle("buf0", "", offset), bytes, at: PLACE });
     // An in-kernel user that pins wants whole pages.
     const user = offset === 0n && c.can("ACCESS_PAGES") ? newAccess(c, ioas) : undefined;
-    const from = BigInt(draw.int(0, Number(pages) - 2));
+    const from = draw.chance(50) ? 0n : BigInt(draw.int(0, Number(pages) - 2));
     const left = pages - 1n - from;
     const held = draw.chance(60) ? left : 1n;
     const item = user && pin(c, user, PLACE + from * PAGE, held * PAGE);
