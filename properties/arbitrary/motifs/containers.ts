@@ -1,6 +1,7 @@
 /** The VFIO container's own way to unmap. */
 import {
   ACCESS_PAGES_WRITE,
+  ACCESS_RW_WRITE,
   DMA_UNMAP_ALL,
   MAP_READABLE,
   MAP_WRITEABLE,
@@ -16,7 +17,7 @@ import type { Composer } from "../composer";
 import { PAGE } from "../values";
 import type { IoasView } from "../view";
 import { allow, attach, freshMotif, look, map, PLACE, RW, reserve, start, unmap } from "./steps";
-import { letGo, newAccess, pin } from "./users";
+import { letGo, newAccess, pin, rw } from "./users";
 
 const unmapDma = (c: Composer, { fd }: IoasView, iova: bigint, size: bigint, flags = 0): void => {
   const args = {
@@ -61,6 +62,11 @@ export const CONTAINERS: readonly Aim[] = [
         unmapDma(c, ioas, PLACE + PAGE, 3n * PAGE - 1n);
     }
     look(c, ioas);
+    // What is left behind a cut is as it was, for whoever may write there.
+    const writer = c.can("ACCESS_RW") && draw.chance(30) ? newAccess(c, ioas) : undefined;
+    if (writer !== undefined) {
+      rw(c, writer, PLACE + draw.of(0n, 3n, 6n) * PAGE, 8, draw.of(0, ACCESS_RW_WRITE));
+    }
     // Where it was cut, and whether at all, any unmap shows.
     if (draw.chance(40)) unmap(c, ioas, PLACE, PAGE);
     if (user !== undefined && item !== undefined && draw.chance(70)) letGo(c, user, item);

@@ -68,16 +68,21 @@ export const MEMORY: readonly Aim[] = [
   // CPY-10, CPY-25, UNM-21, I-75: neighbours copied as one, whatever each of them permits, then
   // unmapped piece by piece.
   freshMotif("neighbours", 1.5, ["IOAS_MAP", "IOAS_COPY"], (c, ioas) => {
-    const flags = (): number => c.draw.of(RW, RW, RW, MAP_READABLE);
-    map(c, ioas, { va: start("buf0"), bytes: PAGE, at: PLACE, flags: flags() });
-    map(c, ioas, { va: start("buf4"), bytes: 2n * PAGE, at: PLACE + PAGE, flags: flags() });
-    if (c.draw.chance(50)) attach(c, ioas);
+    const { draw } = c;
+    const flags = (): number => draw.of(RW, RW, RW, MAP_READABLE);
+    map(c, ioas, { va: start("buf0"), bytes: 2n * PAGE, at: PLACE, flags: flags() });
+    map(c, ioas, { va: start("buf4"), bytes: 2n * PAGE, at: PLACE + 2n * PAGE, flags: flags() });
+    if (draw.chance(50)) attach(c, ioas);
     const to = PLACE + 16n * PAGE;
-    copy(c, ioas, { src: ioas, from: PLACE, bytes: 3n * PAGE, at: to });
+    // From within the first of them, or from its start, and up to within the second.
+    const skipped = draw.of(0n, PAGE);
+    const bytes = draw.of(3n, 4n) * PAGE - skipped;
+    copy(c, ioas, { src: ioas, from: PLACE + skipped, bytes, at: to });
     look(c, ioas);
-    unmap(c, ioas, to, 2n * PAGE);
-    unmap(c, ioas, to + PAGE, 2n * PAGE);
-    unmap(c, ioas, to, PAGE);
+    const first = 2n * PAGE - skipped;
+    unmap(c, ioas, to, first + PAGE / 2n);
+    unmap(c, ioas, to + first, bytes - first);
+    unmap(c, ioas, to, first);
     look(c, ioas);
   }),
   // CPY-11, CPY-12, CPY-28: the second of two pieces cannot be pinned, or begins inside a unit; so

@@ -89,6 +89,13 @@ const fork = (c: Composer): number | undefined => {
 
 const USER = 1000;
 
+/** Of two pages at PLACE. */
+const PARTS_OF_TWO: readonly [at: bigint, bytes: bigint][] = [
+  [PLACE, PAGE],
+  [PLACE, 2n * PAGE],
+  [PLACE + PAGE, PAGE],
+];
+
 const HELD: readonly Aim[] = [
   // ACC-30, UNM-27, UNM-30: who has a mapping pinned is asked to let go, whoever else holds it.
   freshMotif("held-mapping", 5, ["ACCESS_PAGES"], (c, ioas) => {
@@ -114,9 +121,10 @@ const HELD: readonly Aim[] = [
     }
     // ACC-10: what was pinned before a gap is let go again.
     if (draw.chance(30) && users[0]) pin(c, users[0], PLACE, 4n * PAGE);
-    const pinned = users.flatMap((user) =>
-      user === undefined ? [] : [{ user, item: pin(c, user, PLACE, PAGE * draw.of(1n, 2n)) }],
-    );
+    const pinned = users.flatMap((user) => {
+      const [at, bytes] = draw.pick(PARTS_OF_TWO) ?? [PLACE, PAGE];
+      return user === undefined ? [] : [{ user, item: pin(c, user, at, bytes) }];
+    });
     probeRefs(c, ioas.fd, start("buf0"), (2n * PAGE) as Bytes);
     if (draw.chance(30)) unmap(c, ioas, draw.of(PLACE, PLACE + PAGE), PAGE);
     if (draw.chance(25)) unmap(c, ioas, 0n, U64_MAX);
