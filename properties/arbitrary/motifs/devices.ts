@@ -21,6 +21,7 @@ import {
   start,
   unmap,
 } from "./steps";
+import { paging } from "./tables";
 
 export const DEVICES: readonly Aim[] = [
   // DEV-15, DEV-16, DEV-32, DEV-41: the devices of a group go together or not at all.
@@ -123,6 +124,19 @@ export const DEVICES: readonly Aim[] = [
       return true;
     },
   },
+  // RSV-01, DEV-31: a device moves from table to table of one IOAS, and what it reserves there stays.
+  freshMotif("from-table-to-table", 1, ["VFIO_ATTACH", "HWPT_ALLOC"], (c, ioas) => {
+    attach(c, ioas);
+    const cdev = c.scene.cdevs.findLast((one) => one.fd === ioas.fd && one.ioas === ioas.id);
+    if (cdev === undefined) return;
+    const tables = [0, 0].map((flags) => paging(c, ioas, cdev.devid, flags));
+    for (const id of [...tables, ioas.id]) {
+      attachCdev(c, cdev.devfd, { ...ioas, id });
+      look(c, ioas);
+    }
+    detachCdev(c, cdev);
+    look(c, ioas);
+  }),
   // DEV-20: an automatic HWPT goes with its last device, and its id with it.
   freshMotif("last-device-leaves", 1.5, ["DESTROY"], (c, ioas) => {
     const { fd } = ioas;
