@@ -91,6 +91,10 @@ export const learnBytes = (range: UserRange, answered: Uint8Array): void =>
   });
 
 /** True if the answered bytes are those, wherever anybody knows them. */
-export const agreesWith = ({ bytes, open }: Contents, answered: Uint8Array): boolean =>
-  answered.length === bytes.length &&
-  bytes.every((byte, i) => open[i] === 1 || byte === answered[i]);
+export const agreesWith = ({ bytes, open }: Contents, answered: Uint8Array): boolean => {
+  if (answered.length !== bytes.length) return false;
+  for (let i = 0; i < bytes.length; i++) {
+    if (open[i] !== 1 && bytes[i] !== answered[i]) return false;
+  }
+  return true;
+};

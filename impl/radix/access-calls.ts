@@ -108,10 +108,11 @@ export const accessRw: OnIommufd<"ACCESS_RW"> = (_ctx, args, process, kernel) =>
   return length > accessible ? fail("EFAULT") : { errno: 0, out: { data: toHex(bytes) } };
 };
 
+/** Doubles what is there until it is full: the pattern may be a single byte. */
 const repeat = (pattern: Uint8Array, into: Uint8Array): void => {
-  for (let at = 0; at < into.length && pattern.length > 0; at += pattern.length) {
-    into.set(pattern.subarray(0, into.length - at), at);
-  }
+  if (pattern.length === 0) return;
+  into.set(pattern.subarray(0, into.length));
+  for (let done = pattern.length; done < into.length; done *= 2) into.copyWithin(done, 0, done);
 };
 
 /** The in-kernel user that a file of the process belongs to. */

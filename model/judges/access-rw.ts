@@ -136,12 +136,15 @@ const eachPinned = (
 
 const isSlow = (v: View): boolean => (v.flags & ACCESS_RW_SLOW_PATH) !== 0;
 
+/** The bytes that a write moves: the caller's data over and over, or zeros if there is none. */
+const bytesToWrite = ({ moved, data }: View): Uint8Array =>
+  data.length === 0 ? new Uint8Array(moved.bytes) : Buffer.alloc(moved.bytes, data);
+
 /** Stores what is moved; nobody knows those bytes afterwards if that is `open`. */
-const store = (v: View, open = false): void =>
+const store = (v: View, open = false): void => {
+  const all = bytesToWrite(v);
   eachMoved(v, (piece, range, from, to) => {
-    const bytes = Uint8Array.from({ length: to - from }, (_, i) =>
-      v.data.length === 0 ? 0 : (v.data[(from + i) % v.data.length] ?? 0),
-    );
+    const bytes = all.subarray(from, to);
     const unknown = open ? new Uint8Array(to - from).fill(1) : undefined;
     if (!goesByPins(v.machine, piece, isSlow(v))) storeBytes(range, bytes, unknown);
     else {
@@ -150,6 +153,7 @@ const store = (v: View, open = false): void =>
       );
     }
   });
+};
 
 const load = (v: View): Contents => {
   if (v.loaded !== undefined) return v.loaded;

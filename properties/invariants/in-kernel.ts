@@ -2,8 +2,11 @@
 import type { CallOf, OutcomeOf } from "../../spec/calls";
 import { ACCESS_PAGES_WRITE, ACCESS_RW_WRITE, PERM_READ, PERM_WRITE } from "../../spec/uapi/flags";
 import { type Finding, HELD } from "./finding";
-import { coverOfAccess, wrongByte } from "./ledger/access";
+import { coverOfAccess, MOST_BYTES } from "./ledger/access";
+import { wrongByte } from "./ledger/dma";
+import type { Ioas } from "./ledger/ioas";
 import type { Ledger } from "./ledger/ledger";
+import { byteOf } from "./ledger/memory";
 import { hex } from "./ledger/ranges";
 
 type Use = CallOf<"ACCESS_RW"> | CallOf<"ACCESS_PAGES">;
@@ -57,7 +60,22 @@ export const readBack = (
   if (outcome.errno !== 0 || writes(call)) return undefined;
   const cover = coverOfAccess(ledger, call.in, PERM_READ);
   if (!cover?.maybe) return undefined;
-  const wrong = wrongByte(ledger, cover.ioas, call, outcome);
+  const { out } = outcome;
+  const digits = out?.data ?? out?.data_first16;
+  if (digits === undefined) return undefined;
+  const count = Math.min(digits.length / 2, MOST_BYTES);
+  return asInMemory(ledger, cover.ioas, call.in.iova, count, (i) => byteOf(digits, i));
+};
+
+/** `count` bytes that were read from `iova` on are what the memory holds, as far as it is known. */
+export const asInMemory = (
+  ledger: Ledger,
+  ioas: Ioas,
+  iova: bigint,
+  count: number,
+  read: (i: number) => number | undefined,
+): Finding => {
+  const wrong = wrongByte(ledger, ioas, iova, count, read);
   if (wrong === undefined || wrong === "none") return wrong && HELD;
   return {
     expected: `byte ${hex(wrong.known)} at ${hex(wrong.at)}, as in memory`,

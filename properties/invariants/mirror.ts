@@ -2,9 +2,9 @@
 import type { CallOf } from "../../spec/calls";
 import { PERM_READ, PERM_WRITE } from "../../spec/uapi/flags";
 import { type Contradiction, type Finding, HELD } from "./finding";
-import { notWritten, reached, readBack } from "./in-kernel";
+import { asInMemory, notWritten, reached, readBack } from "./in-kernel";
 import type { Check, Invariant } from "./invariant";
-import { answeredByte, areaAt, coverOf, loadByte, permFor, reachOf } from "./ledger/dma";
+import { answeredByte, areaAt, coverOf, permFor, reachOf } from "./ledger/dma";
 import type { Ioas } from "./ledger/ioas";
 import type { Ledger } from "./ledger/ledger";
 import type { Area } from "./ledger/pages";
@@ -161,21 +161,8 @@ const I_24: Invariant = {
       const { all } = coverOf(reach, start, start + BigInt(length) - 1n, PERM_READ);
       // Where a fault cannot be seen, only a transfer that must have worked says anything.
       if (out.fault !== 0 && !all) return undefined;
-      let compared = 0;
-      for (let i = 0; i < length; i++) {
-        const iova = start + BigInt(i);
-        const area = areaAt(reach.ioas, iova);
-        const byte = area?.sure ? loadByte(ledger, area, iova) : undefined;
-        const answered = answeredByte(out.bytes, call, i);
-        if (byte === undefined || answered === undefined) continue;
-        compared++;
-        if (byte === answered) continue;
-        return {
-          expected: `byte ${hex(byte)} at ${hex(iova)}, as in memory`,
-          actual: hex(answered),
-        };
-      }
-      return compared > 0 ? HELD : undefined;
+      const { bytes } = out;
+      return asInMemory(ledger, reach.ioas, start, length, (i) => answeredByte(bytes, call, i));
     },
   },
 };

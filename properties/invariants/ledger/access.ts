@@ -1,5 +1,5 @@
 /** In-kernel users in the ledger: where they are, what they pin, and what they write. */
-import type { CallOf, OutcomeOf } from "../../../spec/calls";
+import type { CallOf } from "../../../spec/calls";
 import {
   ACCESS_NEEDS_PIN_PAGES,
   ACCESS_PAGES_WRITE,
@@ -9,12 +9,12 @@ import {
 } from "../../../spec/uapi/flags";
 import { U64_MAX } from "../../../spec/units";
 import { endIfUnused } from "./devices";
-import { type Cover, coverOf, forgetPage, pageOf, storeByte } from "./dma";
+import { type Cover, coverOf, eachArea, forgetPage, pageOf, storeBytes } from "./dma";
 import type { Access, Ioas } from "./ioas";
 import { doubtItemsIn, letGo, letGoOfAll } from "./items";
 import { confirm, sourcesOf } from "./mappings";
 import { byteOf } from "./memory";
-import type { Area, Holder } from "./pages";
+import type { Holder } from "./pages";
 import { higher, lower } from "./ranges";
 import type { LedgerState } from "./state";
 
@@ -185,23 +185,17 @@ const noteBytes = (
     ledger.memory.store(uptr, undefined, stored);
     return;
   }
-  const last = iova + length - 1n;
   const exact = done && length <= MOST_BYTES && data !== "";
-  for (let i = ioas.firstAt(iova); i < ioas.areas.length; i++) {
-    const area = ioas.areas[i] as Area;
-    if (area.start > last) return;
-    if ((area.perm & PERM_WRITE) === 0) continue;
-    const [from, to] = [higher(area.start, iova), lower(area.last, last)];
+  eachArea(ioas, iova, iova + length - 1n, (area, from, to) => {
+    if ((area.perm & PERM_WRITE) === 0) return;
     if (exact) {
-      for (let at = from; at <= to; at++) {
-        storeByte(ledger, area, at, byteOf(data, Number(at - iova) % (data.length / 2)));
-      }
+      storeBytes(ledger, area, iova, from, to, (i) => byteOf(data, i % (data.length / 2)));
     } else {
       for (let page = pageOf(area, from); page <= pageOf(area, to); page++) {
         forgetPage(ledger, area, page);
       }
     }
-  }
+  });
 };
 
 export const noteFailedRw = (ledger: LedgerState, call: CallOf<"ACCESS_RW">): boolean => {
@@ -209,58 +203,4 @@ export const noteFailedRw = (ledger: LedgerState, call: CallOf<"ACCESS_RW">): bo
   if (ioas === undefined) return false;
   noteBytes(ledger, ioas, call, false);
   return true;
-};
-
-/** The first byte that a read answered and that is not what the memory holds. */
-export const wrongByte = (
-  ledger: LedgerState,
-  ioas: Ioas,
-  { in: { iova } }: CallOf<"ACCESS_RW">,
-  { out }: OutcomeOf<"ACCESS_RW">,
-): { readonly at: bigint; readonly known: number; readonly read: number } | "none" | undefined => {
-  const digits = out?.data ?? out?.data_first16;
-  if (digits === undefined) return undefined;
-  let compared = false;
-  const count = Math.min(digits.length / 2, MOST_BYTES);
-  for (let i = ioas.firstAt(iova); i < ioas.areas.length; i++) {
-    const area = ioas.areas[i] as Area;
-    const from = Number(higher(area.start, iova) - iova);
-    if (from >= count) break;
-    if (!area.sure) continue;
-    const difference = differenceIn(ledger, area, iova, digits, from, count);
-    if (typeof difference === "object") return difference;
-    compared ||= difference === "none";
-  }
-  return compared ? "none" : undefined;
-};
-
-/** The same within one mapping, from byte `from` of the digits on. */
-const differenceIn = (
-  ledger: LedgerState,
-  area: Area,
-  iova: bigint,
-  digits: string,
-  from: number,
-  count: number,
-) => {
-  const { memory } = area.pages.process;
-  const va = area.userVa + (iova + BigInt(from) - area.start);
-  let page = memory.page(va);
-  let offset = Number(memory.offset(va));
-  let key = area.pages.identity(page);
-  const end = Number(lower(area.last - iova + 1n, BigInt(count)));
-  let compared = false;
-  for (let i = from; i < end; i++, offset++) {
-    if (offset === memory.pageSize) {
-      page++;
-      offset = 0;
-      key = area.pages.identity(page);
-    }
-    const known = key === undefined ? undefined : ledger.bytes.at(key, offset);
-    if (known === undefined) continue;
-    compared = true;
-    const read = byteOf(digits, i);
-    if (read !== known) return { at: iova + BigInt(i), known, read };
-  }
-  return compared ? "none" : undefined;
 };

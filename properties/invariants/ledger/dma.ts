@@ -4,6 +4,7 @@ import { PERM_READ, PERM_WRITE } from "../../../spec/uapi/flags";
 import type { Device, Ioas } from "./ioas";
 import { byteOf } from "./memory";
 import type { Area } from "./pages";
+import { higher, lower } from "./ranges";
 import type { LedgerState } from "./state";
 
 /** Bytes of a device's own buffer. */
@@ -74,19 +75,27 @@ export const noteDma = (
   if (dir === "from_device") doubtStrays(ledger, reach);
   const landed =
     out.fault !== 1 && reach !== undefined && coverOf(reach, iova, last, permFor(dir)).all;
-  for (let i = 0; i < length; i++) {
-    const at = iova + BigInt(i);
-    const area = reach && areaAt(reach.ioas, at);
-    if (dir === "from_device") {
-      if (area && (area.perm & PERM_WRITE) !== 0) {
-        storeByte(ledger, area, at, landed ? buffer[offset + i] : undefined);
-      }
-    } else if (out.fault !== 1 && out.bytes !== undefined) {
-      buffer[offset + i] = answeredByte(out.bytes, call, i);
-    } else {
-      buffer[offset + i] = landed && area ? loadByte(ledger, area, at) : undefined;
-    }
+  if (dir === "from_device") {
+    eachArea(reach?.ioas, iova, last, (area, from, to) => {
+      if ((area.perm & PERM_WRITE) === 0) return;
+      storeBytes(ledger, area, iova, from, to, (i) => (landed ? buffer[offset + i] : undefined));
+    });
+    return;
   }
+  const { bytes } = out;
+  const isAnswered = out.fault !== 1 && bytes !== undefined;
+  for (let i = 0; i < length; i++) {
+    buffer[offset + i] = isAnswered ? answeredByte(bytes, call, i) : undefined;
+  }
+  if (isAnswered || !landed) return;
+  eachArea(reach.ioas, iova, last, (area, from, to) =>
+    eachPage(area, iova, from, to, (page, at, i, count) => {
+      const key = area.pages.identity(page);
+      for (let k = 0; k < count && key !== undefined; k++) {
+        buffer[offset + i + k] = ledger.bytes.at(key, at + k);
+      }
+    }),
+  );
 };
 
 /** A mapping of which nobody knows where it is may be where the device wrote. */
@@ -104,25 +113,69 @@ export const areaAt = (ioas: Ioas, iova: bigint): Area | undefined => {
   return area && area.start <= iova ? area : undefined;
 };
 
+/** Calls `visit` for each area in [start, last], with the part [from, to] that it shows. */
+export const eachArea = (
+  ioas: Ioas | undefined,
+  start: bigint,
+  last: bigint,
+  visit: (area: Area, from: bigint, to: bigint) => void,
+): void => {
+  if (ioas === undefined) return;
+  for (let i = ioas.firstAt(start); i < ioas.areas.length; i++) {
+    const area = ioas.areas[i] as Area;
+    if (area.start > last) return;
+    visit(area, higher(area.start, start), lower(area.last, last));
+  }
+};
+
+/**
+ * Calls `visit` for each page of user memory that [from, to] of an area shows: for `count` bytes
+ * from `offset` on. The first of them is number `i`, counted from `iova`.
+ */
+const eachPage = (
+  { pages, userVa, start }: Area,
+  iova: bigint,
+  from: bigint,
+  to: bigint,
+  visit: (page: number, offset: number, i: number, count: number) => void,
+): void => {
+  const { memory } = pages.process;
+  const va = userVa + (from - start);
+  let page = memory.page(va);
+  let offset = Number(memory.offset(va));
+  const end = Number(to - iova) + 1;
+  for (let i = Number(from - iova); i < end; page++) {
+    const count = Math.min(memory.pageSize - offset, end - i);
+    visit(page, offset, i, count);
+    i += count;
+    offset = 0;
+  }
+};
+
 /** Number of the page of user memory that an area shows at an IOVA. */
 export const pageOf = (area: Area, iova: bigint): number =>
   area.pages.process.memory.page(area.userVa + (iova - area.start));
 
-export const storeByte = (
-  ledger: LedgerState,
+/** Stores bytes [from, to] of an area: `value` of the number of each, counted from `iova`. */
+export const storeBytes = (
+  { bytes }: LedgerState,
   area: Area,
   iova: bigint,
-  value: number | undefined,
-): void => {
-  const { memory } = area.pages.process;
-  const va = area.userVa + (iova - area.start);
-  const page = memory.page(va);
-  const offset = Number(memory.offset(va));
-  const identity = area.pages.identity(page);
-  if (identity !== undefined) ledger.bytes.set(identity, offset, value);
-  // The page that was there at the MAP, or the one that is there now.
-  else memory.eachPossible(page, (key) => ledger.bytes.set(key, offset, undefined));
-};
+  from: bigint,
+  to: bigint,
+  value: (i: number) => number | undefined,
+): void =>
+  eachPage(area, iova, from, to, (page, offset, i, count) => {
+    const identity = area.pages.identity(page);
+    if (identity !== undefined) {
+      for (let k = 0; k < count; k++) bytes.set(identity, offset + k, value(i + k));
+      return;
+    }
+    // The page that was there at the MAP, or the one that is there now.
+    area.pages.process.memory.eachPossible(page, (key) => {
+      for (let k = 0; k < count; k++) bytes.set(key, offset + k, undefined);
+    });
+  });
 
 /** Of a page that an area shows nobody knows anything any more. */
 export const forgetPage = (ledger: LedgerState, area: Area, page: number): void => {
@@ -131,12 +184,40 @@ export const forgetPage = (ledger: LedgerState, area: Area, page: number): void 
   else area.pages.process.memory.eachPossible(page, (key) => ledger.bytes.forget(key));
 };
 
-/** What the device reads at an IOVA, if anybody knows. */
-export const loadByte = (ledger: LedgerState, area: Area, iova: bigint): number | undefined => {
-  const { memory } = area.pages.process;
-  const va = area.userVa + (iova - area.start);
-  const identity = area.pages.identity(memory.page(va));
-  return identity === undefined ? undefined : ledger.bytes.at(identity, Number(memory.offset(va)));
+/** A byte that was read, and that is not what the memory holds. */
+interface WrongByte {
+  readonly at: bigint;
+  readonly known: number;
+  readonly read: number;
+}
+
+/**
+ * The first of `count` bytes read from `iova` on that is not what the memory holds.
+ * @param read what was read; undefined: it was not told
+ * @returns "none": all that can be compared agree; undefined: none can
+ */
+export const wrongByte = (
+  ledger: LedgerState,
+  ioas: Ioas,
+  iova: bigint,
+  count: number,
+  read: (i: number) => number | undefined,
+): WrongByte | "none" | undefined => {
+  let found: WrongByte | "none" | undefined;
+  eachArea(ioas, iova, iova + BigInt(count) - 1n, (area, from, to) => {
+    if (!area.sure) return;
+    eachPage(area, iova, from, to, (page, offset, i, count) => {
+      const key = area.pages.identity(page);
+      if (key === undefined) return;
+      for (let k = 0; k < count && typeof found !== "object"; k++) {
+        const known = ledger.bytes.at(key, offset + k);
+        const byte = known === undefined ? undefined : read(i + k);
+        if (known === undefined || byte === undefined) continue;
+        found = byte === known ? "none" : { at: iova + BigInt(i + k), known, read: byte };
+      }
+    });
+  });
+  return found;
 };
 
 /** The byte that a DMA reports at index i of the transfer; whole buffers are reported as such. */

@@ -269,5 +269,9 @@ export const firstDifference = (
   return compared ? "none" : undefined;
 };
 
+/** Byte number `index` of lower-case hex digits. */
 export const byteOf = (digits: string, index: number): number =>
-  Number.parseInt(digits.slice(index * 2, index * 2 + 2), 16);
+  digitOf(digits.charCodeAt(index * 2)) * 16 + digitOf(digits.charCodeAt(index * 2 + 1));
+
+/** "0" is 0x30, "a" 0x61. */
+const digitOf = (code: number): number => (code < 0x61 ? code - 0x30 : code - 0x57);
