@@ -340,8 +340,7 @@ const outputsBehind = (
       const { cap_offset } = values;
       const first = call.in.argsz < 24 ? 0 : Number(cap_offset);
       const caps = first === 0 ? {} : { caps: decodeCaps(bytes, first) };
-      const written = bytes.subarray(0, 1 + bytes.findLastIndex((byte) => byte !== POISON));
-      return { ...caps, bytes: toHex(written) };
+      return { ...caps, bytes: toHex(writtenPart(bytes)) };
     }
     default:
       return {};
@@ -350,5 +349,12 @@ const outputsBehind = (
 
 /** What fills the buffer of VFIO_IOMMU_GET_INFO before the call. */
 export const POISON = 0xa5;
+
+/** All of that buffer up to the last byte that was written. */
+export const writtenPart = (buffer: Uint8Array): Uint8Array => {
+  let end = buffer.length;
+  while (end > 0 && buffer[end - 1] === POISON) end--;
+  return buffer.subarray(0, end);
+};
 
 const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
