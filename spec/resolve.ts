@@ -64,7 +64,13 @@ const templateOf = (call: CallName): Template => {
   const { in: args, out } = shapeOf(call);
   const fields = Object.entries(args);
   return {
-    args: written(fields, (f) => `names.value(given.${f}, absent.${f}, lost.${f})`) as Arguments,
+    // Few arguments are handles or lists: all others are taken as they are.
+    args: written(
+      fields,
+      (f) =>
+        `typeof given.${f} === "object" ? names.value(given.${f}, absent.${f}, lost.${f})` +
+        ` : given.${f} ?? absent.${f}`,
+    ) as Arguments,
     plain: written(fields, (f) => `given.${f} ?? absent.${f}`) as Template["plain"],
     first: Object.keys(out)[0] ?? "",
   };

@@ -26,6 +26,8 @@ interface View extends OnIommufd {
   readonly hwpt: Hwpt | undefined;
   readonly iova: bigint;
   readonly last: bigint;
+  /** The areas of the window. */
+  readonly areas: readonly Area[];
   /** Pages whose numbers this answer tells. */
   learnt: Map<Page, bigint> | undefined;
   /** A page showed the number that it showed before (PIN-04). */
@@ -39,14 +41,20 @@ interface View extends OnIommufd {
 const permOf = (area: Area): number =>
   (area.readable ? PERM_READ : 0) | (area.writeable ? PERM_WRITE : 0);
 
+const NO_AREAS: readonly Area[] = [];
+
+const areasIn = (hwpt: Hwpt | undefined, iova: bigint, last: bigint): readonly Area[] => {
+  if (hwpt === undefined) return NO_AREAS;
+  const { areas } = hwpt.ioas;
+  const from = firstFrom(areas, iova);
+  let to = from;
+  while (to < areas.length && (areas[to] as Area).first <= last) to++;
+  return from === to ? NO_AREAS : areas.slice(from, to);
+};
+
 /** The areas of the window, each cut to it. */
 const eachArea = (v: View, visit: (area: Area, first: bigint, last: bigint) => void): void => {
-  const areas = v.hwpt?.ioas.areas ?? [];
-  for (let i = firstFrom(areas, v.iova); i < areas.length; i++) {
-    const area = areas[i];
-    if (area === undefined || area.first > v.last) break;
-    visit(area, higher(area.first, v.iova), lower(area.last, v.last));
-  }
+  for (const area of v.areas) visit(area, higher(area.first, v.iova), lower(area.last, v.last));
 };
 
 /** True if the runs cover, in order, exactly the mapped bytes of the window. */
@@ -108,13 +116,13 @@ const nothingIsTooWriteable = (v: View, runs: readonly Translation[]): boolean =
 
 /** The area of the first part whose physical address cannot be right. */
 const findWrongPage = (v: View, runs: readonly Translation[]): Area | undefined => {
+  const { page } = v.machine;
   let wrong: Area | undefined;
   eachPart(v, runs, (area, iova, pa) => {
-    const { machine } = v;
-    const pin = pinAt(machine, area, iova);
-    const offset = (area.startByte + (iova - area.first)) % machine.page;
-    const right = pin !== undefined && pa % machine.page === offset;
-    if (right && isPageNumber(v, pin.page, pa / machine.page)) return true;
+    const byte = area.startByte + (iova - area.first);
+    const pin = area.pages.pins.get(Number(byte / page));
+    const right = pin !== undefined && pa % page === byte % page;
+    if (right && isPageNumber(v, pin.page, pa / page)) return true;
     wrong = area;
     return false;
   });
@@ -153,21 +161,9 @@ const keepsPages = (v: View, runs: readonly Translation[]): boolean => {
   return wrong === undefined || !isStale(v.machine, wrong);
 };
 
-const isEmpty = (v: View): boolean => {
-  let empty = true;
-  eachArea(v, () => {
-    empty = false;
-  });
-  return empty;
-};
+const isEmpty = (v: View): boolean => v.areas.length === 0;
 
-const hasStale = (v: View): boolean => {
-  let stale = false;
-  eachArea(v, (area) => {
-    stale ||= isStale(v.machine, area);
-  });
-  return stale;
-};
+const hasStale = (v: View): boolean => v.areas.some((area) => isStale(v.machine, area));
 
 /** The right answer with the model's own page numbers, in maximal runs. */
 const answerOf = (v: View): Translation[] => {
@@ -209,22 +205,13 @@ const translates = (
 
 const isMapped = (v: View): boolean => !isEmpty(v);
 
-const hasReadOnly = (v: View): boolean => {
-  let found = false;
-  eachArea(v, (area) => {
-    found ||= !area.writeable;
-  });
-  return found;
-};
+const hasReadOnly = (v: View): boolean => v.areas.some((area) => !area.writeable);
 
-const hasPartialPage = (v: View): boolean => {
-  let found = false;
-  eachArea(v, (area) => {
-    const end = area.startByte + (area.last - area.first) + 1n;
-    found ||= area.startByte % v.machine.page !== 0n || end % v.machine.page !== 0n;
+const hasPartialPage = (v: View): boolean =>
+  v.areas.some(({ startByte, first, last }) => {
+    const end = startByte + (last - first) + 1n;
+    return startByte % v.machine.page !== 0n || end % v.machine.page !== 0n;
   });
-  return found;
-};
 
 export const TRANSLATE = judge<"TRANSLATE", View>("TRANSLATE", {
   promise: "DOM-01",
@@ -232,13 +219,15 @@ export const TRANSLATE = judge<"TRANSLATE", View>("TRANSLATE", {
     const { hwpt_id, iova, last } = call.in;
     const context = machine.fds.get(call.fd);
     const object = context?.objects.get(hwpt_id);
+    const hwpt = object?.type === "hwpt" ? object : undefined;
     return {
       machine,
       context,
       hwptId: hwpt_id,
-      hwpt: object?.type === "hwpt" ? object : undefined,
+      hwpt,
       iova,
       last,
+      areas: areasIn(hwpt, iova, last),
       learnt: undefined,
       recognised: false,
       covered: undefined,
@@ -292,15 +281,13 @@ const countShown = (v: View, coverage: Coverage): void => {
   settle(seen.translate, coverage, v.iova, v.last);
   settle(seen.areas, coverage, v.iova, v.last);
   if (v.recognised) countSeen(coverage, PIN_04);
-  let mapped = false;
-  eachArea(v, (area) => {
-    mapped = true;
-    if (area.seen.copyOf?.seen.removed) countSeen(coverage, CPY_22);
-    if (area.seen.copiedStale) countSeen(coverage, CPY_31);
-    if (area.seen.outlivedAllowed) countSeen(coverage, ALW_11);
-    if (area.born < hwpt.born) countSeen(coverage, hwpt.auto ? DEV_43 : HWP_21);
-  });
-  if (!mapped) return;
+  for (const { seen, born } of v.areas) {
+    if (seen.copyOf?.seen.removed) countSeen(coverage, CPY_22);
+    if (seen.copiedStale) countSeen(coverage, CPY_31);
+    if (seen.outlivedAllowed) countSeen(coverage, ALW_11);
+    if (born < hwpt.born) countSeen(coverage, hwpt.auto ? DEV_43 : HWP_21);
+  }
+  if (v.areas.length === 0) return;
   if (hwpt.filledStale) countSeen(coverage, DOM_08);
   if (!hugePages) countSeen(coverage, OPT_17);
 };
