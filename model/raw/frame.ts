@@ -107,9 +107,13 @@ export const isNearTable = ({ call, inTable }: Frame): boolean => {
   return call.call === "RAW" && !inTable && low > NATIVE_LAST && low <= TEST_LAST;
 };
 
-/** VFIO_GET_INFO has grown: it tells as much of its struct as argsz says there is room for. */
-const isAsLongAsTold = ({ family, name }: Frame): boolean =>
-  family === "native" || name === "VFIO_GET_INFO";
+/**
+ * VFIO_GET_INFO has grown: it tells as much of its struct as argsz says there is room for, in one
+ * piece, with the word that pads it.
+ */
+const tellsOfDevice = ({ name }: Frame): boolean => name === "VFIO_GET_INFO";
+
+const isAsLongAsTold = (frame: Frame): boolean => frame.family === "native" || tellsOfDevice(frame);
 
 /** How many bytes caller and kernel both know. */
 export const sharedSize = (frame: Frame): number => {
@@ -120,7 +124,7 @@ export const sharedSize = (frame: Frame): number => {
 
 /** The struct of the answer ends behind the memory, which may be written up to there. */
 export const endsBehindMemory = (frame: Frame): boolean =>
-  frame.name === "VFIO_GET_INFO" && frame.bytes.length < sharedSize(frame);
+  tellsOfDevice(frame) && frame.bytes.length < sharedSize(frame);
 
 /** Where a number is wanted, the pointer is one that means nothing. */
 const SOME_ADDRESS = 0x1_0010_0000n;
@@ -204,8 +208,7 @@ export const strayWrite = (frame: Frame, after: Buffer): number | undefined => {
   if (after.length !== bytes.length) return Math.min(after.length, bytes.length);
   const end = sharedSize(frame);
   const outputs = outputsOf(frame);
-  // The word that pads what a device says of itself is stored with the rest.
-  const told = frame.name === "VFIO_GET_INFO" ? end : 0;
+  const told = tellsOfDevice(frame) ? end : 0;
   const behind = answersBehind(frame) ? (frame.size ?? 0) : told;
   for (let i = 0; i < after.length; i++) {
     if (after[i] === bytes[i] || i < behind) continue;
