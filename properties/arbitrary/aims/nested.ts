@@ -133,7 +133,7 @@ export const pageFaultAim: Aim = {
         pasid: draw.of(0, 0, 5),
         grpid: draw.int(0, 3),
         perm: draw.of(1, 2, 3),
-        addr: 0x1000n * BigInt(draw.int(0, 8)),
+        addr: 0x7f8n * BigInt(draw.int(0, 16)),
       };
       c.make({ call: "TRIGGER_IOPF", fd: c.iommufd(mock.fd), in: args });
     }

@@ -79,6 +79,8 @@ export const DIRTY_PAGES: readonly Aim[] = [
     switch (draw.int(0, 4)) {
       case 0:
         track(c, fd, one, 0);
+        // DTY-20: what nobody tracks is not marked.
+        if (draw.chance(40)) write(c, fd, one, "18");
         if (draw.chance(50)) read(c, fd, one);
         track(c, fd, one, DIRTY_TRACKING_ENABLE);
         break;

@@ -195,7 +195,7 @@ export const TABLES: readonly Aim[] = [
     const other = draw.chance(40) ? mockDevice(c, fd, ioas.id) : undefined;
     if (other !== undefined) replace(c, other, child);
     const fault = ({ idev }: MockView, grpid: number): void => {
-      const report = { pasid: draw.of(0, 0, 5), grpid, perm: 1, addr: 0x5000n };
+      const report = { pasid: draw.of(0, 0, 5), grpid, perm: 1, addr: draw.of(0x5000n, 0x5ff8n) };
       const args = { dev_id: c.object(fd, idev), ...report };
       c.make({ call: "TRIGGER_IOPF", fd: c.iommufd(fd), in: args });
     };
