@@ -127,14 +127,15 @@ const ALLOW_TWISTS: readonly Twist<"IOAS_ALLOW_IOVAS", IoasView>[] = [
   ],
   [
     "ALW-05",
-    ({ in: a }) => {
+    ({ in: a }, { draw }) => {
       const [first] = (a.array as IovaRange[] | undefined) ?? [];
-      return first === undefined
-        ? undefined
-        : {
-            ...a,
-            ...allow([first, range(first[1], first[1] + 1n > U64_MAX ? first[1] : first[1] + 1n)]),
-          };
+      if (first === undefined) return undefined;
+      const [start, last] = first;
+      // By its first byte, by its last, and by its middle.
+      const over: IovaRange[] = [range(last, last === U64_MAX ? last : last + 1n)];
+      if (start > 0n) over.push(range(start - 1n, start));
+      if (start > 0n && last < U64_MAX) over.push(range(start - 1n, last + 1n));
+      return { ...a, ...allow([first, draw.pick(over) ?? first]) };
     },
   ],
   [

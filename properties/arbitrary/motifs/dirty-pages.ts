@@ -122,7 +122,7 @@ export const DIRTY_PAGES: readonly Aim[] = [
       read(c, fd, hwpt, { flags: DIRTY_NO_CLEAR, from: -PLACE, bytes: page, page });
     }
     // Only its beginning is a multiple of page_size.
-    if (draw.chance(20)) read(c, fd, hwpt, { bytes: whole, page: 32n * PAGE });
+    if (draw.chance(40)) read(c, fd, hwpt, { bytes: whole, page: 32n * PAGE });
     if (draw.chance(50)) read(c, fd, hwpt, { bytes: draw.of(33n, 40n) * PAGE - UNIT });
     else {
       unmap(c, ioas, PLACE, 32n * PAGE);
