@@ -69,12 +69,20 @@ const nameOf = (id: Arg<number> | undefined): string => (id instanceof Handle ? 
 /** Inside every aperture there is. */
 const IN_APERTURE = 0x100_0000n;
 
-/** The same maps where a domain of any front end can have them, instead of where they come. */
-export const inAperture = (steps: readonly Step[]): readonly Step[] =>
-  steps.map((step, i): Step => {
-    if (step.call !== "IOAS_MAP") return step;
-    const { flags } = step.in;
-    if (typeof flags !== "number" || (flags & MAP_FIXED_IOVA) !== 0) return step;
-    const iova = (IN_APERTURE * BigInt(i + 1)) as Iova;
-    return { ...step, in: { ...step.in, flags: flags | MAP_FIXED_IOVA, iova } };
-  });
+/**
+ * The same maps where a domain of any front end can have them, instead of where they come: with
+ * the others as they are, and with the others behind them, as automatic IOVAs mostly are lower.
+ */
+export const inAperture = function* (steps: readonly Step[]): Generator<readonly Step[]> {
+  for (const shift of [0n, IN_APERTURE * BigInt(steps.length)]) {
+    yield steps.map((step, i): Step => {
+      if (step.call !== "IOAS_MAP") return step;
+      const { flags, iova = 0n } = step.in;
+      if (typeof flags !== "number") return step;
+      const isFixed = (flags & MAP_FIXED_IOVA) !== 0;
+      if (isFixed && typeof iova !== "bigint") return step;
+      const place = isFixed ? (iova as bigint) + shift : IN_APERTURE * BigInt(i + 1);
+      return { ...step, in: { ...step.in, flags: flags | MAP_FIXED_IOVA, iova: place as Iova } };
+    });
+  }
+};

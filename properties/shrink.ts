@@ -69,7 +69,9 @@ export const shrink = async (
   const movesTo = async (on: Platform): Promise<boolean> => {
     const steps = withMockDevices(best);
     if (on.frontEnd === "mock" && (await improves(steps, on))) return true;
-    if (on.frontEnd === "mock" && (await improves(inAperture(steps), on))) return true;
+    if (on.frontEnd === "mock") {
+      for (const moved of inAperture(steps)) if (await improves(moved, on)) return true;
+    }
     return improves(best, on);
   };
 

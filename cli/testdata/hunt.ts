@@ -12,7 +12,7 @@ export interface Quarry {
   readonly after: number;
 }
 
-/** The first failure of those that name one of the clauses; undefined: not in so many sequences. */
+/** The first failure that, once shrunk, names one of the clauses; undefined: not in so many sequences. */
 export const hunt = async (
   iut: Iut,
   clauses: ReadonlySet<string>,
@@ -22,8 +22,10 @@ export const hunt = async (
   const stop = new AbortController();
   let [after, quarry] = [0, undefined as Quarry | undefined];
   const saveCapsule = (capsule: Capsule): string => {
-    quarry ??= { capsule, after };
-    stop.abort("interrupted");
+    if (capsule.deviation.clauses.some((id) => clauses.has(id))) {
+      quarry ??= { capsule, after };
+      stop.abort("interrupted");
+    }
     return "";
   };
   const onProgress = (done: number): void => {
