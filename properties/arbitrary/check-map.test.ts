@@ -18,7 +18,7 @@ const space = {
   capabilities: CAPABILITIES,
   length: [30, 60],
 } as const;
-const TRACES = fc.sample(traceArbitrary(space), { seed: 1, numRuns: 60 });
+const TRACES = fc.sample(traceArbitrary(space), { seed: 1, numRuns: 150 });
 
 const iutOf = (boot: (platform: Platform) => Machine): Iut =>
   inProcess({ name: "blind", version: "1", capabilities: CAPABILITIES }, boot);
