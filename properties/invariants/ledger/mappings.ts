@@ -78,6 +78,7 @@ export const removeRange = (
   last: bigint,
   cuts: boolean,
 ): void => {
+  straysMayGo(ledger, ioas);
   let at = ioas.firstAt(start);
   for (;;) {
     const area = ioas.areas[at];
@@ -97,6 +98,11 @@ export const removeRange = (
     divide(ledger, ioas, at, rest);
     at += rest.length;
   }
+};
+
+/** What may be anywhere may have been where something was unmapped. */
+const straysMayGo = (ledger: LedgerState, ioas: Ioas): void => {
+  for (const stray of ioas.strays) ledger.pins.doubt(stray);
 };
 
 /** Areas of a source range in ascending order; undefined: not all of it is mapped. */
@@ -145,7 +151,7 @@ export const doubtRange = (
   start: bigint,
   last: bigint,
 ): boolean => {
-  // What may be anywhere may have been there.
+  straysMayGo(ledger, ioas);
   let any = ioas.strays.length > 0;
   for (let i = ioas.firstAt(start); i < ioas.areas.length; i++) {
     let area = ioas.areas[i] as Area;

@@ -65,6 +65,17 @@ export const OPEN_STORIES: readonly OpenStory[] = [
     answers: [runs(), runs([IOVA, 1n, 0x5000n, 3])],
   },
   {
+    open: "whether an unmap took what is mapped nobody knows where (GEN-16)",
+    before: [
+      ...start,
+      unanswered(1, undefined, 0x1000n),
+      [ask("PROC_STATUS"), status(1)],
+      [unmap(1, IOVA, 0x2000n)[0], ok({ length: 0x1000n })],
+    ],
+    call: ask("PROC_STATUS"),
+    answers: [status(0)],
+  },
+  {
     open: "pins of a mapping made before the process lost its capabilities (ACT-01)",
     before: [
       open(),
