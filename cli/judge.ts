@@ -2,13 +2,13 @@
 import { InvariantTally } from "../properties/invariants/watch";
 import { type Disagreement, type JudgedRecordings, judgeRecordings } from "../properties/judge";
 import { judgeHistory } from "../properties/oracle";
+import { cell } from "../reports/console/steps";
 import { table, wrap } from "../reports/console/text";
 import { renderJson } from "../reports/json";
 import { count, plural } from "../reports/summary";
 import type { KnownDeviation } from "../spec/clauses/deviations";
 import { Coverage } from "../spec/coverage";
 import { DataError } from "../spec/data-error";
-import { inert } from "../spec/inert";
 import { decodeCapsule, decodeHistory, parseDocument } from "../spec/json/trace";
 import { type Recording, readRecordings } from "../spec/recording";
 import type { History } from "../spec/trace";
@@ -163,5 +163,5 @@ const knownIn = (disagreements: readonly Disagreement[], width: number): string[
 };
 
 const row = ({ trace, step, call, clauses, expected, actual }: Disagreement) => ({
-  cells: [trace, String(step), call, clauses.join(" "), expected, actual].map(inert),
+  cells: [trace, String(step), call, clauses.join(" "), expected, actual].map(cell),
 });

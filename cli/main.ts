@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 /** The entry: arguments in, exit code out. Everything heavy is loaded by the subcommand. */
-import { setFlagsFromString } from "node:v8";
 import { CommanderError } from "commander";
 import { inert } from "../spec/inert";
 import { EXIT, firstLine, messageOf, Stop } from "./exit";
@@ -140,16 +139,7 @@ const leave = (exit: number, lost: () => string | undefined): void => {
   process.stdout.write("", () => setImmediate(end));
 };
 
-/**
- * V8 compiles a function once it has run this much bytecode; its own 67584 are soon reached, and
- * then much is compiled that does not fit any more a moment later, and is compiled again. To wait
- * saves a third of the time of judging 44,000 recorded steps, and a fifth of the CPU time of a run
- * of 1000 sequences. (An unknown flag, in a V8 that has none like it, is no more than a message.)
- */
-const COMPILE_AFTER = 264_000;
-
 if (require.main === module) {
-  setFlagsFromString(`--interrupt-budget=${COMPILE_AFTER}`);
   // An IUT in this process may end it: that must not look like a conformant run.
   let done = false;
   process.on("exit", () => {

@@ -149,6 +149,16 @@ describe("judge", () => {
     expect(io.out()).toContain("Not conformant");
   });
 
+  test("an answer of thousands of bytes is told in part, and in full with --json", async () => {
+    const actual = "c0".repeat(8192);
+    finding = { step: 0, deviation: { ...DEVIATION, actual } };
+    const io = fakeIo(cwd);
+    expect(await main(["judge", "history.json", "--json"], io)).toBe(1);
+    expect(io.err().length).toBeLessThan(10_000);
+    expect(io.err().replace(/\s+/g, " ")).toContain("(16384 characters,");
+    expect(JSON.parse(io.out()).disagreements).toMatchObject([{ actual }]);
+  });
+
   test("one that can be judged in part: how much, and no word of conformance", async () => {
     agreed = 1;
     const io = fakeIo(cwd);

@@ -2,7 +2,7 @@
 import { type Arg, Handle } from "../spec/handle";
 import type { Step } from "../spec/trace";
 import { MAP_FIXED_IOVA } from "../spec/uapi/flags";
-import type { Iova } from "../spec/units";
+import { type Iova, U64_MAX } from "../spec/units";
 
 interface Cdev {
   /** The iommufd it is bound to; undefined: none yet. */
@@ -77,11 +77,12 @@ export const inAperture = function* (steps: readonly Step[]): Generator<readonly
   for (const shift of [0n, IN_APERTURE * BigInt(steps.length)]) {
     yield steps.map((step, i): Step => {
       if (step.call !== "IOAS_MAP") return step;
-      const { flags, iova = 0n } = step.in;
+      const { flags, iova } = step.in;
       if (typeof flags !== "number") return step;
-      const isFixed = (flags & MAP_FIXED_IOVA) !== 0;
-      if (isFixed && typeof iova !== "bigint") return step;
-      const place = isFixed ? (iova as bigint) + shift : IN_APERTURE * BigInt(i + 1);
+      const isAutomatic = (flags & MAP_FIXED_IOVA) === 0;
+      if (!isAutomatic && typeof iova !== "bigint") return step;
+      const place = isAutomatic ? IN_APERTURE * BigInt(i + 1) : (iova as bigint) + shift;
+      if (place > U64_MAX) return step;
       return { ...step, in: { ...step.in, flags: flags | MAP_FIXED_IOVA, iova: place as Iova } };
     });
   }

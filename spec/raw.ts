@@ -5,7 +5,7 @@
  */
 import { type Call, type CallName, shapeOf } from "./calls";
 import type { FieldTypes } from "./fields";
-import { encodeInputs } from "./uapi/codec";
+import { encodeCall } from "./uapi/codec";
 import { type IoctlCall, isIoctlCall } from "./uapi/ioctls";
 import { LAYOUTS, type Layout, WIDTH } from "./uapi/layouts";
 import type { UserVa } from "./units";
@@ -31,11 +31,11 @@ export interface RawEdits {
 /** The call as bytes. @throws RangeError when it is no ioctl, or a field cannot hold its value */
 export const rawCall = (call: Call, edits: RawEdits): Call => {
   if (!isIoctlCall(call)) throw new RangeError(`${call.call} has no bytes to edit`);
-  const { command, bytes } = encodeInputs(call);
+  const { command, bytes } = encodeCall(call);
   leadNowhere(LAYOUTS[call.call], bytes);
   const args = {
     nr: edits.nr ?? command,
-    bytes: edited(hexOf(bytes), edits),
+    bytes: Buffer.from(edited(bytes, edits)).toString("hex"),
     memory: edits.memory ?? "rw",
     arg: edits.arg ?? (0n as UserVa),
   };
@@ -54,26 +54,15 @@ export const callMade = (step: { readonly call: CallName; readonly raw?: RawEdit
 const isOnDevice = (call: IoctlCall): call is Extract<IoctlCall, { in: { devfd: number } }> =>
   "devfd" in call.in;
 
-const hexOf = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex");
-
-/** The edits of hex digits: two for each byte. */
-const edited = (struct: string, { keep, tail = "", size, put = [] }: RawEdits): string => {
-  let bytes = (keep === undefined ? struct : struct.slice(0, keep * 2)) + tail;
+const edited = (struct: Uint8Array, { keep, tail = "", size, put = [] }: RawEdits): Uint8Array => {
+  const bytes = Buffer.concat([struct.subarray(0, keep), Buffer.from(tail, "hex")]);
   if (size !== undefined) {
     const word = Buffer.alloc(4);
     word.writeUInt32LE(size);
-    bytes = overlaid(bytes, 0, word.toString("hex"));
+    word.copy(bytes, 0);
   }
-  for (const [offset, value] of put) bytes = overlaid(bytes, offset, value);
+  for (const [offset, value] of put) Buffer.from(value, "hex").copy(bytes, offset);
   return bytes;
-};
-
-/** `bytes` with others at an offset, as far as they lie within it. */
-const overlaid = (bytes: string, offset: number, others: string): string => {
-  const at = offset * 2;
-  if (at >= bytes.length) return bytes;
-  return (bytes.slice(0, at) + others + bytes.slice(at + others.length)).slice(0, bytes.length);
 };
 
 /** A raw call says nothing about memory behind the pointers of its struct, so they are NULL. */

@@ -119,9 +119,9 @@ const findWrongPage = (v: View, runs: readonly Translation[]): Area | undefined 
   const { page } = v.machine;
   let wrong: Area | undefined;
   eachPart(v, runs, (area, iova, pa) => {
-    const byte = area.startByte + (iova - area.first);
-    const pin = area.pages.pins.get(Number(byte / page));
-    const right = pin !== undefined && pa % page === byte % page;
+    const pin = pinAt(v.machine, area, iova);
+    const offset = (area.startByte + (iova - area.first)) % page;
+    const right = pin !== undefined && pa % page === offset;
     if (right && isPageNumber(v, pin.page, pa / page)) return true;
     wrong = area;
     return false;

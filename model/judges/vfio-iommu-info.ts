@@ -97,11 +97,12 @@ const bufferOf = (v: View, iova_pgsizes: bigint): Buffer => {
 const shown = (buffer: Buffer): string => Buffer.from(writtenPart(buffer)).toString("hex");
 
 const answerOf = (v: View): Out => {
-  v.answer ??= answerWith(v, pgsizesOf(v.machine, v.ioas));
+  v.answer ??= makeAnswer(v);
   return v.answer;
 };
 
-const answerWith = (v: View, pgsizes: bigint): Out => {
+const makeAnswer = (v: View): Out => {
+  const pgsizes = pgsizesOf(v.machine, v.ioas);
   const buffer = bufferOf(v, pgsizes);
   const offset = offsetOf(v);
   return {

@@ -60,18 +60,6 @@ const NUMBERS = new Map(
 export const readable = ({ call, bytes }: Pick<Frame, "call" | "bytes">, length: number) =>
   call.in.memory !== "none" && bytes.length >= length;
 
-/** The typed call that a command word stands for; with TEST_CMD it depends on the bytes. */
-export const nameOf = (call: RawCall): Frame["name"] => {
-  const { nr, memory, bytes } = call.in;
-  if (call.call === "DEVICE_RAW") return ON_DEVICE.get(nr);
-  if (nr !== TEST_CMD) return ON_IOMMUFD.get(nr) ?? NUMBERS.get(nr);
-  return TEST_OPS.get(opIn(Buffer.from(bytes.slice(0, 16), "hex"), memory !== "none"));
-};
-
-/** The operation of TEST_CMD, behind its size; one that cannot be read is none. */
-const opIn = (bytes: Buffer, isThere: boolean): number =>
-  isThere && bytes.length >= 8 ? bytes.readUInt32LE(4) : 0;
-
 /** @param hasMock the machine has the mock driver, and with it TEST_CMD */
 export const frameOf = (call: RawCall, hasMock: boolean): Frame => {
   const bytes = Buffer.from(call.in.bytes, "hex");
@@ -86,7 +74,7 @@ export const frameOf = (call: RawCall, hasMock: boolean): Frame => {
   let layout = name && LAYOUTS[name as IoctlName];
   let unknownOp = false;
   if (inTable && nr === TEST_CMD) {
-    const op = TEST_OPS.get(opIn(bytes, isThere));
+    const op = TEST_OPS.get(isThere && bytes.length >= 8 ? bytes.readUInt32LE(4) : 0);
     name = op;
     layout = LAYOUTS[op ?? "ADD_RESERVED"];
     unknownOp = op === undefined;

@@ -336,3 +336,6 @@ export const typedStep = (
 /** The typed call that a raw one comes to, if the frame lets it through. */
 export const callInside = (call: RawCall, hasMock: boolean): Call | undefined =>
   typedCall(frameOf(call, hasMock));
+
+/** The typed call that a raw one comes to, if its command is one. */
+export const typedName = (call: RawCall): CallName | undefined => frameOf(call, true).name;

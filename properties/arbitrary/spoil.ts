@@ -1,8 +1,8 @@
 /**
  * A call that is like another but for one argument, which is hardly right. Made just before the
  * other it mostly fails where that one is about to succeed, in whatever state a motif has led to,
- * and must leave nothing behind. A mapping of memory that is not there fails only where a domain
- * makes it be pinned.
+ * and must leave nothing behind. No address is spoilt: memory that is not there is mapped all the
+ * same where there is no domain, and would be in the way.
  */
 import { CALL_NAMES, type CallName, shapeOf } from "../../spec/calls";
 import type { FieldType } from "../../spec/fields";

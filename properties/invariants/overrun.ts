@@ -10,7 +10,6 @@ import type { CallOf, Outcome, OutcomeOf } from "../../spec/calls";
 import { PAGE_FAULT } from "../../spec/uapi/layouts";
 import { type Finding, HELD } from "./finding";
 import type { Invariant } from "./invariant";
-import { byteOf } from "./ledger/memory";
 
 const within = (stored: number, room: number, what: string): Finding =>
   stored <= room
@@ -26,16 +25,14 @@ const offered = (call: RawCall): number => {
 const inStruct = (call: RawCall, { out }: Outcome): Finding => {
   const { bytes } = (out ?? {}) as { readonly bytes?: string };
   if (bytes === undefined) return undefined;
-  const before = call.in.bytes;
-  if (before.length !== bytes.length) return undefined;
-  const end = offered(call);
-  const count = bytes.length / 2;
-  for (let at = end; at < count; at++) {
-    const byte = byteOf(bytes, at);
-    if (byte === byteOf(before, at)) continue;
-    return { expected: `byte ${at} as it was: the struct ends at ${end}`, actual: `${byte}` };
+  const [before, after] = [call.in.bytes, bytes].map((hex) => Buffer.from(hex, "hex"));
+  if (before === undefined || after === undefined || before.length !== after.length) {
+    return undefined;
   }
-  return count > end ? HELD : undefined;
+  const end = offered(call);
+  const at = after.findIndex((byte, i) => i >= end && byte !== before[i]);
+  if (at < 0) return before.length > end ? HELD : undefined;
+  return { expected: `byte ${at} as it was: the struct ends at ${end}`, actual: `${after[at]}` };
 };
 
 /** The last byte of a bitmap can have bits that stand for no page of the range. */

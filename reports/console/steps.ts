@@ -5,7 +5,8 @@ import { type Style, table } from "./text";
 /** More of a cell nobody reads, and a table of such cells takes minutes to wrap. */
 const CELL_MAX = 600;
 
-const cell = (text: string): string => {
+/** Text of an IUT as the cell of a table. */
+export const cell = (text: string): string => {
   const whole = inert(text);
   if (whole.length <= CELL_MAX) return whole;
   return `${whole.slice(0, CELL_MAX)}… (${whole.length} characters, all of them with --json)`;

@@ -242,13 +242,6 @@ export interface EncodedCall {
  * @throws RangeError for a value that its field cannot hold, or that lies beyond the call's size
  */
 export const encodeCall = (call: IoctlCall): EncodedCall => {
-  const { command, bytes } = encodeInputs(call);
-  const array = arrayOf(call);
-  return array === undefined ? { command, bytes } : { command, bytes, array };
-};
-
-/** The same without what is behind the call's pointer. @throws RangeError like encodeCall */
-export const encodeInputs = (call: IoctlCall): Omit<EncodedCall, "array"> => {
   const layout = LAYOUTS[call.call];
   const { command, op }: Ioctl = IOCTLS[call.call];
   const given = call.in as Readonly<Record<string, unknown>>;
@@ -260,7 +253,9 @@ export const encodeInputs = (call: IoctlCall): Omit<EncodedCall, "array"> => {
   // Calls whose struct has grown say its size; 0 is the full one.
   const size = "size" in call.in && typeof call.in.size === "number" ? call.in.size : 0;
   if (size === 0 && values["size"] === 0) delete values["size"];
-  return { command, bytes: encodeStruct(layout, values, size === 0 ? layout.size : size) };
+  const bytes = encodeStruct(layout, values, size === 0 ? layout.size : size);
+  const array = arrayOf(call);
+  return array === undefined ? { command, bytes } : { command, bytes, array };
 };
 
 /** Room for arrays whose length follows from numbers that may be absurd. */

@@ -1,4 +1,5 @@
 /** The mock front end: devices that come with a group, a binding and an attachment of their own. */
+import { USUAL_MEMORY_LIMIT } from "../../../model/state/machine";
 import type { Arg } from "../../../spec/handle";
 import { MOCK_HUGE_IOVA, MOCK_NO_DIRTY } from "../../../spec/uapi/flags";
 import { type Bytes, type Iova, U64_MAX, type UserVa } from "../../../spec/units";
@@ -113,9 +114,6 @@ export const reservedAim: Aim = {
   },
 };
 
-/** TST-06: the memory limit of a machine on which nobody has set one. */
-export const USUAL_LIMIT = 65_536;
-
 /**
  * TST-06: from then on pages are worked on one by one, a few at a time, or as many as usual. The
  * latter mostly, or long sequences would work on pages one by one from somewhere to their end.
@@ -129,7 +127,7 @@ export const memoryLimitAim: Aim = {
     const fd = draw.pick(scene.fds);
     if (fd === undefined) return false;
     const few = draw.of(12, 12, 16, 24, 40, 64);
-    const limit = draw.chance(55) ? USUAL_LIMIT : draw.chance(75) ? few : draw.of(0, 11);
+    const limit = draw.chance(55) ? USUAL_MEMORY_LIMIT : draw.chance(75) ? few : draw.of(0, 11);
     c.make({ call: "SET_TEMP_MEMORY_LIMIT", fd: c.iommufd(fd), in: { limit } });
     return true;
   },

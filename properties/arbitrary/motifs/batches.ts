@@ -2,11 +2,11 @@
  * Where one piece of work ends and the next begins: lists of pages that are full, pages that are
  * held by somebody else, and pages that cannot be pinned after others that could.
  */
+import { USUAL_MEMORY_LIMIT } from "../../../model/state/machine";
 import { Handle } from "../../../spec/handle";
 import { ACCESS_RW_SLOW_PATH, ACCESS_RW_WRITE } from "../../../spec/uapi/flags";
 import type { Bytes } from "../../../spec/units";
 import type { Aim } from "../aim";
-import { USUAL_LIMIT } from "../aims/mock";
 import type { Composer } from "../composer";
 import { probeProcess, probeRefs } from "../probes";
 import { PAGE } from "../values";
@@ -35,8 +35,12 @@ const batchMotif = (
   freshMotif(name, weight, calls, (c, ioas) => {
     if (c.draw.chance(small)) inSmallBatches(c, ioas.fd);
     make(c, ioas);
-    if (c.model.state.memoryLimit === USUAL_LIMIT || c.draw.chance(30)) return;
-    c.make({ call: "SET_TEMP_MEMORY_LIMIT", fd: c.iommufd(ioas.fd), in: { limit: USUAL_LIMIT } });
+    if (c.model.state.memoryLimit === USUAL_MEMORY_LIMIT || c.draw.chance(30)) return;
+    c.make({
+      call: "SET_TEMP_MEMORY_LIMIT",
+      fd: c.iommufd(ioas.fd),
+      in: { limit: USUAL_MEMORY_LIMIT },
+    });
   });
 
 /** The last pages of the first region; behind them there is nothing. */
@@ -116,9 +120,8 @@ export const BATCHES: readonly Aim[] = [
     };
     protectLast("r");
     map(c, src, { va, bytes: (pages + 1n) * PAGE, at: PLACE });
-    if (draw.chance(50)) {
-      const dst = fresh(c, src.fd);
-      if (dst === undefined) return;
+    const dst = draw.chance(50) ? fresh(c, src.fd) : undefined;
+    if (dst !== undefined) {
       attach(c, dst);
       copy(c, dst, { src, from: PLACE, bytes: PAGE * draw.of(1n, 2n), at: PLACE });
     }

@@ -124,13 +124,14 @@ export const DEVICES: readonly Aim[] = [
       return true;
     },
   },
-  // RSV-01, DEV-31: a device moves from table to table of one IOAS, and what it reserves there stays.
+  // RSV-01, DEV-32: a device moves from table to table of one IOAS, and what it reserves there stays.
   freshMotif("from-table-to-table", 1, ["VFIO_ATTACH", "HWPT_ALLOC"], (c, ioas) => {
     attach(c, ioas);
     const cdev = c.scene.cdevs.findLast((one) => one.fd === ioas.fd && one.ioas === ioas.id);
     if (cdev === undefined) return;
-    const tables = [0, 0].map((flags) => paging(c, ioas, cdev.devid, flags));
-    for (const id of [...tables, ioas.id]) {
+    const one = paging(c, ioas, cdev.devid, 0);
+    const two = paging(c, ioas, cdev.devid, 0);
+    for (const id of [one, two, ioas.id]) {
       attachCdev(c, cdev.devfd, { ...ioas, id });
       look(c, ioas);
     }

@@ -74,7 +74,7 @@ export const MEMORY: readonly Aim[] = [
     map(c, ioas, { va: start("buf4"), bytes: 2n * PAGE, at: PLACE + 2n * PAGE, flags: flags() });
     if (draw.chance(50)) attach(c, ioas);
     const to = PLACE + 16n * PAGE;
-    // From within the first of them, or from its start, and up to within the second.
+    // From the start of the first of them or from within it, to the end of the second or within it.
     const skipped = draw.of(0n, PAGE);
     const bytes = draw.of(3n, 4n) * PAGE - skipped;
     copy(c, ioas, { src: ioas, from: PLACE + skipped, bytes, at: to });
