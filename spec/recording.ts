@@ -4,6 +4,7 @@
  * ours in a few places, which `fromRecorded` puts right and nothing else.
  */
 import {
+  CALL_NAMES,
   type Call,
   type CallName,
   FD_NOT_AN_IOMMUFD,
@@ -14,7 +15,7 @@ import {
 } from "./calls";
 import { DataError } from "./data-error";
 import { type Errno, isErrno } from "./errno";
-import { ABSENT, type Fields, type PageFault } from "./fields";
+import { ABSENT, type Fields, type FieldType, type PageFault } from "./fields";
 import { duplicateKey } from "./json/duplicate-key";
 import { decodeField, decodeU64, FIELD_HINT } from "./json/field";
 import { type Platform, SCRATCH } from "./platform";
@@ -75,27 +76,26 @@ const STEP_KEYS = new Set(["op", "fd", "in", "errno", "rc", "out"]);
 type Fail = (where: string, what: string) => DataError;
 
 const readStep = (step: Json, op: string, fail: Fail): RecordedStep => {
-  const stranger = Object.keys(step).find((key) => !STEP_KEYS.has(key));
-  if (stranger !== undefined) throw fail(`, ${stranger}`, "unknown field");
-  const { errno, rc, in: given = {}, out: answered = {} } = step;
+  for (const key in step) if (!STEP_KEYS.has(key)) throw fail(`, ${key}`, "unknown field");
+  const { errno, rc, in: args = {}, out = {} } = step;
   if (!isOutcome(errno)) throw fail(", errno", `unknown errno ${JSON.stringify(errno)}`);
   if (!isCallName(op)) throw fail("", "unknown call");
-  if (!isObject(given)) throw fail(", in", "expected an object");
-  if (!isObject(answered)) throw fail(", out", "expected an object");
+  if (!isObject(args)) throw fail(", in", "expected an object");
+  if (!isObject(out)) throw fail(", out", "expected an object");
   if (rc !== undefined && typeof rc !== "number") throw fail(", rc", "expected a return value");
   const fd = readFd(op, step["fd"], fail);
-  const recorded = { args: { ...given }, out: { ...answered }, errno, rc, fd };
-  fromRecorded(op, recorded, fail);
-  const shape = shapeOf(op);
+  // What was parsed is nobody else's, and is put right where it is.
+  fromRecorded(op, { args, out, errno, rc, fd }, fail);
+  const fields = FIELDS.get(op) as CallFields;
   const call = {
     call: op,
     proc: 0,
     thread: 0,
-    fd: shape.on === "iommufd" ? fd : -1,
-    in: readFields(shape.in, recorded.args, true, (f, what) => fail(`, in.${f}`, what)),
+    fd: fields.onIommufd ? fd : -1,
+    in: readFields(fields.in, args, (f, what) => fail(`, in.${f}`, what)) ?? {},
   } as Call;
-  const out = readFields(shape.out, recorded.out, false, (f, what) => fail(`, out.${f}`, what));
-  const outcome = { errno, ...(Object.keys(out).length > 0 && { out }) } as Outcome;
+  const outputs = readFields(fields.out, out, (f, what) => fail(`, out.${f}`, what));
+  const outcome = (outputs === undefined ? { errno } : { errno, out: outputs }) as Outcome;
   const right = returnValue(call, outcome);
   if (rc !== undefined && rc !== right) throw fail(", rc", `expected ${right}, as the outputs say`);
   return { call, outcome };
@@ -147,23 +147,44 @@ export const returnValue = (call: Call, { errno, out }: Outcome): number => {
   }
 };
 
-const readFields = (fields: Fields, json: Json, fill: boolean, fail: Fail): Json => {
-  for (const key of Object.keys(json)) {
-    if (!Object.hasOwn(fields, key)) throw fail(key, "unknown field");
+/** The fields of a call, looked up once; `absent` is what stands in for one that is not there. */
+interface CallFields {
+  readonly onIommufd: boolean;
+  readonly in: FieldList;
+  readonly out: FieldList;
+}
+
+type FieldList = ReadonlyMap<string, { readonly type: FieldType; readonly absent: unknown }>;
+
+const listOf = (fields: Fields, absentOf: (type: FieldType) => unknown): FieldList =>
+  new Map(Object.entries(fields).map(([name, type]) => [name, { type, absent: absentOf(type) }]));
+
+const FIELDS: ReadonlyMap<CallName, CallFields> = new Map(
+  CALL_NAMES.map((call) => {
+    const { on, in: args, out } = shapeOf(call);
+    const given = listOf(args, (type) => ABSENT[type]);
+    return [call, { onIommufd: on === "iommufd", in: given, out: listOf(out, () => undefined) }];
+  }),
+);
+
+/** Undefined: there are none. */
+const readFields = (fields: FieldList, json: Json, fail: Fail): Json | undefined => {
+  for (const key in json) {
+    if (json[key] !== undefined && !fields.has(key)) throw fail(key, "unknown field");
   }
-  const values: Record<string, unknown> = {};
-  for (const [field, type] of Object.entries(fields)) {
-    if (json[field] === undefined) {
-      if (fill) values[field] = ABSENT[type];
-      continue;
-    }
-    const value = decodeField(type, json[field]);
-    if (value === undefined) throw fail(field, `expected ${FIELD_HINT[type]}`);
-    values[field] = value;
+  let values: Record<string, unknown> | undefined;
+  for (const [name, { type, absent }] of fields) {
+    const given = json[name];
+    const value = given === undefined ? absent : decodeField(type, given);
+    if (value !== undefined) {
+      values ??= {};
+      values[name] = value;
+    } else if (given !== undefined) throw fail(name, `expected ${FIELD_HINT[type]}`);
   }
   return values;
 };
 
+/** A field that is undefined is not there: to delete it would make a slow object of the others. */
 interface Recorded {
   readonly args: Record<string, unknown>;
   readonly out: Record<string, unknown>;
@@ -176,8 +197,8 @@ interface Recorded {
 const fromRecorded = (op: CallName, recorded: Recorded, fail: Fail): void => {
   const { args, out, errno, rc, fd } = recorded;
   const rename = (from: string, to: string): void => {
-    if (from in args) args[to] = args[from];
-    delete args[from];
+    if (args[from] !== undefined) args[to] = args[from];
+    args[from] = undefined;
   };
   // A recorded output that is absent holds nothing, or was not changed.
   const otherwise = (name: string, value: unknown): void => {
@@ -193,7 +214,7 @@ const fromRecorded = (op: CallName, recorded: Recorded, fail: Fail): void => {
       return;
     case "DMA":
       // Advisory: the log of the IOMMU tells nothing reliable.
-      delete out["dmar_fault_logged"];
+      out["dmar_fault_logged"] = undefined;
       rename("dev", "devfd");
       return;
     case "VFIO_BIND":
@@ -219,7 +240,7 @@ const fromRecorded = (op: CallName, recorded: Recorded, fail: Fail): void => {
         scratchFrom(args["data_uptr"]) === 0
           ? ""
           : extended(args["data"], Number(args["data_total"] ?? 0));
-      delete args["data_total"];
+      args["data_total"] = undefined;
       return;
     case "DIRTY":
       args["bitmap"] = readableBitmap(args);
@@ -235,7 +256,7 @@ const fromRecorded = (op: CallName, recorded: Recorded, fail: Fail): void => {
       return;
     case "CLOSE_FAULT":
       // A remark of the recorder's.
-      delete args["fault_id"];
+      args["fault_id"] = undefined;
       return;
     case "FAULT_READ":
       otherwise("records", []);
@@ -254,7 +275,7 @@ const fromRecorded = (op: CallName, recorded: Recorded, fail: Fail): void => {
       return;
     case "VFIO_IOMMU_GET_INFO":
       if (args["poison"] !== "a5") throw fail(", in.poison", 'expected "a5"');
-      delete args["poison"];
+      args["poison"] = undefined;
       return;
     case "RAW":
       rawFromRecorded(recorded, fail);
@@ -277,10 +298,10 @@ const rawFromRecorded = ({ args, out, errno }: Recorded, fail: Fail): void => {
   } else if (arg === TWO_BYTES_LEFT) {
     args["memory"] = "rw";
     args["bytes"] = "0000";
-    delete args["arg"];
+    args["arg"] = undefined;
   }
-  delete args["size_field"];
-  delete args["readonly"];
+  args["size_field"] = undefined;
+  args["readonly"] = undefined;
   if (errno === 0) out["bytes"] ??= args["bytes"];
 };
 

@@ -76,13 +76,14 @@ const templateOf = (call: CallName): Template => {
   };
 };
 
-const TEMPLATES = Object.fromEntries(
+const TEMPLATES: ReadonlyMap<CallName, Template> = new Map(
   CALL_NAMES.map((call) => [call, templateOf(call)]),
-) as Readonly<Record<CallName, Template>>;
+);
+const template = (call: CallName): Template => TEMPLATES.get(call) as Template;
 
 /** All arguments of a call that `values` gives as numbers; what it leaves out is absent. */
 export const argumentsFrom = (call: CallName, values: object): object =>
-  TEMPLATES[call].plain(values);
+  template(call).plain(values);
 
 /** Named memory of a platform; shared by all that resolve its traces. */
 const REGIONS = new WeakMap<Platform, ReadonlyMap<string, bigint>>();
@@ -180,7 +181,7 @@ export class Resolver {
       proc: step.proc ?? 0,
       thread: step.thread ?? 0,
       fd: names.value(step.fd, LOST.fd, LOST.fd),
-      in: TEMPLATES[step.call].args(step.in, names),
+      in: template(step.call).args(step.in, names),
     } as Call;
     return step.raw === undefined ? call : rawCall(call, step.raw);
   }
@@ -189,10 +190,10 @@ export class Resolver {
   note(step: Step, outcome: Outcome): void {
     if (step.as === undefined) return;
     const all = outputsOf(step, outcome);
-    const outputs = all && { first: all[TEMPLATES[step.call].first], all };
+    const outputs = all && { first: all[template(step.call).first], all };
     this.#names.note(step.as, outputs);
   }
 }
 
 /** The output that a bare handle of this call means; "": the call has none. */
-export const firstOutput = (call: CallName): string => TEMPLATES[call].first;
+export const firstOutput = (call: CallName): string => template(call).first;
