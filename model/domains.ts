@@ -3,6 +3,7 @@
  * whether it was made by an attach or by hand (DOM-05). Feasibility was judged before.
  */
 import { hold, isStale, release, vaOf } from "./pinning";
+import { newLog } from "./state/dirty";
 import { realign, reserve, unreserve } from "./state/ioas";
 import type { MachineState } from "./state/machine";
 import type {
@@ -52,7 +53,7 @@ export const joinDomain = (
     pageSizes,
     auto,
     nestParent,
-    dirty: tracksDirty ? { tracking: false, pages: new Set(), seen: [] } : undefined,
+    dirty: tracksDirty ? newLog() : undefined,
     devices: 0,
     children: 0,
     hadDevice: false,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { MOCK_PLATFORM } from "../../spec/platform";
+import { DIRTY_NO_CLEAR } from "../../spec/uapi/flags";
 import type { Profile } from "../../spec/verdict";
 import { Bench, blamed, buf } from "../fixture";
 
@@ -97,6 +98,40 @@ describe("HWPT_GET_DIRTY_BITMAP", () => {
       expect(blamed(bench().fails("HWPT_GET_DIRTY_BITMAP", HOLE, "EINVAL"))).toBe("DTY-21");
     },
   );
+
+  describe("that shows not whether it looked behind the hole", () => {
+    const doubtful = () => {
+      const b = bench();
+      expect(b.ok("HWPT_GET_DIRTY_BITMAP", { ...HOLE, prefill: "ff" })).toBeUndefined();
+      return b;
+    };
+    const get = (b: Bench, bitmap?: string, flags = 0) =>
+      b.ok("HWPT_GET_DIRTY_BITMAP", { ...GET, flags }, bitmap === undefined ? {} : { bitmap });
+
+    test.each(["09", undefined])("may have cleared or not: %s", (bitmap) => {
+      const b = doubtful();
+      expect(get(b, bitmap)).toBeUndefined();
+      expect(get(b)).toBeUndefined();
+      expect(blamed(get(b, "09"))).toBe("DTY-20");
+    });
+
+    test.each([
+      ["09", undefined],
+      [undefined, "09"],
+    ])("has done what a look says: %s", (bitmap, other) => {
+      const b = doubtful();
+      expect(get(b, bitmap, DIRTY_NO_CLEAR)).toBeUndefined();
+      expect(blamed(get(b, other, DIRTY_NO_CLEAR))).toBe("DTY-20");
+      expect(get(b, bitmap)).toBeUndefined();
+    });
+
+    test("leaves no doubt about what is written to again", () => {
+      const b = doubtful();
+      b.done("DIRTY", { ...WRITE, bitmap: "09" });
+      expect(blamed(get(b, undefined, DIRTY_NO_CLEAR))).toBe("DTY-20");
+      expect(get(b, "09")).toBeUndefined();
+    });
+  });
 
   test("that has nowhere to write to loses what was dirty in 6.12", () => {
     const nowhere = { ...GET, prefill: "" };

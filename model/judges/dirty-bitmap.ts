@@ -12,13 +12,13 @@ import { SCRATCH } from "../../spec/platform";
 import { DIRTY_NO_CLEAR } from "../../spec/uapi/flags";
 import { U64_MAX } from "../../spec/units";
 import { fact, judge, rule } from "../judge";
-import { dirtyPagesIn } from "../state/dirty";
+import { clean, dirtyPagesIn, doubt, isDoubtful } from "../state/dirty";
 import { higher, lower } from "../state/intervals";
 import { areaAt } from "../state/ioas";
 import type { Hwpt } from "../state/objects";
 import { settle } from "../state/seen";
 import { fdIsOpen } from "./common";
-import { hwptRule, type OnHwpt, onHwpt } from "./on-hwpt";
+import { hwptRule, type OnHwpt } from "./on-hwpt";
 
 interface View extends OnHwpt {
   readonly flags: number;
@@ -30,17 +30,23 @@ interface View extends OnHwpt {
   /** What every byte of the caller's bitmap holds; undefined: it cannot be written to. */
   readonly prefill: number | undefined;
   readonly strict: boolean;
+  readonly isJudged: boolean;
   /** The call failed, if it is judged. */
   readonly failed: boolean;
-  /** The bitmap it answered, if it is judged. */
+  /** The bitmap it answered, if it is judged; undefined: as it was. */
   readonly claimed: string | undefined;
-  bitmaps: Bitmaps | undefined;
+  /** Worked out at most once. */
+  reading: Reading | undefined;
 }
 
-/** The bitmap with what must be reported, and with what may be. */
-interface Bitmaps {
-  readonly least: Uint8Array;
-  readonly most: Uint8Array;
+/** What the answer says of the IUT. */
+interface Reading {
+  /** What is dirty before a hole, and in the whole range. */
+  readonly looked: readonly number[];
+  readonly all: readonly number[];
+  /** It can be a report of the one, and of the other. */
+  readonly stops: boolean;
+  readonly goesOn: boolean;
 }
 
 const wraps = (v: View): boolean => v.length > 0n && v.last > U64_MAX;
@@ -78,37 +84,46 @@ const reachOf = (v: View, hwpt: Hwpt): bigint => {
 const hasHole = (v: View): boolean => v.hwpt !== undefined && reachOf(v, v.hwpt) < v.last;
 
 /** What 6.12 looks at: nothing without tracking, and nothing behind a hole (DTY-21). */
-const lookedAt = (v: View, hwpt: Hwpt): number[] => {
-  if (!tracks(v)) return [];
+const lookedAt = (v: View, hwpt: Hwpt): readonly number[] => {
+  if (!tracks(v)) return NO_PAGES;
   const reach = reachOf(v, hwpt);
-  return reach < v.iova ? [] : dirtyPagesIn(hwpt, v.iova, reach);
+  return reach < v.iova ? NO_PAGES : dirtyPagesIn(hwpt, v.iova, reach);
 };
 
 /** All that is to be reported, whatever 6.12 does. */
-const allDirty = (v: View, hwpt: Hwpt): number[] =>
-  tracks(v) || !v.strict ? dirtyPagesIn(hwpt, v.iova, v.last) : [];
+const allDirty = (v: View, hwpt: Hwpt): readonly number[] =>
+  tracks(v) || !v.strict ? dirtyPagesIn(hwpt, v.iova, v.last) : NO_PAGES;
 
-/** Something is dirty behind a hole. */
-const isDivided = (v: View, hwpt: Hwpt): boolean =>
-  allDirty(v, hwpt).length > lookedAt(v, hwpt).length;
+const NO_PAGES: readonly number[] = [];
 
-/** The answer shows that the IUT looked behind the hole; without one it does what 6.12 does. */
-const looksBehind = (v: View, hwpt: Hwpt): boolean =>
-  v.claimed !== undefined &&
-  v.prefill !== undefined &&
-  v.claimed !== hexOf(bitmapOf(v, hwpt, lookedAt(v, hwpt))) &&
-  v.claimed === hexOf(bitmapOf(v, hwpt, allDirty(v, hwpt)));
-
-const dirtyPages = (v: View, hwpt: Hwpt): number[] => {
-  if (!v.strict) return allDirty(v, hwpt);
-  return isDivided(v, hwpt) && looksBehind(v, hwpt) ? allDirty(v, hwpt) : lookedAt(v, hwpt);
+/** Which pages the answer can be a report of. */
+const readingOf = (v: View, hwpt: Hwpt): Reading => {
+  if (v.reading === undefined) {
+    const [looked, all] = [lookedAt(v, hwpt), allDirty(v, hwpt)];
+    const stops = reports(v, hwpt, looked);
+    // Something is dirty behind a hole.
+    const isDivided = all.length > looked.length;
+    v.reading = { looked, all, stops, goesOn: isDivided ? reports(v, hwpt, all) : stops };
+  }
+  return v.reading;
 };
 
-/** Nothing shows whether what is dirty behind the hole was looked at. */
-const nobodyCanTell = (v: View, hwpt: Hwpt): boolean =>
-  isDivided(v, hwpt) &&
-  (v.prefill === undefined ||
-    isSubset(bitmapOf(v, hwpt, allDirty(v, hwpt)), bitmapOf(v, hwpt, lookedAt(v, hwpt))));
+/** The answer reports these pages; those of which nobody knows whether they are dirty it may leave out. */
+const reports = (v: View, hwpt: Hwpt, pages: readonly number[]): boolean => {
+  if (v.prefill === undefined) return v.claimed === undefined;
+  const got = v.claimed === undefined ? bitmapOf(v, hwpt, NO_PAGES) : Buffer.from(v.claimed, "hex");
+  // Who does not track, or fails, need not report.
+  const must = tracks(v) && !v.failed ? pages.filter((page) => !isDoubtful(hwpt, page)) : NO_PAGES;
+  return isSubset(bitmapOf(v, hwpt, must), got) && isSubset(got, bitmapOf(v, hwpt, pages));
+};
+
+/** What the call reports: where the answer does not show that it looked behind the hole, what 6.12 does. */
+const dirtyPages = (v: View, hwpt: Hwpt): readonly number[] => {
+  if (!v.strict) return allDirty(v, hwpt);
+  if (!v.isJudged || !isMeasurable(v)) return lookedAt(v, hwpt);
+  const { looked, all, stops, goesOn } = readingOf(v, hwpt);
+  return goesOn && !stops ? all : looked;
+};
 
 const bytesOf = (v: View): number => Number((v.length / v.pageSize + 7n) / 8n);
 
@@ -126,15 +141,6 @@ const bitmapOf = (v: View, hwpt: Hwpt, pages: readonly number[]): Uint8Array => 
   return bitmap;
 };
 
-const bitmapsOf = (v: View, hwpt: Hwpt): Bitmaps => {
-  if (v.bitmaps === undefined) {
-    const most = bitmapOf(v, hwpt, dirtyPages(v, hwpt));
-    const least = tracks(v) && !v.failed ? most : bitmapOf(v, hwpt, []);
-    v.bitmaps = { least, most };
-  }
-  return v.bitmaps;
-};
-
 interface Answer {
   readonly bitmap?: string;
 }
@@ -142,13 +148,10 @@ interface Answer {
 const isSubset = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, i) => (byte & ~(b[i] ?? 0)) === 0);
 
-const isRight = (v: View, out: Answer): boolean => {
+const isRight = (v: View): boolean => {
   if (v.hwpt === undefined) return true;
-  if (v.prefill === undefined) return out.bitmap === undefined;
-  const { least, most } = bitmapsOf(v, v.hwpt);
-  if (out.bitmap === undefined) return isSubset(least, bitmapOf(v, v.hwpt, []));
-  const got = Buffer.from(out.bitmap, "hex");
-  return isSubset(least, got) && isSubset(got, most);
+  const { stops, goesOn } = readingOf(v, v.hwpt);
+  return goesOn || (v.strict && stops);
 };
 
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
@@ -161,8 +164,8 @@ const keepsPrefill = (v: View, { bitmap }: Answer): boolean =>
 
 const answerOf = (v: View): Answer => {
   if (v.hwpt === undefined || v.prefill === undefined || !isMeasurable(v)) return {};
-  const { most } = bitmapsOf(v, v.hwpt);
-  return most.every((byte) => byte === v.prefill) ? {} : { bitmap: hexOf(most) };
+  const bitmap = bitmapOf(v, v.hwpt, dirtyPages(v, v.hwpt));
+  return bitmap.every((byte) => byte === v.prefill) ? {} : { bitmap: hexOf(bitmap) };
 };
 
 const right = (v: View): string => {
@@ -182,7 +185,7 @@ const isPrefilled = (v: View): boolean => v.prefill !== undefined && v.prefill !
 /** Another domain of the IOAS has pages in the range dirty, or clean, that this one has not. */
 const differsFromOther = (v: View): boolean => {
   const { hwpt } = v;
-  if (hwpt === undefined) return false;
+  if (hwpt === undefined || hwpt.ioas.hwpts.length < 2) return false;
   const own = new Set(dirtyPagesIn(hwpt, v.iova, v.last));
   return hwpt.ioas.hwpts.some((other) => {
     if (other === hwpt || other.dirty === undefined) return false;
@@ -208,16 +211,14 @@ const isOfOther = (v: View, { bitmap }: Answer): boolean => {
 };
 
 /** It is what 6.12 answers: nothing of what is dirty behind the hole. */
-const stopsAtHole = (v: View, { bitmap }: Answer): boolean => {
-  const { hwpt } = v;
-  if (hwpt === undefined) return false;
-  return (bitmap ?? hexOf(bitmapOf(v, hwpt, []))) === hexOf(bitmapOf(v, hwpt, lookedAt(v, hwpt)));
-};
+const stopsAtHole = (v: View): boolean => v.hwpt !== undefined && readingOf(v, v.hwpt).stops;
 
 /** As many pages are reported as are dirty; so if they are not the right ones, they are misplaced. */
 const isRightInNumber = (v: View, out: Answer): boolean => {
   if (v.hwpt === undefined || v.prefill === undefined || out.bitmap === undefined) return false;
-  return bitsIn(Buffer.from(out.bitmap, "hex")) === bitsIn(bitmapsOf(v, v.hwpt).most);
+  return (
+    bitsIn(Buffer.from(out.bitmap, "hex")) === bitsIn(bitmapOf(v, v.hwpt, dirtyPages(v, v.hwpt)))
+  );
 };
 
 const bitsIn = (bytes: Uint8Array): number => {
@@ -226,21 +227,54 @@ const bitsIn = (bytes: Uint8Array): number => {
   return bits;
 };
 
-const clear = (v: View): void => {
-  if (v.hwpt === undefined || !clears(v)) return;
-  for (const page of dirtyPages(v, v.hwpt)) v.hwpt.dirty?.pages.delete(page);
+/** What a report makes of the dirty pages. */
+const report = (v: View): void => {
+  const { hwpt } = v;
+  if (hwpt?.dirty === undefined) return;
+  const told = dirtyPages(v, hwpt);
+  if (clears(v)) {
+    // Where nothing could be stored, only 6.12 says that it is lost (DTY-23).
+    const isOpen = !v.strict && v.prefill === undefined;
+    for (const page of told) {
+      if (isOpen) doubt(hwpt, page);
+      else clean(hwpt, page);
+    }
+  }
+  if (!v.isJudged || !isMeasurable(v)) return;
+  if (!clears(v)) settleDoubts(v, hwpt, told);
+  else if (v.strict) doubtBehind(v, hwpt);
 };
 
-const clearAll = (v: View): void => {
+/** Nothing shows whether what is dirty behind the hole was looked at, and so whether it still is. */
+const doubtBehind = (v: View, hwpt: Hwpt): void => {
+  const { looked, all, stops, goesOn } = readingOf(v, hwpt);
+  if (stops && goesOn && all.length > looked.length) {
+    for (const page of all) if (!looked.includes(page)) doubt(hwpt, page);
+  }
+};
+
+/** What was reported and not cleared is dirty for sure, and what was not is clean. */
+const settleDoubts = (v: View, hwpt: Hwpt, told: readonly number[]): void => {
+  const doubtful = told.filter((page) => isDoubtful(hwpt, page));
+  if (doubtful.length === 0 || v.prefill === undefined) return;
+  const got = v.claimed === undefined ? bitmapOf(v, hwpt, NO_PAGES) : Buffer.from(v.claimed, "hex");
+  // A bit may have been there, or be another page's too.
+  const others = (page: number): number[] => told.filter((other) => other !== page);
+  for (const page of doubtful) {
+    const bits = bitmapOf(v, hwpt, [page]);
+    if (!isSubset(bits, got)) clean(hwpt, page);
+    else if (!isSubset(bits, bitmapOf(v, hwpt, others(page)))) hwpt.dirty?.doubtful.delete(page);
+  }
+};
+
+const clear = (v: View): void => {
   if (v.hwpt === undefined) return;
-  for (const page of allDirty(v, v.hwpt)) v.hwpt.dirty?.pages.delete(page);
+  for (const page of allDirty(v, v.hwpt)) clean(v.hwpt, page);
 };
 
 type Otherwise = readonly ((view: View) => void)[];
 const NO_DOUBT: Otherwise = [];
-const KEPT: Otherwise = [() => undefined];
 const LOST: Otherwise = [clear];
-const LOST_BEHIND: Otherwise = [clearAll];
 
 /** Whoever cannot report may say so: UNS-09, and DTY-23. */
 const whyItMayFail = (v: View, errno: Errno): ClauseId | undefined => {
@@ -257,8 +291,14 @@ export const HWPT_GET_DIRTY_BITMAP = judge<"HWPT_GET_DIRTY_BITMAP", View>("HWPT_
   },
   view: (machine, call, claimed, profile) => {
     const { hwpt_id, flags, reserved, iova, length, page_size, prefill } = call.in;
+    const context = machine.fds.get(call.fd);
+    const object = context?.objects.get(hwpt_id);
     return {
-      ...onHwpt(machine, call.fd, hwpt_id),
+      machine,
+      context,
+      hwptId: hwpt_id,
+      object,
+      hwpt: object?.type === "hwpt" ? object : undefined,
       flags,
       reserved,
       iova,
@@ -267,9 +307,10 @@ export const HWPT_GET_DIRTY_BITMAP = judge<"HWPT_GET_DIRTY_BITMAP", View>("HWPT_
       pageSize: page_size,
       prefill: prefill === "" ? undefined : Number.parseInt(prefill, 16),
       strict: profile === "linux-6.12",
+      isJudged: claimed !== undefined,
       failed: claimed !== undefined && claimed.errno !== 0,
       claimed: claimed?.out?.bitmap,
-      bitmaps: undefined,
+      reading: undefined,
     };
   },
   rules: [
@@ -296,14 +337,14 @@ export const HWPT_GET_DIRTY_BITMAP = judge<"HWPT_GET_DIRTY_BITMAP", View>("HWPT_
     ),
     fact("DTY-20", {
       ...shows(hasHole),
-      holds: (v, out) => isRight(v, out) || !stopsAtHole(v, out),
+      holds: (v) => isRight(v) || !stopsAtHole(v),
       also: ["DTY-21"],
       uncounted: true,
     }),
     fact("DTY-19", { ...shows(isPrefilled), holds: keepsPrefill }),
     fact("DTY-24", {
       ...shows(differsFromOther),
-      holds: (v, out) => isRight(v, out) || !isOfOther(v, out),
+      holds: (v, out) => isRight(v) || !isOfOther(v, out),
       uncounted: true,
     }),
     fact(
@@ -312,7 +353,7 @@ export const HWPT_GET_DIRTY_BITMAP = judge<"HWPT_GET_DIRTY_BITMAP", View>("HWPT_
     ),
     fact("DTY-18", {
       ...shows((v) => tracks(v) && !isOtherSize(v)),
-      holds: (v, out) => isRight(v, out) || !isRightInNumber(v, out),
+      holds: (v, out) => isRight(v) || !isRightInNumber(v, out),
       uncounted: true,
     }),
     fact(
@@ -332,17 +373,16 @@ export const HWPT_GET_DIRTY_BITMAP = judge<"HWPT_GET_DIRTY_BITMAP", View>("HWPT_
       settle(v.hwpt.dirty.seen, coverage, v.iova, v.last);
     }
   },
-  effect: clear,
+  effect: report,
   checkFailure: (v, _errno, out) => {
-    if (out.bitmap === undefined || (!v.strict && isMeasurable(v) && isRight(v, out))) return;
+    if (out.bitmap === undefined || (!v.strict && isMeasurable(v) && isRight(v))) return;
     return { clause: "GEN-15", right: "nothing written" };
   },
   leeway: (v, errno) => (v.strict ? undefined : whyItMayFail(v, errno)),
-  // Where nobody says whether what was not reported is lost: it is, and it is not.
+  // Where nobody says whether what a failed call would have reported is lost: it is, and it is not.
   otherwise: (v, errno) => {
-    if (v.hwpt?.dirty === undefined || !isMeasurable(v) || !clears(v)) return NO_DOUBT;
-    if (v.strict) return errno === 0 && nobodyCanTell(v, v.hwpt) ? LOST_BEHIND : NO_DOUBT;
-    if (errno === 0) return v.prefill === undefined ? KEPT : NO_DOUBT;
+    if (errno === 0 || v.strict || v.hwpt?.dirty === undefined) return NO_DOUBT;
+    if (!isMeasurable(v) || !clears(v)) return NO_DOUBT;
     return whyItMayFail(v, errno) === undefined ? NO_DOUBT : LOST;
   },
 });

@@ -4,7 +4,7 @@
  */
 import { DIRTY_TRACKING_ENABLE } from "../../spec/uapi/flags";
 import { fact, judge, never, rule } from "../judge";
-import { startTracking } from "../state/dirty";
+import { startTracking, write } from "../state/dirty";
 import { areaAt } from "../state/ioas";
 import type { Hwpt } from "../state/objects";
 import { fdIsOpen } from "./common";
@@ -122,6 +122,7 @@ export const DIRTY = judge<"DIRTY", DirtyView>("DIRTY", {
   ],
   answer: (v) => ({ out_nr_dirty: count(v) }),
   effect: (v) => {
-    for (const page of writtenIn(v)) v.hwpt?.dirty?.pages.add(page);
+    if (v.hwpt === undefined) return;
+    for (const page of writtenIn(v)) write(v.hwpt, page);
   },
 });

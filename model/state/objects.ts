@@ -130,6 +130,8 @@ export interface DirtyLog {
   tracking: boolean;
   /** IOVAs in IOMMU pages. */
   readonly pages: Set<number>;
+  /** Those among them of which no answer shows whether they still are. */
+  readonly doubtful: Set<number>;
   /** Shown by a right answer about that IOVA; see seen.ts. */
   readonly seen: Pending;
 }
