@@ -16,6 +16,7 @@ import { allBroken, type Broken, firstBroken, type Judge } from "./judge";
 import { judgeOf } from "./judges";
 import { judgeInstead, seenBy } from "./processes";
 import { boot, type MachineState } from "./state/machine";
+import { outlineOf } from "./state/outline";
 import { checkOutputs, countViolation, read, wrongOutput } from "./verdict";
 
 const WRITES_NOTHING = clauseIndex("GEN-15");
@@ -23,7 +24,7 @@ const WRITES_NOTHING = clauseIndex("GEN-15");
 const writes = (outcome: Outcome): boolean =>
   outcome.out !== undefined && Object.keys(outcome.out).length > 0;
 
-/** More alternatives than this are not followed; no trace of sane length comes near. */
+/** So many alternatives are followed; those beyond them are dropped, and with them what is sure. */
 const STATES_MAX = 64;
 
 const NOTHING_ELSE: ReturnType<NonNullable<Judge["otherwise"]>> = [];
@@ -34,6 +35,9 @@ export class Model {
   #states: [MachineState, ...MachineState[]];
   /** Alternatives that the present call has opened. */
   #opened: MachineState[] = [];
+  /** Some were dropped: if no other fits any more, nobody knows whether they would have. */
+  #isPartial = false;
+  #isLost = false;
 
   constructor(platform: Platform, profile: Profile, coverage: Coverage) {
     this.#profile = profile;
@@ -46,33 +50,63 @@ export class Model {
     return this.#states[0];
   }
 
+  /** Too much was left open: from now on everything conforms, because nothing is known. */
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
   /**
    * Judges one outcome and moves on; undefined: it conforms. After a deviation the model goes on
    * as if a wrong output were right and a wrong errno had changed nothing.
    */
   judge(call: Call, outcome: Outcome): Deviation | undefined {
+    if (this.#isLost) return undefined;
     const judge = judgeOf(call);
     if (this.#states.length > 1) return this.#judgeInAll(judge, call, outcome);
     const deviation = this.#judgeIn(this.#states[0], judge, call, outcome, this.#coverage);
-    if (this.#opened.length > 0) this.#states.push(...this.#opened.splice(0));
+    if (this.#opened.length > 0) this.#follow([...this.#states, ...this.#opened.splice(0)]);
     return deviation;
+  }
+
+  /** Each hypothesis once, for there is no end to those that differ in nothing. */
+  #follow(states: readonly [MachineState, ...MachineState[]]): void {
+    const outlines = new Set<string>();
+    const [head, ...others] = states;
+    outlines.add(outlineOf(head));
+    const distinct = others.filter((state) => {
+      const outline = outlineOf(state);
+      const isNew = !outlines.has(outline);
+      outlines.add(outline);
+      return isNew;
+    });
+    this.#isPartial ||= distinct.length >= STATES_MAX;
+    this.#states = [head, ...distinct.slice(0, STATES_MAX - 1)];
   }
 
   #judgeInAll(judge: Judge, call: Call, outcome: Outcome): Deviation | undefined {
     const fitting: MachineState[] = [];
     const uncounted = new Coverage();
     let first: Deviation | undefined;
+    let opened = 0;
     for (const state of this.#states) {
       const coverage = fitting.length === 0 ? this.#coverage : uncounted;
       const deviation = this.#judgeIn(state, judge, call, outcome, coverage);
-      const opened = this.#opened.splice(0);
-      if (deviation === undefined) fitting.push(state, ...opened);
-      else first ??= deviation;
+      if (deviation === undefined) {
+        opened += this.#opened.length;
+        fitting.push(state, ...this.#opened);
+      } else first ??= deviation;
+      this.#opened = [];
     }
     const [head, ...tail] = fitting;
-    if (head === undefined) return first;
-    this.#states = [head, ...tail.slice(0, STATES_MAX - 1)];
+    if (head === undefined) return this.#isPartial ? this.#lose() : first;
+    if (opened > 0) this.#follow([head, ...tail]);
+    else this.#states = [head, ...tail];
     return undefined;
+  }
+
+  #lose(): undefined {
+    this.#isLost = true;
+    this.#coverage.lost++;
   }
 
   #judgeIn(

@@ -73,7 +73,10 @@ export const concludeRun = (options: CampaignOptions, tallies: Tallies): Results
   );
   const quotas = quotasOf(tallies.health);
   const stale = knownFailing.filter((one) => !one.rare && !tallies.held.has(one));
-  const cutShort = byReason(tallies.inconclusive);
+  const cutShort = byReason([
+    ...tallies.inconclusive,
+    ...Array.from({ length: tallies.coverage.lost }, () => LOST),
+  ]);
   const quirks = [...tallies.coverage.quirks].map(([name, n]) => ({ name, sequences: n }));
   const missed = [
     ...cutShort.map(({ reason, sequences: n }) => `${n} of ${tallies.done} cut short: ${reason}`),
@@ -113,6 +116,9 @@ export const concludeRun = (options: CampaignOptions, tallies: Tallies): Results
     historyHash: tallies.historyHash,
   };
 };
+
+/** Of a sequence that was run to its end, but not judged to it. */
+const LOST = "its answers leave more states open than the model follows";
 
 const byReason = (reasons: readonly string[]): { reason: string; sequences: number }[] =>
   [...new Set(reasons)].map((reason) => ({

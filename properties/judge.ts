@@ -54,6 +54,11 @@ export const judgeRecordings = (
         if (state === "judging" && mayHaveEffect(step)) state = need;
       } else {
         const deviation = oracle.judge(step.call, step.outcome);
+        if (oracle.isLost) {
+          state = "lost";
+          notJudged++;
+          continue;
+        }
         if (deviation === undefined) {
           agreed++;
           continue;

@@ -51,6 +51,11 @@ export class Oracle {
     return this.#model.judge(call, outcome) ?? this.#watch.step(call, outcome);
   }
 
+  /** So much was left open that nothing more can be said. */
+  get isLost(): boolean {
+    return this.#model.isLost;
+  }
+
   /** The known quirk that the IUT has ended with. */
   quirk(ending: Ending, during: CallName | undefined): Quirk | undefined {
     return quirkOf(ending, during, this.#model.state);

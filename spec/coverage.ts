@@ -11,7 +11,11 @@ export class Coverage {
   /** Known quirks of the IUT that were met, by name. */
   readonly quirks = new Map<string, number>();
 
+  /** Histories that leave so much open that the model could not follow them to their end. */
+  lost = 0;
+
   add(other: Coverage): void {
+    this.lost += other.lost;
     for (let i = 0; i < this.success.length; i++) {
       this.success[i] = (this.success[i] ?? 0) + (other.success[i] ?? 0);
       this.violation[i] = (this.violation[i] ?? 0) + (other.violation[i] ?? 0);

@@ -97,9 +97,13 @@ const ALSO: { readonly [K in CallName]?: readonly ClauseId[] } = {
 };
 const NOTHING_ELSE: readonly ClauseId[] = [];
 
+/** Whether that makes a difference. */
+const canHappen = (inner: Judge, v: View): boolean =>
+  !UNDONE.has(v.frame.name ?? "RAW") && (inner.effect ?? inner.failure) !== undefined;
+
 /** What the typed call does although its answer cannot be stored. */
 const happenAnyway = (inner: Judge, v: View): void => {
-  if (v.inner === undefined || UNDONE.has(v.frame.name ?? "RAW")) return;
+  if (v.inner === undefined || !canHappen(inner, v)) return;
   const broken = firstBroken(inner.rules, v.inner);
   if (broken !== undefined) inner.failure?.(v.inner, broken, undefined);
   else inner.effect?.(v.inner, inner.answer?.(v.inner) ?? {});
@@ -297,8 +301,9 @@ export const framed = (inner: Judge): Judge => ({
     },
     otherwise: (v, errno) => {
       if (v.inner === undefined) return [];
-      if (!v.strict && errno === "EFAULT" && cannotStore(v))
-        return [(at) => happenAnyway(inner, at)];
+      if (!v.strict && errno === "EFAULT" && cannotStore(v)) {
+        return canHappen(inner, v) ? [(at) => happenAnyway(inner, at)] : [];
+      }
       return (inner.otherwise?.(v.inner, errno) ?? []).map((effect) => (at: View) => {
         if (at.inner !== undefined) effect(at.inner);
       });
