@@ -126,7 +126,7 @@ const render = (judged: JudgedRecordings, style: ReturnType<typeof styleFor>): s
   const lines = wrap(
     `${plural(traces, "trace")}, ${plural(steps, "step")}: ${count(agreed)} agreed, ` +
       `${count(disagreed)} disagreed, ${count(unsupported)} unsupported${needed}, ` +
-      `${count(notJudged)} not judged after a disagreement`,
+      `${count(notJudged)} not judged`,
     style.width,
   );
   if (disagreed > 0) {
