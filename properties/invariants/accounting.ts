@@ -60,7 +60,7 @@ export const I_37: Invariant = {
       const pinned = errno === 0 ? ledger.pinnedBy(process) : undefined;
       if (pinned === undefined || pinned.pages === 0) return undefined;
       const before = process.byPages.get(pinned.pages);
-      if (before === undefined || before.pinned.maps === pinned.maps) return undefined;
+      if (before?.pinned === undefined || before.pinned.maps === pinned.maps) return undefined;
       if (pinned.locked === undefined || before.pinned.locked !== pinned.locked) return undefined;
       return sameStatus(before, out, `with ${pinned.pages} pages of ${before.pinned.maps} MAPs`);
     },

@@ -6,7 +6,7 @@ import { type Finding, HELD } from "./finding";
 import type { Check, Invariant } from "./invariant";
 import type { Ledger } from "./ledger/ledger";
 import type { Holder } from "./ledger/pages";
-import { PinBounds } from "./ledger/pin-answers";
+import { isFault, PinBounds } from "./ledger/pin-answers";
 import { hex } from "./ledger/ranges";
 import { samePins, showPins } from "./ledger/sameness";
 
@@ -17,19 +17,20 @@ const exact = (
   { in: { uptr, length } }: CallOf<"PAGE_REFS">,
   refs: readonly PinRun[],
   ledger: Ledger,
-  concerns: (page: number) => boolean = () => true,
+  concerns?: (page: number) => boolean,
 ): Finding => {
   const { memory } = ledger;
-  if (memory.offset(uptr) !== 0n || memory.offset(length) !== 0n) return undefined;
+  if (memory.offset(uptr) !== 0 || memory.offset(length) !== 0) return undefined;
   const first = memory.page(uptr);
   const end = Math.min(first + Number(length) / memory.pageSize, first + MOST_PAGES);
   const bounds = new PinBounds(ledger, first, end - 1);
   let page = first;
   let compared = false;
-  for (const [pins, pages] of refs) {
-    const next = Math.min(page + pages, end);
+  for (const run of refs) {
+    const pins = run[0];
+    const next = Math.min(page + run[1], end);
     for (; typeof pins === "number" && page < next; page++) {
-      if (!concerns(page)) continue;
+      if (concerns !== undefined && !concerns(page)) continue;
       const { low, high } = bounds.at(page);
       compared = true;
       if (pins >= low && pins <= high) continue;
@@ -93,20 +94,20 @@ const whenNothingPinned = (
 });
 
 const noPins = (refs: readonly PinRun[]): Finding => {
-  for (const [pins] of refs) {
-    if (pins !== 0 && pins !== "EFAULT") return { expected: "no pins", actual: `${pins}` };
+  for (const run of refs) {
+    if (run[0] !== 0 && !isFault(run)) return { expected: "no pins", actual: `${run[0]}` };
   }
   return HELD;
 };
 
 /** Pages at which a held mapping starts or ends inside. */
-const partlyMapped = (ledger: Ledger): ReadonlySet<number> => {
-  const parts = new Set<number>();
-  for (const { areas } of ledger.pins.live) {
-    for (const { held, userVa, start, last, firstPage, lastPage } of areas) {
-      if (!held) continue;
-      if (ledger.memory.offset(userVa) !== 0n) parts.add(firstPage);
-      if (ledger.memory.offset(userVa + (last - start) + 1n) !== 0n) parts.add(lastPage);
+const partlyMapped = ({ pins }: Ledger): readonly number[] => {
+  const parts: number[] = [];
+  if (pins.holding === 0) return parts;
+  for (const { areas } of pins.live) {
+    for (const { held, cutsFirst, cutsLast, firstPage, lastPage } of areas) {
+      if (held && cutsFirst) parts.push(firstPage);
+      if (held && cutsLast) parts.push(lastPage);
     }
   }
   return parts;
@@ -121,8 +122,8 @@ const I_38: Invariant = {
     PAGE_REFS: (call, { errno, out }, ledger) => {
       if (errno !== 0 || !out?.refs) return undefined;
       const parts = partlyMapped(ledger);
-      if (parts.size === 0) return undefined;
-      return exact(call, out.refs, ledger, (page) => parts.has(page));
+      if (parts.length === 0) return undefined;
+      return exact(call, out.refs, ledger, (page) => parts.includes(page));
     },
   },
 };
@@ -158,7 +159,7 @@ const whenStillPinned = (
   PAGE_REFS: (call, { errno, out }, ledger) => {
     const before = errno === 0 ? ledger.pinAnswers.before(ledger, call.in) : undefined;
     if (before === undefined || before[what] === ledger[what] || !out?.refs) return undefined;
-    if (out.refs.some(([pins]) => pins === "EFAULT")) return undefined;
+    if (out.refs.some(isFault)) return undefined;
     if (samePins(out.refs, before.refs)) return HELD;
     return { expected: `${showPins(before.refs)}, as before`, actual: showPins(out.refs) };
   },

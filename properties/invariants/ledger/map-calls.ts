@@ -3,17 +3,8 @@ import type { CallOf, OutcomeOf } from "../../../spec/calls";
 import { MAP_READABLE, MAP_WRITEABLE, PERM_READ, PERM_WRITE } from "../../../spec/uapi/flags";
 import { type Iova, lastOf, U64_MAX } from "../../../spec/units";
 import type { Ioas } from "./ioas";
-import {
-  confirm,
-  doubtRange,
-  insert,
-  part,
-  remove,
-  removeAll,
-  removeRange,
-  sourcesOf,
-} from "./mappings";
-import { type Area, Pages } from "./pages";
+import { confirm, doubtRange, insert, remove, removeAll, removeRange, sourcesOf } from "./mappings";
+import { type Area, newArea, Pages } from "./pages";
 import { higher, lower } from "./ranges";
 import type { LedgerState } from "./state";
 
@@ -41,19 +32,12 @@ interface NewMapping {
 const countsByProcess = ({ process }: LedgerState, { ctx }: Ioas): boolean | undefined =>
   process.lockFree ? false : ctx.rlimitMode === undefined ? undefined : ctx.rlimitMode === 1n;
 
-const areaOf = (ledger: LedgerState, { ioas, start, length, userVa, perm }: NewMapping): Area => ({
-  ioas,
-  start,
-  last: lastOf(start, length),
-  pages: new Pages(ledger.process, countsByProcess(ledger, ioas)),
-  userVa,
-  firstPage: ledger.memory.page(userVa),
-  lastPage: ledger.memory.page(lastOf(userVa, length)),
-  perm,
-  whole: true,
-  sure: true,
-  held: false,
-});
+const areaOf = (ledger: LedgerState, mapping: NewMapping): Area => {
+  const { ioas, start, length, userVa, perm } = mapping;
+  const pages = new Pages(ledger.process, countsByProcess(ledger, ioas));
+  const last = lastOf(start, length);
+  return newArea({ ioas, start, last, pages, userVa, perm, whole: true, sure: true });
+};
 
 /** A MAP of either interface has succeeded. */
 export const addMapping = (ledger: LedgerState, mapping: NewMapping): void =>
@@ -84,6 +68,8 @@ export const noteMap = (ledger: LedgerState, call: CallOf<"IOAS_MAP">, start: bi
 };
 
 interface Copies {
+  /** What was copied, as far as it is known. */
+  readonly sources: readonly Area[];
   /** What is known of the copy. */
   readonly areas: readonly Area[];
   /** What may be in it besides, nobody knows where. */
@@ -102,18 +88,19 @@ const copiesOf = (
   const sources = length === 0n ? undefined : sourcesOf(from, src, last);
   if (sources === undefined) return undefined;
   const whole = sources.areas.length === 1 && sources.strays.length === 0;
+  const perm = permOf(flags);
   const areas = sources.areas.map((source): Area => {
-    const copied = part(source, higher(source.start, src), lower(source.last, last), true);
-    const start = dst + (copied.start - src);
-    const end = dst + (copied.last - src);
-    return { ...copied, ioas, start, last: end, perm: permOf(flags), whole, sure: true };
+    const { pages } = source;
+    const first = higher(source.start, src);
+    const userVa = source.userVa + (first - source.start);
+    const [start, end] = [dst + (first - src), dst + (lower(source.last, last) - src)];
+    return newArea({ ioas, start, last: end, pages, userVa, perm, whole, sure: true });
   });
   const strays = sources.strays.map((stray) => ({ ...stray, ioas, held: false }));
-  return { areas, strays };
+  return { sources: sources.areas, areas, strays };
 };
 
 export const noteCopy = (ledger: LedgerState, call: CallOf<"IOAS_COPY">, dst: bigint): void => {
-  const { src_iova: src, length } = call.in;
   const from = ledger.ioas(call.fd, call.in.src_ioas_id);
   const ioas = ledger.ioas(call.fd, call.in.dst_ioas_id);
   const copies = from && ioas && copiesOf(call, from, ioas, dst);
@@ -123,10 +110,7 @@ export const noteCopy = (ledger: LedgerState, call: CallOf<"IOAS_COPY">, dst: bi
   }
   ledger.copies++;
   // It was copied, so it is there.
-  if (!from.ctx.closed) {
-    const sources = sourcesOf(from, src, lastOf(src, length));
-    for (const source of sources?.areas ?? []) confirm(ledger, from, source);
-  }
+  if (!from.ctx.closed) for (const source of copies.sources) confirm(ledger, from, source);
   for (const copy of copies.areas) insert(ledger, ioas, copy);
   for (const stray of copies.strays) mayBeThere(ledger, ioas, stray, false);
 };

@@ -2,7 +2,7 @@
 import { U64_MAX } from "../../../spec/units";
 import type { Ioas } from "./ioas";
 import { doubtItemsIn, letGoIn } from "./items";
-import type { Area } from "./pages";
+import { type Area, newArea } from "./pages";
 import { higher, lower } from "./ranges";
 import type { LedgerState } from "./state";
 
@@ -38,11 +38,9 @@ export const removeAll = (ledger: LedgerState, ioas: Ioas): void => {
 
 /** A part of a mapping, as a mapping that is not in its IOAS yet. */
 export const part = (area: Area, start: bigint, last: bigint, whole: boolean): Area => {
-  const { memory } = area.pages.process;
+  const { ioas, pages, perm, sure } = area;
   const userVa = area.userVa + (start - area.start);
-  const firstPage = memory.page(userVa);
-  const lastPage = memory.page(userVa + (last - start));
-  return { ...area, start, last, userVa, firstPage, lastPage, whole, held: false };
+  return newArea({ ioas, pages, userVa, start, last, perm, sure, whole });
 };
 
 /** Puts parts of a mapping in its place. */

@@ -9,6 +9,7 @@
 import type { Backing } from "../../../spec/fields";
 import type { MemoryRegion } from "../../../spec/platform";
 import { SCRATCH } from "../../../spec/platform";
+import { U64_MAX } from "../../../spec/units";
 import type { PageBytes } from "./bytes";
 
 /** Pages [first, last] of the process, since it was born or since a change of its memory. */
@@ -36,6 +37,10 @@ interface Aliases {
   readonly first: number;
   readonly last: number;
 }
+
+/** The halves of an address: to shift a bigint takes ten times as long. */
+const ADDRESS = new BigUint64Array(1);
+const HALVES = new Uint32Array(ADDRESS.buffer);
 
 const NONE: readonly number[] = [];
 /** Platforms are few, and shared by all the machines of a run. */
@@ -89,8 +94,7 @@ const bootSegments = (
 export class UserMemory {
   readonly pageSize: number;
   readonly bytes: PageBytes;
-  readonly #shift: bigint;
-  readonly #mask: bigint;
+  readonly #bits: number;
   readonly #aliases: Aliases;
   /** Ascending, disjoint. */
   #segments: Segment[];
@@ -103,8 +107,7 @@ export class UserMemory {
   private constructor(pageSize: number, bytes: PageBytes, aliases: Aliases, segments: Segment[]) {
     this.pageSize = pageSize;
     this.bytes = bytes;
-    this.#shift = BigInt(Math.log2(pageSize));
-    this.#mask = BigInt(pageSize - 1);
+    this.#bits = Math.log2(pageSize);
     this.#aliases = aliases;
     this.#segments = segments;
   }
@@ -133,11 +136,16 @@ export class UserMemory {
   }
 
   page(va: bigint): number {
-    return Number(va >> this.#shift);
+    if (va > U64_MAX) return Number(va >> BigInt(this.#bits));
+    ADDRESS[0] = va;
+    return (
+      (HALVES[1] as number) * (2 ** 32 / this.pageSize) + ((HALVES[0] as number) >>> this.#bits)
+    );
   }
 
-  offset(va: bigint): bigint {
-    return va & this.#mask;
+  offset(va: bigint): number {
+    ADDRESS[0] = va;
+    return (HALVES[0] as number) & (this.pageSize - 1);
   }
 
   /**
@@ -230,7 +238,7 @@ export class UserMemory {
     if (this.isScratch(va)) return;
     let page = this.page(va);
     let key = this.key(page);
-    let offset = Number(this.offset(va));
+    let offset = this.offset(va);
     for (let i = 0; i < count; i++, offset++) {
       if (offset === this.pageSize) {
         page++;
@@ -252,7 +260,7 @@ export const firstDifference = (
   if (memory.isScratch(va)) return undefined;
   let page = memory.page(va);
   let key = memory.key(page);
-  let offset = Number(memory.offset(va));
+  let offset = memory.offset(va);
   let compared = false;
   for (let i = 0; i < digits.length / 2; i++, offset++) {
     if (offset === memory.pageSize) {

@@ -27,12 +27,40 @@ export interface Area extends Holder {
   readonly last: bigint;
   /** User address of the first byte. */
   readonly userVa: bigint;
+  /** It starts inside its first page; it ends inside its last one. */
+  readonly cutsFirst: boolean;
+  readonly cutsLast: boolean;
   /**
    * False: it may be several, as the pieces of a copy are (UNS-05), or what a failed cut leaves
    * (VCC-16), so only its bytes are known and not its bounds.
    */
   readonly whole: boolean;
 }
+
+type AreaInPages = "firstPage" | "lastPage" | "cutsFirst" | "cutsLast" | "held";
+
+/** A mapping that is not in its IOAS yet. */
+export const newArea = (area: Omit<Area, AreaInPages>): Area => {
+  const { ioas, start, last, pages, userVa, perm, whole, sure } = area;
+  const { memory } = pages.process;
+  const end = userVa + (last - start);
+  // To spread `area` here takes as long as all the rest.
+  return {
+    ioas,
+    start,
+    last,
+    pages,
+    userVa,
+    firstPage: memory.page(userVa),
+    lastPage: memory.page(end),
+    cutsFirst: memory.offset(userVa) !== 0,
+    cutsLast: memory.offset(end) !== memory.pageSize - 1,
+    perm,
+    whole,
+    sure,
+    held: false,
+  };
+};
 
 /** Whether a mapping without any right (MAP-03) pins its pages, nobody says. */
 export const isFirm = ({ sure, perm }: Holder): boolean => sure && perm !== 0;

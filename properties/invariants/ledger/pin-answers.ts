@@ -14,11 +14,7 @@ interface Answer extends Moment {
   readonly refs: readonly PinRun[];
 }
 
-const momentOf = (ledger: LedgerState): Moment => ({
-  changes: ledger.pins.changes,
-  copies: ledger.copies,
-  handovers: ledger.handovers,
-});
+export const isFault = (run: PinRun): boolean => run[0] === "EFAULT";
 
 /** Earlier answers that are kept to compare with. */
 const MOST = 8;
@@ -27,32 +23,36 @@ export class PinAnswers {
   readonly #pinned: Answer[] = [];
 
   noteStatus(ledger: LedgerState, { out }: OutcomeOf<"PROC_STATUS">): void {
-    const { process } = ledger;
+    const { process, pins, copies, handovers } = ledger;
+    const { changes } = pins;
     const pin = out?.VmPin_pages ?? 0;
-    const status = { pin, lck: out?.VmLck_pages ?? 0, ...momentOf(ledger) };
+    const lck = out?.VmLck_pages ?? 0;
+    const pinned = ledger.pinnedBy(process);
+    const status = { pin, lck, changes, copies, handovers, pinned };
     process.last = status;
     process.first ??= status;
     if (process.holding === 0) process.idle ??= status;
-    const pinned = ledger.pinnedBy(process);
-    if (pinned !== undefined) process.byPages.set(pinned.pages, { ...status, pinned });
+    if (pinned !== undefined) process.byPages.set(pinned.pages, status);
   }
 
   notePins(ledger: LedgerState, { uptr, length }: In<"PAGE_REFS">, refs: readonly PinRun[]): void {
-    if (ledger.pins.holding === 0 || refs.some(([pins]) => pins === "EFAULT")) return;
+    const { process, pins, copies, handovers } = ledger;
+    if (pins.holding === 0 || refs.some(isFault)) return;
     if (this.#pinned.length === MOST) this.#pinned.shift();
-    const { process } = ledger;
+    const { changes } = pins;
     const memory = process.memory.now;
-    this.#pinned.push({ uptr, length, process, memory, refs, ...momentOf(ledger) });
+    this.#pinned.push({ uptr, length, process, memory, refs, changes, copies, handovers });
   }
 
   /** The last answer about these pages, if the set of pinned pages cannot have changed since. */
   before(ledger: LedgerState, { uptr, length }: In<"PAGE_REFS">): Answer | undefined {
     for (let i = this.#pinned.length - 1; i >= 0; i--) {
       const answer = this.#pinned[i] as Answer;
+      // Those before it are no younger.
+      if (answer.changes !== ledger.pins.changes) return undefined;
       if (answer.uptr !== uptr || answer.length !== length) continue;
       if (answer.process !== ledger.process) continue;
-      const same = answer.changes === ledger.pins.changes && answer.memory === ledger.memory.now;
-      return same ? answer : undefined;
+      return answer.memory === ledger.memory.now ? answer : undefined;
     }
     return undefined;
   }
@@ -68,6 +68,9 @@ export class PinBounds {
   readonly #memory: UserMemory;
   /** MAPs that may hold one of the pages that will be asked for. */
   readonly #near: Pages[] = [];
+  /** Outside of these pages they hold nothing. */
+  #first = Number.POSITIVE_INFINITY;
+  #last = Number.NEGATIVE_INFINITY;
 
   constructor({ memory, pins }: LedgerState, first: number, last: number) {
     this.#memory = memory;
@@ -75,21 +78,25 @@ export class PinBounds {
     // The same page may be mapped elsewhere, so then every MAP is near.
     const all = memory.mayAlias(first, last);
     for (const pages of pins.live) {
+      let near = false;
       for (const { firstPage, lastPage } of pages.holders) {
         if (!all && (firstPage > last || lastPage < first)) continue;
-        this.#near.push(pages);
-        break;
+        near = true;
+        if (firstPage < this.#first) this.#first = firstPage;
+        if (lastPage > this.#last) this.#last = lastPage;
       }
+      if (near) this.#near.push(pages);
     }
+    if (all && this.#near.length > 0) [this.#first, this.#last] = [first, last];
   }
 
   at(page: number): this {
     this.low = 0;
     this.high = 0;
-    if (this.#near.length === 0) return this;
-    for (const pages of this.#near) this.#add(pages, page, this.#shows(pages, page, page));
+    if (page < this.#first || page > this.#last) return this;
+    for (const pages of this.#near) this.#add(pages, page, page);
     for (const alias of this.#memory.aliases(page)) {
-      for (const pages of this.#near) this.#add(pages, alias, this.#shows(pages, alias, page));
+      for (const pages of this.#near) this.#add(pages, alias, page);
     }
     return this;
   }
@@ -105,15 +112,15 @@ export class PinBounds {
     return mapped === key ? 2 : 0;
   }
 
-  /** Each MAP pins a page once, however many holders it has (PIN-01, PIN-02). */
-  #add(pages: Pages, page: number, most: 0 | 1 | 2): void {
-    if (most === 0) return;
+  /** Each MAP pins a page once, however many holders it has at `at` (PIN-01, PIN-02). */
+  #add(pages: Pages, at: number, page: number): void {
     let holds = 0;
     for (const holder of pages.holders) {
-      if (page < holder.firstPage || page > holder.lastPage) continue;
+      if (at < holder.firstPage || at > holder.lastPage) continue;
       holds = Math.max(holds, isFirm(holder) ? 2 : 1);
     }
-    if (holds === 0) return;
+    const most = holds === 0 ? 0 : this.#shows(pages, at, page);
+    if (most === 0) return;
     this.high++;
     if (holds === 2 && most === 2) this.low++;
   }

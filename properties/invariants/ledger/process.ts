@@ -10,18 +10,20 @@ export interface Moment {
   readonly handovers: number;
 }
 
-/** An answer of PROC_STATUS. */
-export interface Status extends Moment {
-  readonly pin: number;
-  readonly lck: number;
-}
-
 /** Pages that are pinned for a process, and how many MAPs they belong to. */
 export interface Pinned {
   readonly pages: number;
   readonly maps: number;
   /** Those of them that count as locked memory of the process; undefined: nobody knows. */
   readonly locked: number | undefined;
+}
+
+/** An answer of PROC_STATUS. */
+export interface Status extends Moment {
+  readonly pin: number;
+  readonly lck: number;
+  /** What was pinned for the process at that time; undefined: nobody knows. */
+  readonly pinned: Pinned | undefined;
 }
 
 export class Process {
@@ -41,7 +43,7 @@ export class Process {
   idle: Status | undefined;
   last: Status | undefined;
   /** Answers by the number of pages pinned, the last for each number. */
-  readonly byPages = new Map<number, Status & { readonly pinned: Pinned }>();
+  readonly byPages = new Map<number, Status>();
 
   constructor(memory: UserMemory, lockFree: boolean) {
     this.memory = memory;

@@ -127,7 +127,7 @@ export class Walk {
     const va = area.userVa + (at - area.start);
     const page = memory.page(va);
     const count = Math.min(memory.page(va + (to - at)) - page, MOST_PAGES);
-    let frame = run.pa + (at - run.iova) - memory.offset(va);
+    let frame = run.pa + (at - run.iova) - BigInt(memory.offset(va));
     for (let k = 0; k <= count; k++) {
       const before = area.pages.frames.get(page + k);
       if (before === undefined) this.#sight(area, page + k, frame, at);
