@@ -84,10 +84,13 @@ const I_61: Invariant = {
 const reservesNothing = (
   ioas: Ioas,
   set: RangeSet,
-  strangers: readonly Device[],
+  isStranger: (device: Device) => boolean,
   why: string,
 ): Finding => {
-  const reserving = strangers.filter(({ reserved }) => reserved.length > 0);
+  const reserving: Device[] = [];
+  for (const device of ioas.ctx.bound) {
+    if (device.reserved.length > 0 && isStranger(device)) reserving.push(device);
+  }
   if (reserving.length === 0) return undefined;
   if (sameSet(set, ioas.usable)) return HELD;
   for (const { reserved, index } of reserving) {
@@ -109,8 +112,8 @@ const I_62: Invariant = {
   on: {
     IOAS_IOVA_RANGES: whenAnswered((ioas, set) => {
       if (ioas.detaches === 0 || ioas.allowed?.length !== 0) return undefined;
-      const elsewhere = [...ioas.ctx.bound].filter(({ hwpt }) => hwpt && hwpt.ioas !== ioas);
-      return reservesNothing(ioas, set, elsewhere, "attached elsewhere");
+      const isElsewhere = ({ hwpt }: Device) => hwpt !== undefined && hwpt.ioas !== ioas;
+      return reservesNothing(ioas, set, isElsewhere, "attached elsewhere");
     }),
   },
 };
@@ -124,7 +127,7 @@ const I_64: Invariant = {
     IOAS_IOVA_RANGES: whenAnswered((ioas, set) => {
       let compared = false;
       for (const { reserved, index } of ioas.devices) {
-        const usable = reserved.find(([start, last]) => touches(set, start, last));
+        const usable = reserved.find((range) => touches(set, range[0], range[1]));
         if (usable) {
           const where = showRange(usable[0], usable[1]);
           return { expected: `${where} reserved by device ${index}`, actual: showSet(set) };
@@ -136,6 +139,8 @@ const I_64: Invariant = {
   },
 };
 
+const isIdle = ({ hwpt }: Device): boolean => hwpt === undefined;
+
 const I_65: Invariant = {
   id: "I-65",
   statement: "A device that is bound but not attached changes no ranges.",
@@ -144,8 +149,7 @@ const I_65: Invariant = {
   on: {
     IOAS_IOVA_RANGES: whenAnswered((ioas, set) => {
       if (ioas.ctx.bound.size === 0 || ioas.allowed?.length !== 0) return undefined;
-      const idle = [...ioas.ctx.bound].filter(({ hwpt }) => hwpt === undefined);
-      return reservesNothing(ioas, set, idle, "not attached");
+      return reservesNothing(ioas, set, isIdle, "not attached");
     }),
   },
 };

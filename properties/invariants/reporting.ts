@@ -62,7 +62,7 @@ const I_04: Invariant = {
       if (count !== array.length) {
         return { expected: `num_iovas ${array.length}, as many as stored`, actual: `${count}` };
       }
-      const inverted = array.find(([start, last]) => start > last);
+      const inverted = array.find((range) => range[0] > range[1]);
       if (inverted) {
         return {
           expected: "ranges that end where they start or later",
@@ -108,15 +108,14 @@ const I_06: Invariant = {
       if (errno !== 0 || alignment === undefined) return undefined;
       const ioas = ledger.ioas(call.fd, call.in.ioas_id);
       if (ioas === undefined) return undefined;
-      const { pageSize } = ledger.memory;
-      const least = ioas.alignmentAtLeast(pageSize);
-      const most = ioas.everAttached || ioas.huge !== 1n ? BigInt(pageSize) : 1n;
+      const least = ioas.alignmentAtLeast(ledger.pageSize);
+      const most = ioas.everAttached || ioas.huge !== 1n ? BigInt(ledger.pageSize) : 1n;
       const wrong = (expected: string): Finding => ({ expected, actual: hex(alignment) });
       if (alignment === 0n || (alignment & (alignment - 1n)) !== 0n) return wrong("a power of two");
       if (alignment < least) return wrong(`an alignment of ${hex(least)} or more`);
       if (alignment > most) return wrong(`an alignment of ${hex(most)} or less`);
       if (ioas.huge === undefined) return HELD;
-      const before = ledger.alignments.get(ioas.attached * 2 + Number(ioas.huge));
+      const before = ledger.alignments.get(ioas.shape);
       if (before === undefined || before === alignment) return HELD;
       return wrong(`alignment ${hex(before)}, as once with the same devices and option`);
     },

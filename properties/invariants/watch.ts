@@ -47,9 +47,7 @@ const entriesFor = (name: CallName): readonly Entry[] => {
 };
 
 /** The invariants interested in each call, so that a call pays for no others. */
-const TABLE = Object.fromEntries(CALL_NAMES.map((name) => [name, entriesFor(name)])) as Readonly<
-  Record<CallName, readonly Entry[]>
->;
+const TABLE = new Map(CALL_NAMES.map((name) => [name, entriesFor(name)]));
 
 export class InvariantWatch {
   readonly #ledger: Ledger;
@@ -88,7 +86,7 @@ export class InvariantWatch {
 
   #check(call: Call, outcome: Outcome): Deviation | undefined {
     const { checked } = this.#tally;
-    const entries = TABLE[call.call];
+    const entries = TABLE.get(call.call) as readonly Entry[];
     for (let i = 0; i < entries.length; i++) {
       const { index, check } = entries[i] as Entry;
       const finding = check(call, outcome, this.#ledger);

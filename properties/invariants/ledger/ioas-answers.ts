@@ -2,7 +2,7 @@
 import type { CallOf, OutcomeOf } from "../../../spec/calls";
 import { OPTION_HUGE_PAGES } from "../../../spec/uapi/flags";
 import { Ioas } from "./ioas";
-import { asSet } from "./ranges";
+import { asSet, type RangeSet } from "./ranges";
 import type { LedgerState } from "./state";
 
 /** No platform reserves so much that there are more ranges than this. */
@@ -17,13 +17,14 @@ export const noteIoas = (ledger: LedgerState, fd: number, id: number): void => {
 export const noteRanges = (
   ledger: LedgerState,
   call: CallOf<"IOAS_IOVA_RANGES">,
-  { out }: { readonly out: Required<OutcomeOf<"IOAS_IOVA_RANGES">>["out"] },
+  { out }: OutcomeOf<"IOAS_IOVA_RANGES">,
+  set: RangeSet,
 ): void => {
   const ioas = ledger.ioas(call.fd, call.in.ioas_id);
   if (ioas === undefined || ioas.fog) return;
   const answer = {
-    set: asSet(out.array ?? []),
-    alignment: out.out_iova_alignment ?? 0n,
+    set,
+    alignment: out?.out_iova_alignment ?? 0n,
     detaches: ioas.detaches,
   };
   ioas.answer = answer;
@@ -32,7 +33,7 @@ export const noteRanges = (
   ioas.reshaped = false;
   const key = ioas.attached;
   if (ioas.huge !== undefined) {
-    const shape = key * 2 + Number(ioas.huge);
+    const { shape } = ioas;
     if (!ledger.alignments.has(shape)) ledger.alignments.set(shape, answer.alignment);
   }
   if (ioas.allowed?.length !== 0) return;

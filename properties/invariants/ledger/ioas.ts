@@ -112,6 +112,17 @@ export interface RangesAnswer {
 const MADE_ON = 24;
 const PINNED_BY_ACCESS = 2 ** 40;
 
+/** What an aperture leaves out; asked for whenever a device comes or goes. */
+const BEYOND = new WeakMap<Iommu, RangeSet>();
+const beyond = (iommu: Iommu): RangeSet => {
+  let set = BEYOND.get(iommu);
+  if (set === undefined) {
+    set = complement([iommu.aperture]);
+    BEYOND.set(iommu, set);
+  }
+  return set;
+};
+
 export class Ioas {
   readonly kind = "ioas";
   readonly id: number;
@@ -149,6 +160,8 @@ export class Ioas {
   #usable: RangeSet | undefined;
   #promised: RangeSet | undefined;
   #key: number | undefined;
+  #shape: number | undefined;
+  #least: bigint | undefined;
 
   readonly #iommus: readonly Iommu[];
 
@@ -176,11 +189,11 @@ export class Ioas {
     const reserved: IovaRange[] = [...this.added];
     for (const device of this.devices) {
       reserved.push(...reservedBy(device));
-      if (device.iommu) reserved.push(...complement([device.iommu.aperture]));
+      if (device.iommu) reserved.push(...beyond(device.iommu));
     }
     for (const { made } of this.hwpts) {
       const iommu = made && this.#iommus[made.iommu];
-      if (iommu) reserved.push(...complement([iommu.aperture]));
+      if (iommu) reserved.push(...beyond(iommu));
     }
     return complement(asSet(reserved));
   }
@@ -204,14 +217,25 @@ export class Ioas {
     return this.#key;
   }
 
+  /** The same with the option, where that is known: what the alignment goes by. */
+  get shape(): number {
+    this.#shape ??= this.attached * 2 + Number(this.huge);
+    return this.#shape;
+  }
+
   /** The alignment cannot be smaller: no domain can translate less than one of its pages. */
   alignmentAtLeast(pageSize: number): bigint {
-    let least = this.huge === 0n ? pageSize : 1;
+    this.#least ??= BigInt(this.#pageAtLeast(this.huge === 0n ? pageSize : 1));
+    return this.#least;
+  }
+
+  #pageAtLeast(size: number): number {
+    let least = size;
     for (const { iommu } of this.devices) least = Math.max(least, iommu?.ioPageSize ?? 1);
     for (const { made } of this.hwpts) {
       least = Math.max(least, this.#iommus[made?.iommu ?? -1]?.ioPageSize ?? 1);
     }
-    return BigInt(least);
+    return least;
   }
 
   /** Attachments, reservations or options are about to be others. */
@@ -220,6 +244,8 @@ export class Ioas {
     this.#usable = undefined;
     this.#promised = undefined;
     this.#key = undefined;
+    this.#shape = undefined;
+    this.#least = undefined;
   }
 
   /** Index of the first area that ends at `iova` or later. */

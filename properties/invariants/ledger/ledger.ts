@@ -63,6 +63,10 @@ export class Ledger extends LedgerState {
     return this.#answered;
   }
 
+  #noteRanges(call: CallOf<"IOAS_IOVA_RANGES">, outcome: OutcomeOf<"IOAS_IOVA_RANGES">): void {
+    answers.noteRanges(this, call, outcome, this.answered(call, outcome)?.set ?? []);
+  }
+
   /**
    * Looks from the calling process.
    * @returns false if there is none, or if it has not the file that the call is about: then the
@@ -77,9 +81,9 @@ export class Ledger extends LedgerState {
 
   /** Takes note of an answer that contradicted nothing. */
   note(call: Call, outcome: Outcome): void {
+    let changed = outcome.errno === 0 ? this.#success(call, outcome) : this.#failure(call, outcome);
     this.walk.reset();
     this.#asked = undefined;
-    let changed = outcome.errno === 0 ? this.#success(call, outcome) : this.#failure(call, outcome);
     if (call.call === "IOAS_IOVA_RANGES") changed = answers.noteElements(this, call);
     if (changed) this.recent.forget();
     else this.recent.remember(call, outcome, this);
@@ -173,7 +177,7 @@ export class Ledger extends LedgerState {
         return true;
       }
       case "IOAS_IOVA_RANGES":
-        answers.noteRanges(this, call, outcome as never);
+        this.#noteRanges(call, outcome as OutcomeOf<"IOAS_IOVA_RANGES">);
         return false;
       case "IOAS_ALLOW_IOVAS":
         answers.noteAllowed(this, call);

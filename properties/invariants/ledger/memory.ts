@@ -138,9 +138,7 @@ export class UserMemory {
   page(va: bigint): number {
     if (va > U64_MAX) return Number(va >> BigInt(this.#bits));
     ADDRESS[0] = va;
-    return (
-      (HALVES[1] as number) * (2 ** 32 / this.pageSize) + ((HALVES[0] as number) >>> this.#bits)
-    );
+    return (HALVES[1] as number) * (2 ** 32 / this.pageSize) + ((HALVES[0] as number) >>> this.#bits);
   }
 
   offset(va: bigint): number {

@@ -6,10 +6,11 @@ export type RangeSet = readonly IovaRange[];
 export const EVERYTHING: RangeSet = [[0n as Iova, U64_MAX as Iova]];
 
 const inOrder = (ranges: RangeSet): boolean => {
-  let next = 0n;
-  for (const [start, last] of ranges) {
-    if (start < next || last < start) return false;
-    next = last + 2n;
+  let before: IovaRange | undefined;
+  for (const range of ranges) {
+    if (range[1] < range[0]) return false;
+    if (before !== undefined && range[0] <= before[1] + 1n) return false;
+    before = range;
   }
   return true;
 };
@@ -42,9 +43,9 @@ export const asSet = (ranges: RangeSet): RangeSet => {
 export const complement = (set: RangeSet): RangeSet => {
   const rest: IovaRange[] = [];
   let next = 0n;
-  for (const [start, last] of set) {
-    if (start > next) rest.push([next as Iova, (start - 1n) as Iova]);
-    next = last + 1n;
+  for (const range of set) {
+    if (range[0] > next) rest.push([next as Iova, (range[0] - 1n) as Iova]);
+    next = range[1] + 1n;
   }
   if (next <= U64_MAX) rest.push([next as Iova, U64_MAX as Iova]);
   return rest;

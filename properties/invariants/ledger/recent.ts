@@ -2,7 +2,14 @@
  * Answers of probes since the last call that may have changed anything. The same question must
  * get the same answer, however many calls failed and however many probes were made in between.
  */
-import { type Call, type CallOf, type Outcome, type OutcomeOf, shapeOf } from "../../../spec/calls";
+import {
+  CALL_NAMES,
+  type Call,
+  type CallOf,
+  type Outcome,
+  type OutcomeOf,
+  shapeOf,
+} from "../../../spec/calls";
 import type { Contradiction, HELD } from "../finding";
 import type { Ioas } from "./ioas";
 import { sameAnswer, sameQuestion } from "./sameness";
@@ -29,24 +36,28 @@ export interface Repetition {
   readonly finding: Contradiction | typeof HELD;
 }
 
+const PROBES: ReadonlySet<string> = new Set(CALL_NAMES.filter((name) => shapeOf(name).probe));
+
 /** More probes than this in a row are not compared: a scan is not made twice. */
 const MOST = 16;
 
 export class Recent {
-  readonly #entries: Entry[] = [];
+  #entries: Entry[] = [];
   #asked: Call | undefined;
   #found: Entry | undefined;
+  #repetition: Repetition | undefined;
 
   forget(): void {
-    this.#entries.length = 0;
+    if (this.#entries.length > 0) this.#entries = [];
     this.#asked = undefined;
   }
 
   remember(call: Call, outcome: Outcome, ledger: LedgerState): void {
-    if (shapeOf(call.call).probe) {
+    if (PROBES.has(call.call)) {
       const scratch = call.call === "MEM_READ" && ledger.memory.isScratch(call.in.va);
-      if (!scratch && this.#entries.length < MOST && this.#find(call) === undefined) {
-        this.#entries.push({ call, outcome, failed: 0 });
+      if (!scratch && this.#entries.length < MOST) {
+        if (this.#asked !== call) this.#ask(call, outcome);
+        if (this.#found === undefined) this.#entries.push({ call, outcome, failed: 0 });
       }
     } else if (outcome.errno !== 0 && this.#entries.length > 0) {
       const kind = kindOf(call, ledger);
@@ -58,14 +69,10 @@ export class Recent {
     this.#asked = undefined;
   }
 
-  /** The earlier answer to the same question, compared with this one. */
+  /** The earlier answer to the same question, compared with this one; several want to know it. */
   repetition(call: Call, outcome: Outcome): Repetition | undefined {
-    const entry = this.#find(call);
-    if (entry === undefined) return undefined;
-    const finding = sameAnswer(call, entry.outcome, outcome);
-    if (finding === undefined) return undefined;
-    const between = entry.failed === 0 ? NOTHING_FAILED : entry.failed;
-    return { between, blame: blameOf(between), finding };
+    if (this.#asked !== call) this.#ask(call, outcome);
+    return this.#repetition;
   }
 
   /** What another domain of the same IOAS translates in the same window, just asked. */
@@ -86,13 +93,23 @@ export class Recent {
     return undefined;
   }
 
-  #find(call: Call): Entry | undefined {
-    if (this.#asked === call) return this.#found;
+  #ask(call: Call, outcome: Outcome): void {
     this.#asked = call;
     this.#found = this.#entries.find((entry) => sameQuestion(entry.call, call));
-    return this.#found;
+    this.#repetition = this.#found && repetitionOf(this.#found, call, outcome);
   }
 }
+
+const repetitionOf = (
+  entry: Entry,
+  call: Call,
+  outcome: Outcome,
+): Repetition | undefined => {
+  const finding = sameAnswer(call, entry.outcome, outcome);
+  if (finding === undefined) return undefined;
+  const between = entry.failed === 0 ? NOTHING_FAILED : entry.failed;
+  return { between, blame: blameOf(between), finding };
+};
 
 /** Calls that failed and may have changed something do not come here: see Ledger. */
 const kindOf = (call: Call, ledger: LedgerState): number => {
