@@ -33,7 +33,7 @@ const isAligned = (call: MapCall, { start, length }: Placement, alignment: bigin
   (start | length | offsetOf(call)) % alignment === 0n;
 
 const aligned: OnPlacement = (at, call, ledger) => {
-  let alignment = at.ioas.alignmentAtLeast(ledger.memory.pageSize);
+  let alignment = at.ioas.alignmentAtLeast(ledger.pageSize);
   const answered = answeredAlignment(at.ioas);
   if (answered !== undefined && answered > alignment) alignment = answered;
   if (alignment === 1n) return undefined;
@@ -79,12 +79,12 @@ const I_07: Invariant = {
       if (errno !== 0 || option !== OPTION_HUGE_PAGES || op !== OPTION_OP_SET) return undefined;
       const ioas = value === 0n ? ledger.ioas(call.fd, id) : undefined;
       // Where they are off already, nothing is raised.
-      return ioas?.huge === 1n ? raised(ioas, BigInt(ledger.memory.pageSize)) : undefined;
+      return ioas?.huge === 1n ? raised(ioas, ledger.pageBytes) : undefined;
     },
     VFIO_SET_IOMMU: (call, { errno }, ledger) => {
       const ioas = errno === 0 ? ledger.compat(call.fd) : undefined;
       if (ioas?.huge !== 1n || call.in.arg !== BigInt(VFIO_TYPE1_IOMMU)) return undefined;
-      return raised(ioas, BigInt(ledger.pageSize));
+      return raised(ioas, ledger.pageBytes);
     },
     IOAS_IOVA_RANGES: (call, { errno, out }, ledger) => {
       const ioas = errno === 0 ? ledger.ioas(call.fd, call.in.ioas_id) : undefined;
@@ -108,7 +108,7 @@ const isPlain = (call: CallOf<"IOAS_MAP">, ledger: Ledger): boolean => {
   const { flags, reserved, length, user_va: va, iova } = call.in;
   if ((flags & ~MAP_FLAGS) !== 0 || reserved !== 0) return false;
   if ((flags & (MAP_READABLE | MAP_WRITEABLE)) === 0) return false;
-  if (length > U64_MAX - BigInt(ledger.memory.pageSize) || va + length > U64_MAX) return false;
+  if (length > U64_MAX - ledger.pageBytes || va + length > U64_MAX) return false;
   return iova !== U64_MAX && iova + length - 1n <= U64_MAX;
 };
 

@@ -28,12 +28,13 @@ const eachBit = (
   look: (first: bigint, last: bigint, bit: boolean) => Finding,
 ): Finding => {
   let finding: Finding;
-  for (const [i, bit] of bits.entries()) {
-    if (bit === undefined) continue;
-    const first = iova + BigInt(i) * pageSize;
-    const found = look(first, first + pageSize - 1n, bit);
+  let first = iova;
+  for (const bit of bits) {
+    const last = first + pageSize - 1n;
+    const found = bit === undefined ? undefined : look(first, last, bit);
     if (found !== undefined && found !== HELD) return found;
     finding ??= found;
+    first += pageSize;
   }
   return finding;
 };

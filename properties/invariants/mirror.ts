@@ -82,7 +82,7 @@ const otherMemory = (area: Area, iova: bigint, va: bigint, { memory }: Ledger): 
 /** MD_CHECK_MAP that found fault: a range mapped from just this memory, unchanged, has none. */
 const failedMap = (call: CallOf<"MD_CHECK_MAP">, ioas: Ioas, ledger: Ledger): Finding => {
   const { iova, length, uptr } = call.in;
-  const unit = BigInt(ledger.platform.iommus[0]?.ioPageSize ?? ledger.memory.pageSize);
+  const unit = BigInt(ledger.platform.iommus[0]?.ioPageSize ?? ledger.pageSize);
   if (iova % unit !== 0n || length % unit !== 0n || uptr % unit !== 0n || length === 0n) {
     return undefined;
   }

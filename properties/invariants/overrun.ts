@@ -10,6 +10,7 @@ import type { CallOf, Outcome, OutcomeOf } from "../../spec/calls";
 import { PAGE_FAULT } from "../../spec/uapi/layouts";
 import { type Finding, HELD } from "./finding";
 import type { Invariant } from "./invariant";
+import { byteOf } from "./ledger/memory";
 
 const within = (stored: number, room: number, what: string): Finding =>
   stored <= room
@@ -23,16 +24,16 @@ const offered = (call: RawCall): number => {
 };
 
 const inStruct = (call: RawCall, { out }: Outcome): Finding => {
-  const { bytes } = (out ?? {}) as { readonly bytes?: string };
-  if (bytes === undefined) return undefined;
-  const [before, after] = [call.in.bytes, bytes].map((hex) => Buffer.from(hex, "hex"));
-  if (before === undefined || after === undefined || before.length !== after.length) {
-    return undefined;
-  }
+  const { bytes: after } = (out ?? {}) as { readonly bytes?: string };
+  const before = call.in.bytes;
+  if (after === undefined || before.length !== after.length) return undefined;
   const end = offered(call);
-  const at = after.findIndex((byte, i) => i >= end && byte !== before[i]);
-  if (at < 0) return before.length > end ? HELD : undefined;
-  return { expected: `byte ${at} as it was: the struct ends at ${end}`, actual: `${after[at]}` };
+  const count = after.length / 2;
+  let at = end;
+  while (at < count && byteOf(after, at) === byteOf(before, at)) at++;
+  if (at >= count) return count > end ? HELD : undefined;
+  const byte = byteOf(after, at);
+  return { expected: `byte ${at} as it was: the struct ends at ${end}`, actual: `${byte}` };
 };
 
 /** The last byte of a bitmap can have bits that stand for no page of the range. */

@@ -35,7 +35,7 @@ const exact = (
       compared = true;
       if (pins >= low && pins <= high) continue;
       const right = low === high ? `${low}` : `${low} to ${high}`;
-      const where = hex(BigInt(page) * BigInt(memory.pageSize));
+      const where = hex(BigInt(page) * ledger.pageBytes);
       return { expected: `${right} pins of the page at ${where}`, actual: `${pins}` };
     }
     page = next;
@@ -46,7 +46,7 @@ const exact = (
 /** MD_CHECK_REFS says yes or no to one number for all pages of a range. */
 const checkedRefs = (call: CallOf<"MD_CHECK_REFS">, errno: unknown, ledger: Ledger): Finding => {
   const { uptr, length, refs } = call.in;
-  const size = BigInt(ledger.memory.pageSize);
+  const size = ledger.pageBytes;
   if (uptr % size !== 0n || length % size !== 0n || length === 0n) return undefined;
   const first = ledger.memory.page(uptr);
   const count = Math.min(Number(length / size), MOST_PAGES);
@@ -190,7 +190,7 @@ const I_34: Invariant = {
 /** Pages that a MAP of a process which has ended may hold. */
 const orphans = ({ pins, processes }: Ledger): readonly Holder[] => {
   const alive = new Set(processes.values());
-  return [...pins.live].flatMap(({ process, holders }) => (alive.has(process) ? [] : [...holders]));
+  return [...pins.live].flatMap(({ process, holders }) => (alive.has(process) ? [] : holders));
 };
 
 const I_39: Invariant = {

@@ -109,7 +109,7 @@ const I_06: Invariant = {
       const ioas = ledger.ioas(call.fd, call.in.ioas_id);
       if (ioas === undefined) return undefined;
       const least = ioas.alignmentAtLeast(ledger.pageSize);
-      const most = ioas.everAttached || ioas.huge !== 1n ? BigInt(ledger.pageSize) : 1n;
+      const most = ioas.everAttached || ioas.huge !== 1n ? ledger.pageBytes : 1n;
       const wrong = (expected: string): Finding => ({ expected, actual: hex(alignment) });
       if (alignment === 0n || (alignment & (alignment - 1n)) !== 0n) return wrong("a power of two");
       if (alignment < least) return wrong(`an alignment of ${hex(least)} or more`);

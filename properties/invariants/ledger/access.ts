@@ -162,7 +162,8 @@ export const coverOfAccess = (
   const last = iova + length - 1n;
   if (access?.ioas === undefined || length === 0n || last > U64_MAX) return undefined;
   const { ioas, ctx } = access;
-  return { ...coverOf({ ioas, sure: !ctx.closed }, iova, last, perm), ioas };
+  const { all, maybe } = coverOf({ ioas, sure: !ctx.closed }, iova, last, perm);
+  return { all, maybe, ioas };
 };
 
 /** The bytes of more memory than this are not followed one by one. */

@@ -15,6 +15,9 @@ interface Contents {
 export class PageBytes {
   readonly #pages = new Map<number, Contents>();
   #next = 0;
+  /** The page that was asked for last: questions come byte by byte. */
+  #page = Number.NaN;
+  #contents: Contents | undefined;
 
   /** Numbers for pages that are new and zero: the first of them. */
   allocate(count: number): number {
@@ -25,7 +28,7 @@ export class PageBytes {
 
   /** The byte at `offset` of a page; undefined: nobody knows. */
   at(page: number, offset: number): number | undefined {
-    const contents = this.#pages.get(page);
+    const contents = this.#of(page);
     if (contents === undefined) return 0;
     const byte = contents.bytes.get(offset) ?? contents.rest;
     return byte === OPEN ? undefined : byte;
@@ -33,24 +36,35 @@ export class PageBytes {
 
   /** @param value undefined: from now on nobody knows */
   set(page: number, offset: number, value: number | undefined): void {
-    let contents = this.#pages.get(page);
-    if (contents === undefined) {
-      contents = { rest: 0, bytes: new Map() };
-      this.#pages.set(page, contents);
-    }
+    const contents = this.#of(page) ?? this.#become(page, { rest: 0, bytes: new Map() });
     contents.bytes.set(offset, value ?? OPEN);
   }
 
   /** Nobody knows anything of the page any more. */
   forget(page: number): void {
-    this.#pages.set(page, { rest: OPEN, bytes: new Map() });
+    this.#become(page, { rest: OPEN, bytes: new Map() });
   }
 
   /** `count` pages from `to` on are made as copies of those from `from` on. */
   copy(from: number, to: number, count: number): void {
     for (const [page, { rest, bytes }] of this.#pages) {
       if (page < from || page >= from + count) continue;
-      this.#pages.set(page - from + to, { rest, bytes: new Map(bytes) });
+      this.#become(page - from + to, { rest, bytes: new Map(bytes) });
     }
+  }
+
+  #of(page: number): Contents | undefined {
+    if (page !== this.#page) {
+      this.#page = page;
+      this.#contents = this.#pages.get(page);
+    }
+    return this.#contents;
+  }
+
+  #become(page: number, contents: Contents): Contents {
+    this.#pages.set(page, contents);
+    this.#page = page;
+    this.#contents = contents;
+    return contents;
   }
 }

@@ -26,6 +26,9 @@ export class DirtyBits {
   readonly pages = new Map<bigint, PageState>();
   /** Answers since anything last changed. */
   reads: Read[] = [];
+  /** The answer that is being looked at, and what it says; several invariants ask. */
+  asked: unknown;
+  answer: Read | undefined;
 
   constructor(unit: bigint) {
     this.unit = unit;
@@ -34,7 +37,9 @@ export class DirtyBits {
   /** The worst that is known of the pages in [first, last]. */
   state(first: bigint, last: bigint): "dirty" | "open" | "cleared" | "clean" {
     let worst: PageState | "clean" = "clean";
-    for (let page = first / this.unit; page <= last / this.unit; page++) {
+    if (this.pages.size === 0) return worst;
+    const end = last / this.unit;
+    for (let page = first / this.unit; page <= end; page++) {
       const state = this.pages.get(page);
       if (state === "dirty") return state;
       if (state === "open" || (state === "cleared" && worst === "clean")) worst = state;

@@ -78,6 +78,7 @@ const read = (
   const { iova, length, flags } = call.in;
   const clears = (flags & DIRTY_NO_CLEAR) === 0;
   const answer = answerOf(bits, ioas, call, outcome);
+  bits.asked = undefined;
   if (answer !== undefined && !clears) {
     bits.reads.push(answer);
     return;
@@ -103,6 +104,19 @@ export const answerOf = (
   bits: DirtyBits,
   ioas: Ioas,
   call: CallOf<"HWPT_GET_DIRTY_BITMAP">,
+  outcome: OutcomeOf<"HWPT_GET_DIRTY_BITMAP">,
+): Read | undefined => {
+  if (bits.asked !== outcome) {
+    bits.asked = outcome;
+    bits.answer = readOf(bits, ioas, call, outcome);
+  }
+  return bits.answer;
+};
+
+const readOf = (
+  bits: DirtyBits,
+  ioas: Ioas,
+  call: CallOf<"HWPT_GET_DIRTY_BITMAP">,
   { errno, out }: OutcomeOf<"HWPT_GET_DIRTY_BITMAP">,
 ): Read | undefined => {
   const { iova, length, page_size: pageSize, prefill } = call.in;
@@ -111,10 +125,12 @@ export const answerOf = (
   if (!isMapped(ioas, iova, iova + length - 1n)) return undefined;
   const before = Number.parseInt(prefill, 16);
   const bytes = out?.bitmap === undefined ? undefined : Buffer.from(out.bitmap, "hex");
-  const read = Array.from({ length: Number(length / pageSize) }, (_, i) => {
+  const count = Number(length / pageSize);
+  const read: (boolean | undefined)[] = [];
+  for (let i = 0; i < count; i++) {
     const mask = 1 << (i & 7);
-    if ((before & mask) !== 0) return undefined;
-    return ((bytes?.[i >> 3] ?? before) & mask) !== 0;
-  });
+    const isOpen = (before & mask) === 0;
+    read.push(isOpen ? ((bytes?.[i >> 3] ?? before) & mask) !== 0 : undefined);
+  }
   return { iova, pageSize, bits: read };
 };

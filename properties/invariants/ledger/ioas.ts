@@ -238,11 +238,16 @@ export class Ioas {
     return least;
   }
 
-  /** Attachments, reservations or options are about to be others. */
+  /**
+   * Attachments or reservations are about to be others; "reshaped": in-kernel users, options or
+   * the list of allowed IOVAs.
+   */
   moved(how: "narrowed" | "widened" | "reshaped"): void {
     this[how] = true;
-    this.#usable = undefined;
-    this.#promised = undefined;
+    if (how !== "reshaped") {
+      this.#usable = undefined;
+      this.#promised = undefined;
+    }
     this.#key = undefined;
     this.#shape = undefined;
     this.#least = undefined;
@@ -262,5 +267,11 @@ export class Ioas {
   }
 }
 
-export const groupReserved = (devices: readonly PlatformDevice[], group: number | null): RangeSet =>
-  devices.flatMap((device) => (device.group === group ? device.reserved : []));
+export const groupReserved = (
+  devices: readonly PlatformDevice[],
+  group: number | null,
+): RangeSet => {
+  const all: IovaRange[] = [];
+  for (const device of devices) if (device.group === group) all.push(...device.reserved);
+  return all;
+};

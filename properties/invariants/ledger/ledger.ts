@@ -73,6 +73,7 @@ export class Ledger extends LedgerState {
    * call has done nothing
    */
   enter(call: Call, { errno }: Outcome): boolean {
+    this.forgetObject();
     const process = this.processes.get(call.proc);
     if (process === undefined) return false;
     this.process = process;
@@ -87,6 +88,7 @@ export class Ledger extends LedgerState {
     if (call.call === "IOAS_IOVA_RANGES") changed = answers.noteElements(this, call);
     if (changed) this.recent.forget();
     else this.recent.remember(call, outcome, this);
+    this.forgetObject();
   }
 
   /** Takes note of a call that failed because it could not store its answer. */
@@ -251,7 +253,7 @@ export class Ledger extends LedgerState {
       case "SETRLIMIT_MEMLOCK":
         // What is pinned already may be more than that.
         if (this.process.holding > 0) this.process.limitIsVague = true;
-        this.process.limit = call.in.cur / BigInt(this.pageSize);
+        this.process.limit = call.in.cur / this.pageBytes;
         return true;
       case "SETUID":
         // Whether the pins of a mapping count is settled when it is made (ACT-01).

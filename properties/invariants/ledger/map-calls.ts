@@ -3,15 +3,7 @@ import type { CallOf, OutcomeOf } from "../../../spec/calls";
 import { MAP_READABLE, MAP_WRITEABLE, PERM_READ, PERM_WRITE } from "../../../spec/uapi/flags";
 import { type Iova, lastOf, U64_MAX } from "../../../spec/units";
 import type { Ioas } from "./ioas";
-import {
-  confirm,
-  doubtRange,
-  insert,
-  remove,
-  removeAll,
-  removeRange,
-  sourcesOf,
-} from "./mappings";
+import { confirm, doubtRange, insert, remove, removeAll, removeRange, sourcesOf } from "./mappings";
 import { type Area, newArea, Pages } from "./pages";
 import { higher, lower } from "./ranges";
 import type { LedgerState } from "./state";

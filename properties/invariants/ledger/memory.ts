@@ -26,6 +26,11 @@ interface Segment {
 const keyIn = (segment: Segment, page: number): number | undefined =>
   segment.key === undefined ? undefined : segment.key + (page - segment.first);
 
+const partOf = (segment: Segment, first: number, last: number): Segment => {
+  const { since, isPrivate } = segment;
+  return { first, last, key: keyIn(segment, first), since, isPrivate };
+};
+
 /** Pages of memfds have negative numbers: the same page may be at several addresses from the start. */
 const FILE_STRIDE = 2 ** 40;
 const fileKey = ({ memfd = 0, offset }: MemoryRegion, pageSize: number): number =>
@@ -121,11 +126,11 @@ export class UserMemory {
   fork(): UserMemory {
     const segments = this.#segments.map((segment): Segment => {
       const { first, last, key, isPrivate } = segment;
-      if (key === undefined || !isPrivate) return { ...segment, since: 0 };
+      if (key === undefined || !isPrivate) return { first, last, key, since: 0, isPrivate };
       const count = last - first + 1;
       const copy = this.bytes.allocate(count);
       this.bytes.copy(key, copy, count);
-      return { ...segment, key: copy, since: 0 };
+      return { first, last, key: copy, since: 0, isPrivate };
     });
     return new UserMemory(this.pageSize, this.bytes, this.#aliases, segments);
   }
@@ -138,7 +143,9 @@ export class UserMemory {
   page(va: bigint): number {
     if (va > U64_MAX) return Number(va >> BigInt(this.#bits));
     ADDRESS[0] = va;
-    return (HALVES[1] as number) * (2 ** 32 / this.pageSize) + ((HALVES[0] as number) >>> this.#bits);
+    return (
+      (HALVES[1] as number) * (2 ** 32 / this.pageSize) + ((HALVES[0] as number) >>> this.#bits)
+    );
   }
 
   offset(va: bigint): number {
@@ -160,10 +167,8 @@ export class UserMemory {
         kept.push(segment);
         continue;
       }
-      if (segment.first < first) kept.push({ ...segment, last: first - 1 });
-      if (segment.last > last) {
-        kept.push({ ...segment, first: last + 1, key: keyIn(segment, last + 1) });
-      }
+      if (segment.first < first) kept.push(partOf(segment, segment.first, first - 1));
+      if (segment.last > last) kept.push(partOf(segment, last + 1, segment.last));
       if (segment.key !== undefined && !segment.isPrivate) this.#elsewhere.push(segment);
     }
     const key = now === "open" ? undefined : this.bytes.allocate(last - first + 1);

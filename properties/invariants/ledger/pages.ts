@@ -82,10 +82,10 @@ export class Pages {
   readonly byProcess: boolean | undefined;
   /** Changes of its memory before the MAP (UserMemory.now). */
   readonly born: number;
-  readonly areas = new Set<Area>();
-  readonly holders = new Set<Holder>();
+  readonly areas: Area[] = [];
+  readonly holders: Holder[] = [];
   /** Where pages were seen, by page number, since they were pinned. */
-  readonly frames = new Map<number, Sighting>();
+  frames: Map<number, Sighting> | undefined;
 
   constructor(process: Process, byProcess: boolean | undefined) {
     this.process = process;
@@ -114,12 +114,19 @@ export class Pages {
 
   /** What is known of frames holds no longer than a pin does for certain (PIN-04). */
   dropFrames(released: Holder): void {
+    if (this.frames === undefined) return;
     for (const page of this.frames.keys()) {
       if (page < released.firstPage || page > released.lastPage) continue;
       if (!this.heldBesides(released, page, page)) this.frames.delete(page);
     }
   }
 }
+
+/** Mostly there is one, and to make a Set for it takes longer than all else about a MAP. */
+const drop = <T>(list: T[], item: T): void => {
+  const at = list.indexOf(item);
+  if (at >= 0) list.splice(at, 1);
+};
 
 /** All pages of all MAPs that are still mapped somewhere, and what becomes of their pins. */
 export class Pins {
@@ -133,7 +140,7 @@ export class Pins {
     const { pages } = holder;
     if (holder.held) return;
     holder.held = true;
-    pages.holders.add(holder);
+    pages.holders.push(holder);
     this.holding++;
     pages.process.holding++;
     if (!isFirm(holder) || !pages.heldBesides(holder, holder.firstPage, holder.lastPage)) {
@@ -145,7 +152,7 @@ export class Pins {
     const { pages } = holder;
     if (!holder.held) return;
     holder.held = false;
-    pages.holders.delete(holder);
+    drop(pages.holders, holder);
     this.holding--;
     pages.process.holding--;
     if (isFirm(holder) && pages.heldBesides(holder, holder.firstPage, holder.lastPage)) return;
@@ -154,15 +161,15 @@ export class Pins {
   }
 
   add(area: Area): void {
-    area.pages.areas.add(area);
+    area.pages.areas.push(area);
     this.live.add(area.pages);
     if (area.ioas.hwpts.size > 0) this.hold(area);
   }
 
   remove(area: Area): void {
     this.release(area);
-    area.pages.areas.delete(area);
-    if (area.pages.areas.size === 0) this.live.delete(area.pages);
+    drop(area.pages.areas, area);
+    if (area.pages.areas.length === 0) this.live.delete(area.pages);
   }
 
   /** From now on the holder may or may not be there. */

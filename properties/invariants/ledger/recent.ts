@@ -100,11 +100,7 @@ export class Recent {
   }
 }
 
-const repetitionOf = (
-  entry: Entry,
-  call: Call,
-  outcome: Outcome,
-): Repetition | undefined => {
+const repetitionOf = (entry: Entry, call: Call, outcome: Outcome): Repetition | undefined => {
   const finding = sameAnswer(call, entry.outcome, outcome);
   if (finding === undefined) return undefined;
   const between = entry.failed === 0 ? NOTHING_FAILED : entry.failed;

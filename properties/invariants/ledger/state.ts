@@ -14,10 +14,9 @@ export interface DeviceFile {
 }
 
 /** How many pages some holders have between them. */
-const spanOf = (holders: ReadonlySet<Holder>): number => {
-  if (holders.size === 1) {
-    for (const { firstPage, lastPage } of holders) return lastPage - firstPage + 1;
-  }
+const spanOf = (holders: readonly Holder[]): number => {
+  const [holder] = holders;
+  if (holder !== undefined && holders.length === 1) return holder.lastPage - holder.firstPage + 1;
   let [pages, next] = [0, 0];
   for (const { firstPage, lastPage } of [...holders].sort((a, b) => a.firstPage - b.firstPage)) {
     const from = Math.max(next, firstPage);
@@ -30,6 +29,7 @@ const spanOf = (holders: ReadonlySet<Holder>): number => {
 export class LedgerState {
   readonly platform: Platform;
   readonly pageSize: number;
+  readonly pageBytes: bigint;
   readonly bytes = new PageBytes();
   readonly processes: Map<number, Process>;
   /** The one that makes the call which is being looked at. */
@@ -62,9 +62,15 @@ export class LedgerState {
   copies = 0;
   handovers = 0;
 
+  /** The object that was asked for last: all look for the one that the call names. */
+  #fd = Number.NaN;
+  #id = 0;
+  #object: LiveObject | undefined;
+
   constructor(platform: Platform) {
     this.platform = platform;
     this.pageSize = platform.pageSize;
+    this.pageBytes = BigInt(platform.pageSize);
     this.processes = bootProcesses(platform, this.bytes);
     const [first] = this.processes.values();
     if (first === undefined) throw new Error("a platform without a process");
@@ -88,7 +94,7 @@ export class LedgerState {
   #count(process: Process): Pinned | undefined {
     let [pages, maps, locked]: [number, number, number | undefined] = [0, 0, 0];
     for (const { process: owner, holders, byProcess } of this.pins.live) {
-      if (owner !== process || holders.size === 0) continue;
+      if (owner !== process || holders.length === 0) continue;
       for (const holder of holders) if (!isFirm(holder)) return undefined;
       maps++;
       const before = pages;
@@ -100,7 +106,17 @@ export class LedgerState {
   }
 
   object(fd: number, id: number): LiveObject | undefined {
-    return this.contexts.get(fd)?.objects.get(id);
+    if (fd !== this.#fd || id !== this.#id) {
+      this.#object = this.contexts.get(fd)?.objects.get(id);
+      this.#fd = fd;
+      this.#id = id;
+    }
+    return this.#object;
+  }
+
+  /** To be called between two calls: objects come and go. */
+  protected forgetObject(): void {
+    this.#fd = Number.NaN;
   }
 
   hwpt(fd: number, id: number): Hwpt | undefined {

@@ -129,7 +129,7 @@ export class Walk {
     const count = Math.min(memory.page(va + (to - at)) - page, MOST_PAGES);
     let frame = run.pa + (at - run.iova) - BigInt(memory.offset(va));
     for (let k = 0; k <= count; k++) {
-      const before = area.pages.frames.get(page + k);
+      const before = area.pages.frames?.get(page + k);
       if (before === undefined) this.#sight(area, page + k, frame, at);
       else {
         this.known++;
@@ -148,6 +148,7 @@ export class Walk {
     if (!isFirm(area) || !area.held) return;
     const identity = pages.identity(page);
     const sighting = { pages, page, identity, frame };
+    pages.frames ??= new Map();
     pages.frames.set(page, sighting);
     if (identity === undefined) return;
     const there = this.#byFrame.get(frame);
@@ -175,4 +176,4 @@ export class Walk {
 
 /** Not so for a sighting from before an unpin, even if the page came back to the same frame. */
 const isCurrent = (sighting: Sighting): boolean =>
-  sighting.pages.frames.get(sighting.page) === sighting;
+  sighting.pages.frames?.get(sighting.page) === sighting;
