@@ -137,20 +137,35 @@ const formOf = ({ call, outcome }: Seen, form: Form): string => {
   const short = form.capacity !== undefined && errno === "EMSGSIZE";
   if (errno !== 0 && !short) return form.how.anyErrno ? "a failure" : errno;
   const given = (outcome.out ?? {}) as Readonly<Record<string, unknown>>;
-  const parts = Object.entries(shapeOf(call.call).out).flatMap(([name, type]) => {
+  const { out } = shapeOf(call.call);
+  let text = "ok";
+  for (const name in out) {
     const value = given[name];
-    if (value === undefined || isName(type) || form.lacking.has(name)) return [];
-    if (type === "faults") return [`${name} ${faults(value as readonly PageFault[])}`];
-    // A MAP and a COPY name it differently, and may have to be compared.
-    if (type === "iova") return form.fixed ? [`at +${show(fromStart(call, value))}`] : [];
-    if (type === "translations") return [`${name} ${translations(call, value, form)}`];
-    if (type === "pins") return [`${name} ${pins(value as readonly PinRun[])}`];
-    if (type === "ranges") return [`${name} ${ranges(value as readonly IovaRange[], form)}`];
-    if (name === "out_iova_alignment" && form.how.anyAlignment) return [];
-    // What UNMAP calls its length is a size for VFIO.
-    return [`${call.call === "VFIO_UNMAP_DMA" ? "length" : name} ${show(value)}`];
-  });
-  return ["ok", ...parts].join(", ");
+    if (value === undefined || form.lacking.has(name)) continue;
+    const part = partOf(call, name, out[name], value, form);
+    if (part !== undefined) text += `, ${part}`;
+  }
+  return text;
+};
+
+/** What one output says; undefined: nothing that counts. */
+const partOf = (
+  call: Call,
+  name: string,
+  type: FieldType | undefined,
+  value: unknown,
+  form: Form,
+): string | undefined => {
+  if (isName(type)) return undefined;
+  if (type === "faults") return `${name} ${faults(value as readonly PageFault[])}`;
+  // A MAP and a COPY name it differently, and may have to be compared.
+  if (type === "iova") return form.fixed ? `at +${show(fromStart(call, value))}` : undefined;
+  if (type === "translations") return `${name} ${translations(call, value, form)}`;
+  if (type === "pins") return `${name} ${pins(value as readonly PinRun[])}`;
+  if (type === "ranges") return `${name} ${ranges(value as readonly IovaRange[], form)}`;
+  if (name === "out_iova_alignment" && form.how.anyAlignment) return undefined;
+  // What UNMAP calls its length is a size for VFIO.
+  return `${call.call === "VFIO_UNMAP_DMA" ? "length" : name} ${show(value)}`;
 };
 
 /** True for what an implementation numbers as it likes. */

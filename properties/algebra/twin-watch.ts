@@ -14,6 +14,8 @@ import type { InvariantTally } from "../invariants/watch";
 import { compare, type Seen } from "./agree";
 import { relationInfo } from "./catalogue";
 
+const INDEX = new Map(WATCHED.map(({ id }, index) => [id, index]));
+
 interface Comparison {
   readonly twins: Twins;
   readonly group: readonly number[];
@@ -27,14 +29,17 @@ export class TwinWatch {
   readonly #due = new Map<number, Comparison[]>();
   /** Answers that will be asked about. */
   readonly #seen = new Map<number, Seen | undefined>();
+  /** Steps among them for which memory ran out; mostly there are none. */
+  readonly #ranOut: number[] = [];
 
   constructor({ platform, twins }: Trace, profile: Profile, tally: InvariantTally) {
     this.#pageSize = platform.pageSize;
     this.#profile = profile;
     this.#tally = tally;
     for (const label of twins ?? []) {
-      for (const step of [...label.given, ...label.same.flat()]) this.#seen.set(step, undefined);
+      for (const step of label.given) this.#seen.set(step, undefined);
       for (const group of label.same) {
+        for (const step of group) this.#seen.set(step, undefined);
         const last = group.at(-1) ?? -1;
         this.#due.set(last, [...(this.#due.get(last) ?? []), { twins: label, group }]);
       }
@@ -45,6 +50,7 @@ export class TwinWatch {
   step(step: number, call: Call, outcome: Outcome): Deviation | undefined {
     if (!this.#seen.has(step)) return undefined;
     this.#seen.set(step, { step, call, outcome });
+    if (outcome.errno === "ENOMEM") this.#ranOut.push(step);
     for (const due of this.#due.get(step) ?? []) {
       const deviation = this.#compare(due, step);
       if (deviation !== undefined) return deviation;
@@ -55,15 +61,19 @@ export class TwinWatch {
   #compare({ twins, group }: Comparison, step: number): Deviation | undefined {
     const { relation, given, same } = twins;
     const info = relationInfo(relation);
-    const [first, ...rest] = group.flatMap((i) => this.#seen.get(i) ?? []);
-    const last = rest.pop();
-    if (info === undefined || first === undefined || last === undefined) return undefined;
-    const holds = given.every((i) => i >= step || this.#seen.get(i)?.outcome.errno === 0);
-    const ranOut = [...given, ...same.flat()].some(
-      (i) => i <= step && this.#seen.get(i)?.outcome.errno === "ENOMEM",
-    );
-    if (!holds || ranOut || rest.length + 2 !== group.length) return undefined;
-    const verdict = compare([first, ...rest], last, info.compares, this.#pageSize);
+    const before: Seen[] = [];
+    for (const i of group) {
+      const seen = this.#seen.get(i);
+      if (seen === undefined) return undefined;
+      before.push(seen);
+    }
+    const last = before.pop();
+    if (info === undefined || last === undefined || before.length === 0) return undefined;
+    if (!given.every((i) => i >= step || this.#seen.get(i)?.outcome.errno === 0)) return undefined;
+    if (this.#ranOut.some((i) => given.includes(i) || same.some((each) => each.includes(i)))) {
+      return undefined;
+    }
+    const verdict = compare(before as [Seen, ...Seen[]], last, info.compares, this.#pageSize);
     if (verdict === "no") return undefined;
     this.#count(relation);
     const binds = info.only === undefined || info.only === this.#profile;
@@ -73,7 +83,7 @@ export class TwinWatch {
 
   #count(relation: Twins["relation"]): void {
     const { checked } = this.#tally;
-    const index = WATCHED.findIndex(({ id }) => id === relation);
-    if (index >= 0) checked[index] = (checked[index] ?? 0) + 1;
+    const index = INDEX.get(relation);
+    if (index !== undefined) checked[index] = (checked[index] ?? 0) + 1;
   }
 }
