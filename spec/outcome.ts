@@ -80,7 +80,7 @@ export const malformed = (call: Pick<Call, "call">, outcome: Outcome): Malformed
 type Outputs = Readonly<Record<string, unknown>>;
 
 const misshapen = (call: CallName, out: Outputs, success: boolean): Malformed | undefined => {
-  const outputs = OUTPUTS[call];
+  const outputs = OUTPUTS.get(call) as readonly Output[];
   let found = 0;
   for (let i = 0; i < outputs.length; i++) {
     const { name, type, optional, isOfType } = outputs[i] as Output;
@@ -193,9 +193,7 @@ const outputsOf = (call: CallName): readonly Output[] =>
     isOfType: CHECKS[type],
   }));
 
-const OUTPUTS = Object.fromEntries(CALL_NAMES.map((call) => [call, outputsOf(call)])) as Readonly<
-  Record<CallName, readonly Output[]>
->;
+const OUTPUTS = new Map(CALL_NAMES.map((call) => [call, outputsOf(call)]));
 
 const decimal = (value: bigint): string => `${value}n`;
 const inJson = (_: string, value: unknown): unknown =>
