@@ -6,8 +6,10 @@
  * by then.
  */
 export abstract class IommufdObject {
-  readonly id: number;
-  users: number;
+  // Declared only: fields that are defined before they are set take long where a class has many
+  // subclasses.
+  declare readonly id: number;
+  declare users: number;
 
   constructor(id: number) {
     this.id = id;

@@ -3,28 +3,35 @@ import type { PinRun, Translation } from "../../spec/fields";
 import { type Bytes, type Iova, U64_MAX } from "../../spec/units";
 import { fail, type OnIommufd, type OnProcess } from "./call";
 import { ioPfnOf, permOf } from "./iommu-domain";
+import { offsetInPage, pageOf } from "./page-math";
 
 /** Pins of the pages now at a user address, as the selftest driver counts them (TST-04). */
 export const pageRefs: OnIommufd<"PAGE_REFS"> = (_ctx, { uptr, length }, { memory }) => {
-  const pageSize = BigInt(memory.pageSize);
-  if ((length | uptr) % pageSize !== 0n || uptr + length > U64_MAX) return fail("EINVAL");
-  const first = Number(uptr / pageSize);
-  const last = first + Number(length / pageSize) - 1;
+  const { pageSize } = memory;
+  if (offsetInPage(length | uptr, pageSize) !== 0 || uptr + length > U64_MAX) return fail("EINVAL");
+  const first = pageOf(uptr, pageSize);
+  const end = first + pageOf(length, pageSize);
   const refs: PinRun[] = [];
-  for (let page = first; page <= last; ) {
-    let pins: number | "EFAULT" = "EFAULT";
-    let count = memory.unreadablePages(page, last);
-    if (count === 0) {
+  let pins: PinRun[0] = 0;
+  let count = 0;
+  for (let page = first; page < end; ) {
+    let pinsHere: PinRun[0] = "EFAULT";
+    let pages = memory.unreadablePages(page, end - 1);
+    if (pages === 0) {
       // A page that was never touched is not faulted in for this: it has no pins.
       const pfn = memory.present(page);
-      pins = pfn === 0 ? 0 : memory.physical.pinsOf(pfn);
-      count = 1;
+      pinsHere = pfn === 0 ? 0 : memory.physical.pinsOf(pfn);
+      pages = 1;
     }
-    const run = refs.at(-1);
-    if (run !== undefined && run[0] === pins) refs[refs.length - 1] = [pins, run[1] + count];
-    else refs.push([pins, count]);
-    page += count;
+    if (pinsHere !== pins && count > 0) {
+      refs.push([pins, count]);
+      count = 0;
+    }
+    pins = pinsHere;
+    count += pages;
+    page += pages;
   }
+  if (count > 0) refs.push([pins, count]);
   return { errno: 0, out: { refs } };
 };
 

@@ -49,6 +49,15 @@ interface Vma {
   readonly offset: number;
 }
 
+/** All alike, so that the compiler sees one kind of object. */
+const vmaOf = (
+  first: number,
+  last: number,
+  prot: Prot,
+  object: MemoryObject,
+  offset: number,
+): Vma => ({ first, last, prot, object, offset });
+
 /** User space ends one page below 2^47. */
 const USER_SPACE = 2 ** 47;
 
@@ -87,7 +96,7 @@ export class UserMemory {
       } else {
         object.shared = true;
       }
-      child.#vmas.push({ ...vma, object });
+      child.#vmas.push(vmaOf(vma.first, vma.last, vma.prot, object, vma.offset));
       child.#objects.push(object);
     }
     return child;
@@ -103,7 +112,7 @@ export class UserMemory {
   map(first: number, count: number, prot: Prot, object: MemoryObject, offset: number): 0 | Errno {
     if (first + count > this.#pagesEnd) return "ENOMEM";
     this.unmap(first, count);
-    const vma = { first, last: first + count - 1, prot, object, offset };
+    const vma = vmaOf(first, first + count - 1, prot, object, offset);
     this.#vmas.splice(this.#lowerBound(first), 0, vma);
     this.#objects.push(object);
     return 0;
@@ -127,7 +136,7 @@ export class UserMemory {
     for (let i = from; i < to; i += 1) {
       const vma = this.#vmas[i]!;
       if (vma.first !== expected) return "ENOMEM";
-      this.#vmas[i] = { ...vma, prot };
+      this.#vmas[i] = vmaOf(vma.first, vma.last, prot, vma.object, vma.offset);
       expected = vma.last + 1;
     }
     return expected > last ? 0 : "ENOMEM";
@@ -158,6 +167,8 @@ export class UserMemory {
 
   /** Pages from `page` up to `limit` that no VMA shows or permits to read; 0: `page` is fine. */
   unreadablePages(page: number, limit: number): number {
+    const shown = this.#find(page);
+    if (shown !== undefined && permits(shown.prot, false)) return 0;
     let at = page;
     while (at <= limit) {
       const index = this.#lowerBound(at);
@@ -283,8 +294,9 @@ export class UserMemory {
     const index = this.#lowerBound(page);
     const vma = this.#vmas[index];
     if (vma === undefined || vma.first >= page) return;
-    const rest = { ...vma, first: page, offset: vma.offset + (page - vma.first) };
-    this.#vmas.splice(index, 1, { ...vma, last: page - 1 }, rest);
+    const { first, last, prot, object, offset } = vma;
+    const rest = vmaOf(page, last, prot, object, offset + (page - first));
+    this.#vmas.splice(index, 1, vmaOf(first, page - 1, prot, object, offset), rest);
   }
 
   #find(page: number): Vma | undefined {
