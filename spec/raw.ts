@@ -5,8 +5,8 @@
  */
 import { type Call, type CallName, shapeOf } from "./calls";
 import type { FieldTypes } from "./fields";
-import { encodeCall } from "./uapi/codec";
-import { type IoctlCall, isIoctlCall } from "./uapi/ioctls";
+import { structOf } from "./uapi/codec";
+import { IOCTLS, type IoctlCall, isIoctlCall } from "./uapi/ioctls";
 import { LAYOUTS, type Layout, WIDTH } from "./uapi/layouts";
 import type { UserVa } from "./units";
 
@@ -31,10 +31,10 @@ export interface RawEdits {
 /** The call as bytes. @throws RangeError when it is no ioctl, or a field cannot hold its value */
 export const rawCall = (call: Call, edits: RawEdits): Call => {
   if (!isIoctlCall(call)) throw new RangeError(`${call.call} has no bytes to edit`);
-  const { command, bytes } = encodeCall(call);
+  const bytes = structOf(call);
   leadNowhere(LAYOUTS[call.call], bytes);
   const args = {
-    nr: edits.nr ?? command,
+    nr: edits.nr ?? IOCTLS[call.call].command,
     bytes: Buffer.from(edited(bytes, edits)).toString("hex"),
     memory: edits.memory ?? "rw",
     arg: edits.arg ?? (0n as UserVa),
@@ -55,15 +55,17 @@ const isOnDevice = (call: IoctlCall): call is Extract<IoctlCall, { in: { devfd: 
   "devfd" in call.in;
 
 const edited = (struct: Uint8Array, { keep, tail = "", size, put = [] }: RawEdits): Uint8Array => {
-  const bytes = Buffer.concat([struct.subarray(0, keep), Buffer.from(tail, "hex")]);
+  const kept = struct.subarray(0, keep);
+  const bytes = tail === "" ? kept : Buffer.concat([kept, Buffer.from(tail, "hex")]);
   if (size !== undefined) {
-    const word = Buffer.alloc(4);
-    word.writeUInt32LE(size);
-    word.copy(bytes, 0);
+    WORD.writeUInt32LE(size);
+    WORD.copy(bytes, 0);
   }
   for (const [offset, value] of put) Buffer.from(value, "hex").copy(bytes, offset);
   return bytes;
 };
+
+const WORD = Buffer.alloc(4);
 
 /** A raw call says nothing about memory behind the pointers of its struct, so they are NULL. */
 const leadNowhere = (layout: Layout, bytes: Uint8Array): void => {

@@ -35,8 +35,7 @@ export const deviceRaw = (
   const file = kernel.vfio.files.get(call.in.devfd, process);
   if (file === undefined) return fail("EBADF");
   const buffer = new UserBuffer(call.in);
-  const before = buffer.toHex();
-  return rawOutcome(carryOutRaw(kernel, file, call, buffer, carryOut), before, buffer);
+  return rawOutcome(carryOutRaw(kernel, file, call, buffer, carryOut), call.in.bytes, buffer);
 };
 
 const carryOutRaw = (

@@ -37,12 +37,11 @@ export const raw = (
   carryOut: CarryOut,
 ): OutcomeOf<"RAW"> => {
   const buffer = new UserBuffer(call.in);
-  const before = buffer.toHex();
   const { nr } = call.in;
   const make = (name: CallName, values: StructValues): Outcome =>
     carryOut(typedCall(name, values, call));
   const errno = isNative(nr, kernel) ? native(nr, buffer, make) : container(ctx, nr, buffer, make);
-  return rawOutcome(errno, before, buffer);
+  return rawOutcome(errno, call.in.bytes, buffer);
 };
 
 /** A failure tells what is in memory only if it has changed. */
@@ -103,45 +102,43 @@ const native = (nr: number, buffer: UserBuffer, make: Make): 0 | Errno => {
   const name =
     NAMES.get(nr) ?? TEST_OPS.get(Number(decodeStruct(LAYOUTS.ADD_RESERVED, known)["op"]));
   if (name === undefined) return "EOPNOTSUPP";
-  const values = { ...decodeStruct(LAYOUTS[name], known), size: known.length };
-  const { errno, out = {} } = make(name, values);
-  const outputs = outputsOf(name, values, errno, out);
-  if (outputs.length === 0) return errno;
-  for (const { at, bytes } of outputs) known.set(bytes.subarray(0, known.length - at), at);
-  if (buffer.store(0, known)) return errno;
-  for (const [undo, args] of UNDO[name]?.(out as Answer, values) ?? []) make(undo, args);
+  const values: Record<string, number | bigint> = decodeStruct(LAYOUTS[name], known);
+  values["size"] = known.length;
+  const { errno, out } = make(name, values);
+  // HWPT_INVALIDATE stores the struct in any case (INV-06).
+  const answer = name === "HWPT_INVALIDATE" ? (out ?? { entry_num: values["entry_num"] }) : out;
+  // An object that could not be made leaves no outputs, whatever its handler may say.
+  if (answer === undefined || (errno !== 0 && UNDO[name] !== undefined)) return errno;
+  if (!putOutputs(known, LAYOUTS[name], answer) || buffer.store(0, known)) return errno;
+  for (const [undo, args] of UNDO[name]?.(answer as StructValues, values) ?? []) make(undo, args);
   return "EFAULT";
 };
 
-type Answer = StructValues;
+const WORD = new Uint8Array(8);
+const WORD_VIEW = new DataView(WORD.buffer);
 
-/** A field of the answer, as the bytes it becomes. */
-interface Output {
-  readonly at: number;
-  readonly bytes: Uint8Array;
-}
-
-/** None: the command stores no struct. HWPT_INVALIDATE does so in any case (INV-06). */
-const outputsOf = (
-  name: IoctlName,
-  values: StructValues,
-  errno: 0 | Errno,
-  out: Readonly<Record<string, unknown>>,
-): Output[] => {
-  const answer: Record<string, unknown> = { ...out };
-  if (name === "HWPT_INVALIDATE") answer["entry_num"] ??= values["entry_num"];
-  // An object that could not be made leaves no outputs, whatever its handler may say.
-  if (errno !== 0 && UNDO[name] !== undefined) return [];
-  return LAYOUTS[name].fields.flatMap((field): Output[] => {
-    const value = answer[field.name];
-    if (typeof value !== "number" && typeof value !== "bigint") return [];
-    const bytes = new Uint8Array(8);
-    new DataView(bytes.buffer).setBigUint64(0, BigInt(value), true);
-    return [{ at: field.offset, bytes: bytes.subarray(0, WIDTH[field.type]) }];
-  });
+/** Puts those fields of the answer into the struct that it has room for; false: there are none. */
+const putOutputs = (
+  struct: Uint8Array,
+  { fields }: Layout,
+  answer: Readonly<Record<string, unknown>>,
+): boolean => {
+  let found = false;
+  for (const { name, offset, type } of fields) {
+    const value = answer[name];
+    if (typeof value !== "number" && typeof value !== "bigint") continue;
+    found = true;
+    WORD_VIEW.setBigUint64(0, BigInt(value), true);
+    const end = Math.min(offset + WIDTH[type], struct.length);
+    for (let at = offset; at < end; at += 1) struct[at] = WORD[at - offset]!;
+  }
+  return found;
 };
 
-type Undo = (out: Answer, values: StructValues) => readonly (readonly [CallName, StructValues])[];
+type Undo = (
+  out: StructValues,
+  values: StructValues,
+) => readonly (readonly [CallName, StructValues])[];
 
 const destroyed =
   (output: string): Undo =>
@@ -177,7 +174,7 @@ const container = (ctx: IommufdCtx, nr: number, buffer: UserBuffer, make: Make):
       const head = buffer.load(LAYOUTS.VFIO_IOMMU_GET_INFO.min);
       if (head === undefined) return "EFAULT";
       const { argsz } = decodeStruct(LAYOUTS.VFIO_IOMMU_GET_INFO, head);
-      return getInfoInto(ctx, Number(argsz), buffer.store);
+      return getInfoInto(ctx, Number(argsz), buffer);
     }
     case IOCTLS.VFIO_MAP_DMA.command: {
       const struct = buffer.load(LAYOUTS.VFIO_MAP_DMA.size);

@@ -120,8 +120,11 @@ export const unmapDma: OnIommufd<"VFIO_UNMAP_DMA"> = (ctx, args) => {
   return { errno, out: { size: size as Bytes } };
 };
 
-/** Stores bytes at an offset into the caller's buffer; false: it faults. */
-export type Store = (offset: number, bytes: Uint8Array) => boolean;
+/** The caller's buffer. */
+interface InfoBuffer {
+  /** Stores bytes at an offset; false: it faults. */
+  store(offset: number, bytes: Uint8Array): boolean;
+}
 
 /** Where the first capability is, and the second: capabilities begin at multiples of 8. */
 const DMA_AVAIL_AT = LAYOUTS.VFIO_IOMMU_GET_INFO.size;
@@ -129,7 +132,7 @@ const IOVA_RANGES_AT = DMA_AVAIL_AT + Math.ceil(INFO_CAP_DMA_AVAIL.size / 8) * 8
 const ELEMENTS_AT = IOVA_RANGES_AT + INFO_CAP_IOVA_RANGE.size;
 
 /** VCC-20..25: whatever fits into the caller's argsz is stored, even parts of a capability. */
-export const getInfoInto = (ctx: IommufdCtx, argsz: number, store: Store): 0 | Errno => {
+export const getInfoInto = (ctx: IommufdCtx, argsz: number, buffer: InfoBuffer): 0 | Errno => {
   const { min, size } = LAYOUTS.VFIO_IOMMU_GET_INFO;
   if (argsz < min) return "EINVAL";
   const iopt = ctx.vfioIoas?.iopt;
@@ -146,9 +149,10 @@ export const getInfoInto = (ctx: IommufdCtx, argsz: number, store: Store): 0 | E
     iova_pgsizes: iopt.pageSizes,
     cap_offset: argsz < needed ? 0 : DMA_AVAIL_AT,
   });
-  const elements = ranges.map((range, i): Piece => {
-    const at = ELEMENTS_AT + i * IOVA_RANGE.size;
-    return { at, bytes: encodeRanges([range]), ifArgsz: at + IOVA_RANGE.size };
+  const array = encodeRanges(ranges);
+  const elements = ranges.map((_, i): Piece => {
+    const [from, to] = [i * IOVA_RANGE.size, (i + 1) * IOVA_RANGE.size];
+    return { at: ELEMENTS_AT + from, bytes: array.subarray(from, to), ifArgsz: ELEMENTS_AT + to };
   });
   const pieces: readonly Piece[] = [
     { at: DMA_AVAIL_AT, bytes: dmaAvail(0), ifArgsz: DMA_AVAIL_AT + INFO_CAP_DMA_AVAIL.size },
@@ -157,8 +161,9 @@ export const getInfoInto = (ctx: IommufdCtx, argsz: number, store: Store): 0 | E
     { at: DMA_AVAIL_AT, bytes: dmaAvail(IOVA_RANGES_AT), ifArgsz: IOVA_RANGES_AT },
     { at: 0, bytes: info.subarray(0, Math.min(argsz, size)), ifArgsz: min },
   ];
-  const stored = pieces.every(({ at, bytes, ifArgsz }) => argsz < ifArgsz || store(at, bytes));
-  return stored ? 0 : "EFAULT";
+  const isStored = ({ at, bytes, ifArgsz }: Piece): boolean =>
+    argsz < ifArgsz || buffer.store(at, bytes);
+  return pieces.every(isStored) ? 0 : "EFAULT";
 };
 
 /** Bytes that are stored if the caller's argsz is at least this. */
@@ -186,10 +191,12 @@ const SHOWN = 320;
 export const getInfo: OnIommufd<"VFIO_IOMMU_GET_INFO"> = (ctx, args) => {
   const buffer = new Uint8Array(SHOWN).fill(POISON);
   new DataView(buffer.buffer).setUint32(0, args.argsz, true);
-  const errno = getInfoInto(ctx, args.argsz, (offset, bytes) => {
-    // There is memory behind what is shown.
-    if (offset < SHOWN) buffer.set(bytes.subarray(0, SHOWN - offset), offset);
-    return true;
+  const errno = getInfoInto(ctx, args.argsz, {
+    store: (offset, bytes) => {
+      // There is memory behind what is shown.
+      if (offset < SHOWN) buffer.set(bytes.subarray(0, SHOWN - offset), offset);
+      return true;
+    },
   });
   if (errno !== 0) return fail(errno);
   const call: CallOf<"VFIO_IOMMU_GET_INFO"> = {

@@ -72,13 +72,27 @@ const put = (view: DataView, field: FieldLayout, value: number | bigint, of: Lay
   else view.setInt32(offset, value, true);
 };
 
-const get = (view: DataView, { offset, type }: FieldLayout): number | bigint => {
-  if (type === "u64") return view.getBigUint64(offset, true);
-  if (type === "u8") return view.getUint8(offset);
-  if (type === "u16") return view.getUint16(offset, true);
-  if (type === "u32") return view.getUint32(offset, true);
-  return view.getInt32(offset, true);
+/** The method of DataView that reads a field. */
+const READ: { readonly [T in IntType]: string } = {
+  u8: "getUint8",
+  u16: "getUint16",
+  u32: "getUint32",
+  s32: "getInt32",
+  u64: "getBigUint64",
 };
+
+type Decoder = (view: DataView) => StructValues;
+
+/**
+ * Reads all fields of a struct, which are written out: `{ size: view.getUint32(0, true), … }`. A
+ * loop over the fields of whatever struct it is takes many times as long.
+ */
+const decoderOf = ({ fields }: Layout): Decoder => {
+  const items = fields.map((f) => `${f.name}: view.${READ[f.type]}(${f.offset}, true)`);
+  return new Function("view", `return { ${items.join(", ")} }`) as Decoder;
+};
+
+const DECODERS = new Map<Layout, Decoder>();
 
 const shown = (value: number | bigint): string =>
   typeof value === "bigint" ? `${value}n` : String(value);
@@ -98,27 +112,39 @@ export const encodeStruct = (
   if (!Number.isInteger(size) || size < 0) {
     throw new RangeError(`${layout.name}: expected a size of whole bytes, got ${size}`);
   }
+  const bytes = encodeFields(layout, values, size, values["size"] ?? size);
+  for (const name in values) {
+    if (layout.fields.some((field) => field.name === name)) continue;
+    throw new RangeError(`${layout.name}: has no field ${name}`);
+  }
+  return bytes;
+};
+
+/**
+ * The fields that `values` has, whatever else it holds.
+ * @param leading what a leading `size` field holds
+ * @param op what an `op` field holds that `values` leaves out
+ */
+const encodeFields = (
+  layout: Layout,
+  values: StructValues,
+  size: number,
+  leading: number | bigint,
+  op?: number,
+): Uint8Array => {
   const length = Math.max(size, layout.size);
   const isShort = length <= WHOLE.length;
   const bytes = isShort ? WHOLE.fill(0, 0, length) : new Uint8Array(length);
   const view = isShort ? WHOLE_VIEW : viewOf(bytes);
-  let known = 0;
   for (const field of layout.fields) {
     const { name } = field;
-    if (values[name] !== undefined || Object.hasOwn(values, name)) known++;
-    const value = values[name] ?? (name === "size" && field.offset === 0 ? size : undefined);
+    let value = values[name];
+    if (name === "size" && field.offset === 0) value = leading;
+    else if (name === "op") value ??= op;
     if (value !== undefined) put(view, field, value, layout);
   }
-  if (Object.keys(values).length > known) refuseStrangers(layout, values);
   for (let i = size; i < layout.size; i++) if (bytes[i] !== 0) refuseCut(layout, values, size, i);
   return bytes.slice(0, size);
-};
-
-/** @throws RangeError for the first of the values that is of no field */
-const refuseStrangers = (layout: Layout, values: StructValues): never => {
-  const names = Object.keys(values);
-  const stranger = names.find((name) => !layout.fields.some((field) => field.name === name));
-  throw new RangeError(`${layout.name}: has no field ${stranger}`);
 };
 
 /** @throws RangeError for the field whose non-zero byte `at` lies beyond `size` */
@@ -138,9 +164,12 @@ export const decodeStruct = (layout: Layout, bytes: Uint8Array): StructValues =>
   const there = Math.min(bytes.length, layout.size);
   for (let i = 0; i < there; i++) WHOLE[i] = bytes[i] as number;
   WHOLE.fill(0, there, layout.size);
-  const values: Record<string, number | bigint> = {};
-  for (const field of layout.fields) values[field.name] = get(WHOLE_VIEW, field);
-  return values;
+  let decoder = DECODERS.get(layout);
+  if (decoder === undefined) {
+    decoder = decoderOf(layout);
+    DECODERS.set(layout, decoder);
+  }
+  return decoder(WHOLE_VIEW);
 };
 
 /**
@@ -149,8 +178,10 @@ export const decodeStruct = (layout: Layout, bytes: Uint8Array): StructValues =>
  */
 export const encodeRanges = (ranges: readonly IovaRange[]): Uint8Array => {
   const bytes = new Uint8Array(ranges.length * IOVA_RANGE.size);
+  const view = viewOf(bytes);
   ranges.forEach(([start, last], index) => {
-    bytes.set(encodeStruct(IOVA_RANGE, { start, last }), index * IOVA_RANGE.size);
+    view.setBigUint64(index * IOVA_RANGE.size, iova(start), true);
+    view.setBigUint64(index * IOVA_RANGE.size + 8, iova(last), true);
   });
   return bytes;
 };
@@ -242,20 +273,20 @@ export interface EncodedCall {
  * @throws RangeError for a value that its field cannot hold, or that lies beyond the call's size
  */
 export const encodeCall = (call: IoctlCall): EncodedCall => {
-  const layout = LAYOUTS[call.call];
-  const { command, op }: Ioctl = IOCTLS[call.call];
-  const given = call.in as Readonly<Record<string, unknown>>;
-  const values: Record<string, number | bigint> = op === undefined ? {} : { op };
-  for (const { name } of layout.fields) {
-    const value = given[name];
-    if (typeof value === "number" || typeof value === "bigint") values[name] = value;
-  }
-  // Calls whose struct has grown say its size; 0 is the full one.
-  const size = "size" in call.in && typeof call.in.size === "number" ? call.in.size : 0;
-  if (size === 0 && values["size"] === 0) delete values["size"];
-  const bytes = encodeStruct(layout, values, size === 0 ? layout.size : size);
+  const { command } = IOCTLS[call.call];
+  const bytes = structOf(call);
   const array = arrayOf(call);
   return array === undefined ? { command, bytes } : { command, bytes, array };
+};
+
+/** The struct of a call; see encodeCall. */
+export const structOf = (call: IoctlCall): Uint8Array => {
+  const layout = LAYOUTS[call.call];
+  const { op }: Ioctl = IOCTLS[call.call];
+  // Calls whose struct has grown say its size; 0 is the full one.
+  const given = "size" in call.in && typeof call.in.size === "number" ? call.in.size : 0;
+  const size = given === 0 ? layout.size : given;
+  return encodeFields(layout, call.in as unknown as StructValues, size, size, op);
 };
 
 /** Room for arrays whose length follows from numbers that may be absurd. */
