@@ -42,7 +42,9 @@ export class ReservedIovas {
   }
 
   removeAllOf(owner: object): void {
-    for (const { iova, last } of this.#byOwner.get(owner) ?? []) this.#change(iova, last, -1);
+    const regions = this.#byOwner.get(owner);
+    if (regions === undefined) return;
+    for (const { iova, last } of regions) this.#change(iova, last, -1);
     this.#byOwner.delete(owner);
   }
 
@@ -65,18 +67,20 @@ export class ReservedIovas {
 
   /** Inserts a piece; it becomes one with a lower neighbour that counts the same. */
   #insert(iova: bigint, last: bigint, regions: number): void {
-    this.pieces.insert({ iova, last, regions });
-    this.#joinAt(iova);
+    const left = iova === 0n ? undefined : this.pieces.first(iova - 1n, iova - 1n);
+    if (left === undefined || left.regions !== regions) {
+      this.pieces.insert({ iova, last, regions });
+    } else {
+      this.pieces.remove(left);
+      this.pieces.insert({ iova: left.iova, last, regions });
+    }
   }
 
+  /** A piece that begins at `iova` becomes one with a lower neighbour that counts the same. */
   #joinAt(iova: bigint): void {
-    if (iova === 0n) return;
-    const left = this.pieces.first(iova - 1n, iova - 1n);
-    const right = this.pieces.first(iova, iova);
-    if (left === undefined || right === undefined || left === right) return;
-    if (left.regions !== right.regions) return;
-    this.pieces.remove(left);
-    this.pieces.remove(right);
-    this.pieces.insert({ ...left, last: right.last });
+    const piece = this.pieces.first(iova, iova);
+    if (piece?.iova !== iova) return;
+    this.pieces.remove(piece);
+    this.#insert(piece.iova, piece.last, piece.regions);
   }
 }

@@ -243,15 +243,16 @@ export const decodeCaps = (bytes: Uint8Array, first: number): InfoCap[] => {
 
 const decodeCap = (bytes: Uint8Array, at: number): InfoCap => {
   const header = decodeStruct(INFO_CAP_HEADER, bytes);
-  const cap = { ...(header as unknown as Omit<InfoCap, "at">), at };
-  if (cap.id === INFO_CAP_ID_DMA_AVAIL) {
-    return { ...cap, avail: Number(decodeStruct(INFO_CAP_DMA_AVAIL, bytes)["avail"]) };
+  const { id, version, next } = header as unknown as Omit<InfoCap, "at">;
+  if (id === INFO_CAP_ID_DMA_AVAIL) {
+    const { avail } = decodeStruct(INFO_CAP_DMA_AVAIL, bytes);
+    return { id, version, next, at, avail: Number(avail) };
   }
-  if (cap.id !== INFO_CAP_ID_IOVA_RANGE) return cap;
+  if (id !== INFO_CAP_ID_IOVA_RANGE) return { id, version, next, at };
   const { nr_iovas } = decodeStruct(INFO_CAP_IOVA_RANGE, bytes);
   const array = bytes.subarray(INFO_CAP_IOVA_RANGE.size);
   const count = Math.min(Number(nr_iovas), Math.floor(array.length / IOVA_RANGE.size));
-  return { ...cap, ranges: decodeRanges(array, count) };
+  return { id, version, next, at, ranges: decodeRanges(array, count) };
 };
 
 /** What an adapter passes to ioctl(2). */
@@ -343,7 +344,7 @@ export const decodeOutputs = <K extends IoctlName>(
   const { size = 0 } = made.in as { readonly size?: number };
   if (made.call === "GET_HW_INFO" && size !== 0 && size < 40) delete out["out_capabilities"];
   if (made.call === "VFIO_IOMMU_GET_INFO" && made.in.argsz < 24) delete out["cap_offset"];
-  return { ...out, ...outputsBehind(made, values, bytes, array) } as Partial<Out<K>>;
+  return Object.assign(out, outputsBehind(made, values, bytes, array)) as Partial<Out<K>>;
 };
 
 /** Outputs that are not in the struct. */
