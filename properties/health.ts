@@ -17,9 +17,9 @@ export class Health {
 
   add({ trace, outcomes }: History): void {
     const made = new Set<string>();
-    for (const [i, outcome] of outcomes.entries()) {
-      const step = trace.steps[i];
-      if (step === undefined) return;
+    for (let i = 0; i < outcomes.length; i++) {
+      const [step, outcome] = [trace.steps[i], outcomes[i]];
+      if (step === undefined || outcome === undefined) return;
       const ok = outcome.errno === 0;
       if (shapeOf(step.call).probe) this.probes++;
       else {

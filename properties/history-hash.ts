@@ -11,6 +11,10 @@ import { Handle } from "../spec/handle";
 import type { Run } from "../spec/iut";
 import type { Trace } from "../spec/trace";
 
+/** A 64-bit number, and its halves. */
+const WORD = new BigUint64Array(1);
+const HALVES = new Int32Array(WORD.buffer);
+
 /** Two 32-bit lanes that take in one value after the other. */
 class Mixer {
   #a = 0x811c9dc5;
@@ -21,34 +25,32 @@ class Mixer {
     this.#b = Math.imul((this.#b << 13) | (this.#b >>> 19), 0x85ebca6b) ^ value;
   }
 
+  /** The same as number() for each character. Half of all time goes by here: no lane in memory. */
   text(value: string): void {
     this.number(value.length);
-    for (let i = 0; i < value.length; i++) this.number(value.charCodeAt(i));
+    let a = this.#a;
+    let b = this.#b;
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i);
+      a = Math.imul(a ^ code, 0x01000193);
+      b = Math.imul((b << 13) | (b >>> 19), 0x85ebca6b) ^ code;
+    }
+    this.#a = a;
+    this.#b = b;
   }
 
   /** Any value of a trace or an outcome. Names of fields are fixed by the call. */
   value(value: unknown): void {
-    switch (typeof value) {
-      case "number":
-        this.number(value);
-        return;
-      case "bigint":
-        this.#wide(value);
-        return;
-      case "string":
-        this.text(value);
-        return;
-      case "object":
-        if (value !== null) this.#fields(value);
-    }
+    if (typeof value === "number") this.number(value);
+    else if (typeof value === "bigint") this.#wide(value);
+    else if (typeof value === "string") this.text(value);
+    else if (typeof value === "object" && value !== null) this.#fields(value);
   }
 
-  /** Both halves; most numbers are small enough to be split without making new bigints. */
   #wide(value: bigint): void {
-    const isSafe = value >= 0n && value <= 0x1f_ffff_ffff_ffffn;
-    const low = isSafe ? Number(value) : Number(BigInt.asUintN(32, value));
-    this.number(low | 0);
-    this.number(isSafe ? low / 2 ** 32 : Number(value >> 32n));
+    WORD[0] = value;
+    this.number(HALVES[0] as number);
+    this.number(HALVES[1] as number);
   }
 
   #fields(value: object): void {
@@ -58,12 +60,16 @@ class Mixer {
       this.value(value.add);
       return;
     }
-    let count = 0;
-    for (const key in value) {
-      this.value((value as Readonly<Record<string, unknown>>)[key]);
-      count++;
+    if (Array.isArray(value)) {
+      this.#values(value);
+      return;
     }
-    this.number(count);
+    this.#values(Object.values(value));
+  }
+
+  #values(values: readonly unknown[]): void {
+    for (let i = 0; i < values.length; i++) this.value(values[i]);
+    this.number(values.length);
   }
 
   digest(): string {
