@@ -61,15 +61,16 @@ class Mixer {
       return;
     }
     if (Array.isArray(value)) {
-      this.#values(value);
+      for (let i = 0; i < value.length; i++) this.value(value[i]);
+      this.number(value.length);
       return;
     }
-    this.#values(Object.values(value));
-  }
-
-  #values(values: readonly unknown[]): void {
-    for (let i = 0; i < values.length; i++) this.value(values[i]);
-    this.number(values.length);
+    let count = 0;
+    for (const key in value) {
+      this.value((value as Readonly<Record<string, unknown>>)[key]);
+      count++;
+    }
+    this.number(count);
   }
 
   digest(): string {
