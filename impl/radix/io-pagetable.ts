@@ -245,7 +245,8 @@ export class IoPagetable {
 
   #fillAll(areas: readonly IoptArea[]): 0 | Errno {
     if (this.#domains.length === 0) return 0;
-    for (const [i, area] of areas.entries()) {
+    for (let i = 0; i < areas.length; i += 1) {
+      const area = areas[i]!;
       const errno = area.pages.fill(area, this.#domains, this.alignment);
       if (errno === 0) continue;
       for (const filled of areas.slice(0, i)) filled.pages.unfill(filled, this.#domains);

@@ -5,6 +5,7 @@
  * reserved comes and goes in overlapping regions, each with its owner: so every piece of the
  * union counts the regions that cover it. All of it is O(log n) per piece that a region meets.
  */
+import { U64_MAX } from "../../spec/units";
 import { larger, type Span, SpanTree, smaller } from "./span-tree";
 
 /** A union that only grows. */
@@ -52,9 +53,12 @@ export class ReservedIovas {
   #change(start: bigint, last: bigint, by: 1 | -1): void {
     for (let at = start; at <= last; ) {
       const met = this.pieces.first(at, last);
-      const from = met === undefined ? last + 1n : larger(met.iova, at);
+      if (met === undefined) {
+        this.#insert(at, last, by);
+        break;
+      }
+      const from = larger(met.iova, at);
       if (from > at) this.#insert(at, from - 1n, by);
-      if (met === undefined) break;
       const end = smaller(met.last, last);
       this.pieces.remove(met);
       if (met.iova < from) this.#insert(met.iova, from - 1n, met.regions);
@@ -62,7 +66,7 @@ export class ReservedIovas {
       if (met.regions + by > 0) this.#insert(from, end, met.regions + by);
       at = end + 1n;
     }
-    this.#joinAt(last + 1n);
+    if (last !== U64_MAX) this.#joinAt(last + 1n);
   }
 
   /** Inserts a piece; it becomes one with a lower neighbour that counts the same. */
