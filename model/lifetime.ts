@@ -159,20 +159,20 @@ export const endIfUnused = (machine: MachineState, context: Context): void => {
 
 /** OBJ-07: everything goes, leaves first. */
 const destroyContext = (machine: MachineState, context: Context): void => {
-  for (const object of [...context.objects.values()]) {
+  for (const object of context.objects.values()) {
     if (object.type !== "stdev") continue;
     const { device } = object;
     const area = device.group.hwpt?.ioas.areas[0];
     unbindDevice(machine, device);
     if (area !== undefined) expectLater(machine.seenRefs, "OBJ-07", vaOf(area));
   }
-  for (const object of [...context.objects.values()]) {
+  for (const object of context.objects.values()) {
     if (object.type === "nested") removeNested(context, object);
   }
-  for (const object of [...context.objects.values()]) {
+  for (const object of context.objects.values()) {
     if (object.type === "hwpt") leaveDomain(machine, context, object);
   }
-  for (const object of [...context.objects.values()]) {
+  for (const object of context.objects.values()) {
     if (object.type === "ioas") removeIoas(context, object);
   }
   context.objects.clear();

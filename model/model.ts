@@ -27,6 +27,9 @@ const writes = (outcome: Outcome): boolean =>
 /** So many alternatives are followed; those beyond them are dropped, and with them what is sure. */
 const STATES_MAX = 64;
 
+/** To have so many judge each call takes less time than to see whether some are the same. */
+const FEW = 4;
+
 const NOTHING_ELSE: ReturnType<NonNullable<Judge["otherwise"]>> = [];
 
 export class Model {
@@ -69,7 +72,11 @@ export class Model {
   }
 
   /** Each hypothesis once, for there is no end to those that differ in nothing. */
-  #follow(states: readonly [MachineState, ...MachineState[]]): void {
+  #follow(states: [MachineState, ...MachineState[]]): void {
+    if (states.length <= FEW) {
+      this.#states = states;
+      return;
+    }
     const outlines = new Set<string>();
     const [head, ...others] = states;
     outlines.add(outlineOf(head));

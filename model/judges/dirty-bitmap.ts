@@ -18,7 +18,7 @@ import { areaAt } from "../state/ioas";
 import type { Hwpt } from "../state/objects";
 import { settle } from "../state/seen";
 import { fdIsOpen } from "./common";
-import { hwptRule, type OnHwpt } from "./on-hwpt";
+import { hwptRule, type OnHwpt, onHwpt } from "./on-hwpt";
 
 interface View extends OnHwpt {
   readonly flags: number;
@@ -291,14 +291,13 @@ export const HWPT_GET_DIRTY_BITMAP = judge<"HWPT_GET_DIRTY_BITMAP", View>("HWPT_
   },
   view: (machine, call, claimed, profile) => {
     const { hwpt_id, flags, reserved, iova, length, page_size, prefill } = call.in;
-    const context = machine.fds.get(call.fd);
-    const object = context?.objects.get(hwpt_id);
+    const { context, hwptId, object, hwpt } = onHwpt(machine, call.fd, hwpt_id);
     return {
       machine,
       context,
-      hwptId: hwpt_id,
+      hwptId,
       object,
-      hwpt: object?.type === "hwpt" ? object : undefined,
+      hwpt,
       flags,
       reserved,
       iova,

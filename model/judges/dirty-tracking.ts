@@ -20,10 +20,10 @@ export const HWPT_SET_DIRTY_TRACKING = judge<"HWPT_SET_DIRTY_TRACKING", SetView>
   "HWPT_SET_DIRTY_TRACKING",
   {
     promise: "DTY-04",
-    view: (machine, call) => ({
-      ...onHwpt(machine, call.fd, call.in.hwpt_id),
-      flags: call.in.flags,
-    }),
+    view: (machine, call) => {
+      const { context, hwptId, object, hwpt } = onHwpt(machine, call.fd, call.in.hwpt_id);
+      return { machine, context, hwptId, object, hwpt, flags: call.in.flags };
+    },
     rules: [
       fdIsOpen(),
       rule("DTY-01", "EOPNOTSUPP", (v) => (v.flags & ~DIRTY_TRACKING_ENABLE) !== 0, {
@@ -90,8 +90,13 @@ export const DIRTY = judge<"DIRTY", DirtyView>("DIRTY", {
   promise: "DTY-20",
   view: (machine, call) => {
     const { hwpt_id, iova, length, page_size, uptr, bitmap } = call.in;
+    const { context, hwptId, object, hwpt } = onHwpt(machine, call.fd, hwpt_id);
     return {
-      ...onHwpt(machine, call.fd, hwpt_id),
+      machine,
+      context,
+      hwptId,
+      object,
+      hwpt,
       iova,
       length,
       pageSize: page_size,

@@ -98,8 +98,12 @@ export const HWPT_INVALIDATE = judge<"HWPT_INVALIDATE", View>("HWPT_INVALIDATE",
   promises: (v) => (hasEntries(v) ? undefined : "INV-04"),
   view: (machine, call) => {
     const { hwpt_id, data_uptr, data_type, entry_len, entry_num, reserved, data } = call.in;
+    const { context, hwptId, nested } = onNested(machine, call.fd, hwpt_id);
     return {
-      ...onNested(machine, call.fd, hwpt_id),
+      machine,
+      context,
+      hwptId,
+      nested,
       uptr: data_uptr,
       type: data_type,
       entryLen: entry_len,
@@ -157,11 +161,10 @@ interface IotlbView extends OnNested {
 
 export const MD_CHECK_IOTLB = judge<"MD_CHECK_IOTLB", IotlbView>("MD_CHECK_IOTLB", {
   promise: "INV-07",
-  view: (machine, call) => ({
-    ...onNested(machine, call.fd, call.in.hwpt_id),
-    slot: call.in.iotlb_id,
-    value: call.in.iotlb,
-  }),
+  view: (machine, call) => {
+    const { context, hwptId, nested } = onNested(machine, call.fd, call.in.hwpt_id);
+    return { machine, context, hwptId, nested, slot: call.in.iotlb_id, value: call.in.iotlb };
+  },
   rules: [
     fdIsOpen(),
     rule("INV-07", "ENOENT", (v) => v.context !== undefined && v.nested === undefined, {

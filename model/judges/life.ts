@@ -41,23 +41,23 @@ interface ExitView {
 
 /** Closes every file that the process has, as if it did so itself. */
 const closeAll = (machine: MachineState, proc: number): void => {
-  const from = { proc, thread: 0, fd: -1 };
+  const thread = 0;
   const close = (ordinary: Judge, call: Call, file: object | number): void => {
     if (machine.owners.get(file)?.has(proc) === false) return;
     const by = judgeInstead(machine, call) ?? ordinary;
     by.effect?.(by.view(machine, call, undefined, "linux-6.12"), {});
   };
   for (const [access_fd, file] of [...machine.accesses]) {
-    close(CLOSE_ACCESS, { ...from, call: "CLOSE_ACCESS", in: { access_fd } }, file);
+    close(CLOSE_ACCESS, { call: "CLOSE_ACCESS", proc, thread, fd: -1, in: { access_fd } }, file);
   }
   for (const [fault_fd, file] of [...machine.faultFiles]) {
-    close(CLOSE_FAULT, { ...from, call: "CLOSE_FAULT", in: { fault_fd } }, file);
+    close(CLOSE_FAULT, { call: "CLOSE_FAULT", proc, thread, fd: -1, in: { fault_fd } }, file);
   }
   for (const [devfd, file] of [...machine.cdevs]) {
-    close(DEVICE_CLOSE, { ...from, call: "DEVICE_CLOSE", in: { devfd } }, file);
+    close(DEVICE_CLOSE, { call: "DEVICE_CLOSE", proc, thread, fd: -1, in: { devfd } }, file);
   }
   for (const fd of [...machine.fds.keys()]) {
-    close(CLOSE, { ...from, call: "CLOSE", fd, in: {} }, fd);
+    close(CLOSE, { call: "CLOSE", proc, thread, fd, in: {} }, fd);
   }
 };
 

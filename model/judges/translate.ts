@@ -86,47 +86,56 @@ const coversExactly = (v: View, answered: readonly Translation[]): boolean => {
   return fine && i === runs.length;
 };
 
-/** Calls `visit` for each page-sized part of a run that lies in one area; stops at a false. */
+/** Calls `visit` for each part of a run that lies in one area; stops at a false. */
 const eachPart = (
   v: View,
   runs: readonly Translation[],
-  visit: (area: Area, iova: bigint, pa: bigint, run: Translation) => boolean,
+  visit: (area: Area, run: Translation, first: bigint, last: bigint) => boolean,
 ): boolean => {
-  const { page } = v.machine;
   for (const run of runs) {
-    const end = run.iova + run.length;
-    for (let at: bigint = run.iova; at < end; ) {
+    const end = run.iova + run.length - 1n;
+    for (let at: bigint = run.iova; at <= end; ) {
       const area = v.hwpt && areaAt(v.hwpt.ioas, at);
-      const pa = run.pa + (at - run.iova);
-      if (area === undefined || !visit(area, at, pa, run)) return false;
-      const rest = page - (pa % page);
-      const toEnd = area.last + 1n - at;
-      at += rest < toEnd ? rest : toEnd;
+      if (area === undefined) return false;
+      const last = lower(area.last, end);
+      if (!visit(area, run, at, last)) return false;
+      at = last + 1n;
     }
   }
   return true;
 };
 
 const permsAreRight = (v: View, runs: readonly Translation[]): boolean =>
-  eachPart(v, runs, (area, _iova, _pa, run) => run.perm === permOf(area));
+  eachPart(v, runs, (area, { perm }) => perm === permOf(area));
 
 /** No run gives a right to write that its mapping has not. */
 const nothingIsTooWriteable = (v: View, runs: readonly Translation[]): boolean =>
-  eachPart(v, runs, (area, _iova, _pa, run) => area.writeable || (run.perm & PERM_WRITE) === 0);
+  eachPart(v, runs, (area, { perm }) => area.writeable || (perm & PERM_WRITE) === 0);
 
 /** The area of the first part whose physical address cannot be right. */
 const findWrongPage = (v: View, runs: readonly Translation[]): Area | undefined => {
-  const { page } = v.machine;
   let wrong: Area | undefined;
-  eachPart(v, runs, (area, iova, pa) => {
-    const pin = pinAt(v.machine, area, iova);
-    const offset = (area.startByte + (iova - area.first)) % page;
-    const right = pin !== undefined && pa % page === offset;
-    if (right && isPageNumber(v, pin.page, pa / page)) return true;
+  eachPart(v, runs, (area, run, first, last) => {
+    if (arePages(v, area, first, last, run.pa + (first - run.iova))) return true;
     wrong = area;
     return false;
   });
   return wrong;
+};
+
+/** Page by page of what lies behind [first, last] in the area: `pa` leads there. */
+const arePages = (v: View, area: Area, first: bigint, last: bigint, pa: bigint): boolean => {
+  const { page } = v.machine;
+  const start = area.startByte + (first - area.first);
+  if ((start - pa) % page !== 0n) return false;
+  const to = Number((start + (last - first)) / page);
+  let number = pa / page;
+  for (let index = Number(start / page); index <= to; index++) {
+    const pin = area.pages.pins.get(index);
+    if (pin === undefined || !isPageNumber(v, pin.page, number)) return false;
+    number++;
+  }
+  return true;
 };
 
 const isPageNumber = (v: View, page: Page, number: bigint): boolean => {
@@ -183,8 +192,10 @@ const answerOf = (v: View): Translation[] => {
         before.iova + before.length === at &&
         before.pa + before.length === pa &&
         before.perm === perm;
-      if (joins) runs[runs.length - 1] = { ...before, length: (before.length + length) as Bytes };
-      else runs.push({ iova: at as Iova, length: length as Bytes, perm, pa });
+      if (joins) {
+        const joined = (before.length + length) as Bytes;
+        runs[runs.length - 1] = { iova: before.iova, length: joined, perm, pa: before.pa };
+      } else runs.push({ iova: at as Iova, length: length as Bytes, perm, pa });
       at += length;
     }
   });

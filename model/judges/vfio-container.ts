@@ -31,10 +31,10 @@ interface View extends OnContainer {
   readonly arg: bigint;
 }
 
-const viewOf = (machine: MachineState, fd: number, arg: bigint): View => ({
-  ...onContainer(machine, fd),
-  arg,
-});
+const viewOf = (machine: MachineState, fd: number, arg: bigint): View => {
+  const { context, ioas } = onContainer(machine, fd);
+  return { machine, context, ioas, arg };
+};
 
 export const VFIO_GET_API_VERSION = judge<"VFIO_GET_API_VERSION", View>("VFIO_GET_API_VERSION", {
   promise: "VCC-01",

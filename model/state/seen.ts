@@ -49,7 +49,8 @@ export const settle = (
     if (expected.at < first || expected.at > last) pending[left++] = expected;
     else countSeen(coverage, expected.index);
   }
-  pending.length = left;
+  // Mostly nothing was settled, and to set a length is a slow call.
+  if (left < pending.length) pending.length = left;
 };
 
 /** Counts a clause on the side on which the registry wants to see it. */
