@@ -28,8 +28,9 @@ interface View extends OnIommufd {
   readonly last: bigint;
   /** The areas of the window. */
   readonly areas: readonly Area[];
-  /** Pages whose numbers this answer tells. */
+  /** Pages whose numbers this answer tells, and those numbers. */
   learnt: Map<Page, bigint> | undefined;
+  taken: Set<bigint> | undefined;
   /** A page showed the number that it showed before (PIN-04). */
   recognised: boolean;
   /** Worked out at most once. */
@@ -144,12 +145,14 @@ const isPageNumber = (v: View, page: Page, number: bigint): boolean => {
     return page.token === number;
   }
   v.learnt ??= new Map();
+  v.taken ??= new Set();
   const known = v.learnt.get(page);
   if (known !== undefined) return known === number;
   // A number that another pinned page has, or just got, is not free.
   const owner = v.machine.tokens.get(number);
   if (owner !== undefined && owner !== page) return false;
-  for (const taken of v.learnt.values()) if (taken === number) return false;
+  if (v.taken.has(number)) return false;
+  v.taken.add(number);
   v.learnt.set(page, number);
   return true;
 };
@@ -240,6 +243,7 @@ export const TRANSLATE = judge<"TRANSLATE", View>("TRANSLATE", {
       last,
       areas: areasIn(hwpt, iova, last),
       learnt: undefined,
+      taken: undefined,
       recognised: false,
       covered: undefined,
       wrongPage: undefined,
