@@ -104,7 +104,7 @@ const noPins = (refs: readonly PinRun[]): Finding => {
 const partlyMapped = ({ pins }: Ledger): readonly number[] => {
   const parts: number[] = [];
   if (pins.holding === 0) return parts;
-  for (const { areas } of pins.live) {
+  for (const { areas } of pins.pinned) {
     for (const { held, cutsFirst, cutsLast, firstPage, lastPage } of areas) {
       if (held && cutsFirst) parts.push(firstPage);
       if (held && cutsLast) parts.push(lastPage);

@@ -131,6 +131,8 @@ const drop = <T>(list: T[], item: T): void => {
 /** All pages of all MAPs that are still mapped somewhere, and what becomes of their pins. */
 export class Pins {
   readonly live = new Set<Pages>();
+  /** Those that have holders: few, where most IOASs have no domain. */
+  readonly pinned = new Set<Pages>();
   /** Counts the moments at which the set of pinned pages has changed, or may have. */
   changes = 0;
   /** Holders of pages. */
@@ -141,6 +143,7 @@ export class Pins {
     if (holder.held) return;
     holder.held = true;
     pages.holders.push(holder);
+    if (pages.holders.length === 1) this.pinned.add(pages);
     this.holding++;
     pages.process.holding++;
     if (!isFirm(holder) || !pages.heldBesides(holder, holder.firstPage, holder.lastPage)) {
@@ -153,6 +156,7 @@ export class Pins {
     if (!holder.held) return;
     holder.held = false;
     drop(pages.holders, holder);
+    if (pages.holders.length === 0) this.pinned.delete(pages);
     this.holding--;
     pages.process.holding--;
     if (isFirm(holder) && pages.heldBesides(holder, holder.firstPage, holder.lastPage)) return;

@@ -77,7 +77,7 @@ export class PinBounds {
     if (pins.holding === 0) return;
     // The same page may be mapped elsewhere, so then every MAP is near.
     const all = memory.mayAlias(first, last);
-    for (const pages of pins.live) {
+    for (const pages of pins.pinned) {
       let near = false;
       for (const { firstPage, lastPage } of pages.holders) {
         if (!all && (firstPage > last || lastPage < first)) continue;
