@@ -76,12 +76,10 @@ const judgeInput = (input: Input, profile: Profile): JudgedRecordings => {
   const kind = history.ending?.kind ?? "inconclusive";
   const steps = history.outcomes.length + (kind === "inconclusive" ? 0 : 1);
   const counts = { traces: 1, steps, unsupported: 0, needs: {} };
-  // How far the model could follow, nobody has noted.
-  if (coverage.lost > 0) {
-    return { ...counts, agreed: 0, disagreed: 0, disagreements: [], notJudged: steps };
-  }
   if (finding === undefined) {
-    return { ...counts, agreed: steps, disagreed: 0, disagreements: [], notJudged: 0 };
+    // How far the model could follow, nobody has noted.
+    const notJudged = coverage.lost > 0 ? steps : 0;
+    return { ...counts, agreed: steps - notJudged, disagreed: 0, disagreements: [], notJudged };
   }
   const { step, deviation } = finding;
   const call = history.trace.steps[step]?.call ?? "";

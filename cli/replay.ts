@@ -57,9 +57,10 @@ export const replay = async (what: string, flags: ReplayFlags, io: Io): Promise<
   } finally {
     await iut.close?.();
   }
-  const { history, finding, rows } = replayed;
-  const came = compare(finding?.deviation, capsule?.deviation);
-  const exit = finding === undefined ? EXIT.conformant : EXIT.failed;
+  const { history, finding, rows, isLost } = replayed;
+  const came = isLost ? "unknown" : compare(finding?.deviation, capsule?.deviation);
+  const passed = isLost ? EXIT.inconclusive : EXIT.conformant;
+  const exit = finding === undefined ? passed : EXIT.failed;
   const say = flags.json ? io.stderr : io.stdout;
   const title = `${what} on ${iutSpec}, profile ${profile}, platform ${trace.platform.name}`;
   // Of an argument such as -3:12 the parser must be told that it is no flag.
@@ -127,7 +128,13 @@ const iutOf = (capsule: Capsule | undefined, what: string): string => {
   throw new Stop(EXIT.usage, `${why}; to allow it: ${allow}`);
 };
 
-type Came = "conformant" | "failure" | "same failure" | "another failure" | "failure gone";
+type Came =
+  | "conformant"
+  | "failure"
+  | "same failure"
+  | "another failure"
+  | "failure gone"
+  | "unknown";
 
 const compare = (now: Deviation | undefined, then: Deviation | undefined): Came => {
   if (then === undefined) return now === undefined ? "conformant" : "failure";
@@ -142,6 +149,7 @@ const SAID: Readonly<Record<Came, string>> = {
   "same failure": "The same failure came back",
   "another failure": "Another failure came instead",
   "failure gone": "The failure did not come back",
+  unknown: "Inconclusive: the answers leave more states open than the model follows",
 };
 
 /** Ends as every failure does: clause and its text, the step table, the replay command. */
@@ -153,10 +161,11 @@ const render = (
   again: string,
   style: Style,
 ): string => {
-  const { bold, green, red } = style.colors;
+  const { bold, green, red, yellow } = style.colors;
   const was = capsule === undefined ? "" : ` (it was ${capsule.deviation.clauses.join(", ")})`;
   const verdict = `${SAID[came]}${came === "same failure" ? "" : inert(was)}`;
-  const lines = [`${bold("replay")} ${inert(title)}`, (finding ? red : green)(bold(verdict)), ""];
+  const color = finding ? red : came === "unknown" ? yellow : green;
+  const lines = [`${bold("replay")} ${inert(title)}`, color(bold(verdict)), ""];
   if (finding === undefined) return [...lines, renderSteps(rows, style), ""].join("\n");
   const [clause] = finding.deviation.clauses;
   const text = wrap(inert(`${clause}  ${statementOf(clause)}`), style.width);

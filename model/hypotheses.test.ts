@@ -53,6 +53,20 @@ describe("hypotheses", () => {
     expect(b.coverage.lost).toBe(1);
     expect(clear(b, 1, 0x5000n)).toBeUndefined();
   });
+
+  // All of these are right; how soon few states are left depends on the order.
+  test.each([...Array(16).keys()])("that were too many are no failure: case %i", (bits) => {
+    for (const isBackwards of [false, true]) {
+      const b = new Bench(MOCK_PLATFORM, "documented");
+      const ids = Array.from({ length: 8 }, (_, i) => i + 1);
+      for (const id of ids) doubt(b, id);
+      if (isBackwards) ids.reverse();
+      for (const id of ids) {
+        const isGone = (bits & (1 << (id & 3))) !== 0;
+        expect(clear(b, id, isGone ? 0x2000n : 0x3000n)).toBeUndefined();
+      }
+    }
+  });
 });
 
 describe("the outline of a state", () => {

@@ -65,7 +65,7 @@ export class Model {
   judge(call: Call, outcome: Outcome): Deviation | undefined {
     if (this.#isLost) return undefined;
     const judge = judgeOf(call);
-    if (this.#states.length > 1) return this.#judgeInAll(judge, call, outcome);
+    if (this.#states.length > 1 || this.#isPartial) return this.#judgeInAll(judge, call, outcome);
     const deviation = this.#judgeIn(this.#states[0], judge, call, outcome, this.#coverage);
     if (this.#opened.length > 0) this.#follow([...this.#states, ...this.#opened.splice(0)]);
     return deviation;
@@ -183,6 +183,8 @@ export class Model {
   copy(): Model {
     const copy = new Model(this.state.platform, this.#profile, new Coverage());
     copy.#states = structuredClone(this.#states);
+    copy.#isPartial = this.#isPartial;
+    copy.#isLost = this.#isLost;
     return copy;
   }
 

@@ -10,6 +10,7 @@ import { CALL_NAMES, type CallName } from "../spec/calls";
 import { Handle } from "../spec/handle";
 import type { Run } from "../spec/iut";
 import type { Trace } from "../spec/trace";
+import { LOW_HALF } from "../spec/units";
 
 /** A 64-bit number, and its halves. */
 const WORD = new BigUint64Array(1);
@@ -49,8 +50,8 @@ class Mixer {
 
   #wide(value: bigint): void {
     WORD[0] = value;
-    this.number(HALVES[0] as number);
-    this.number(HALVES[1] as number);
+    this.number(HALVES[LOW_HALF] as number);
+    this.number(HALVES[1 - LOW_HALF] as number);
   }
 
   #fields(value: object): void {

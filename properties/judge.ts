@@ -25,7 +25,7 @@ export interface JudgedRecordings {
   /** Steps whose call is not known yet, and all that follow one that succeeded. */
   readonly unsupported: number;
   readonly disagreements: readonly Disagreement[];
-  /** Steps after a disagreement, about which nothing is known. */
+  /** Steps after a disagreement, or where the model could not follow: about them nothing is known. */
   readonly notJudged: number;
   /** What the unsupported steps need. */
   readonly needs: Readonly<Partial<Record<Need, number>>>;
@@ -54,13 +54,10 @@ export const judgeRecordings = (
         if (state === "judging" && mayHaveEffect(step)) state = need;
       } else {
         const deviation = oracle.judge(step.call, step.outcome);
-        if (oracle.isLost) {
-          state = "lost";
-          notJudged++;
-          continue;
-        }
         if (deviation === undefined) {
-          agreed++;
+          // Where the model is lost, answers can still contradict one another.
+          if (oracle.isLost) notJudged++;
+          else agreed++;
           continue;
         }
         state = "lost";

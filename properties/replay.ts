@@ -13,8 +13,10 @@ import { type Finding, judgeHistory } from "./oracle";
 
 export interface Replayed {
   readonly history: History;
-  /** undefined: conformant. */
+  /** undefined: conformant, as far as it could be judged. */
   readonly finding?: Finding;
+  /** The model could not follow to the end: too much was left open. */
+  readonly isLost: boolean;
   readonly rows: readonly StepRow[];
 }
 
@@ -29,9 +31,11 @@ export const runTrace = async (iut: Iut, trace: Trace): Promise<History> => {
 
 export const replayTrace = async (iut: Iut, trace: Trace, profile: Profile): Promise<Replayed> => {
   const history = await runTrace(iut, trace);
-  const finding = judgeHistory(history, profile, new Coverage(), new InvariantTally());
+  const coverage = new Coverage();
+  const finding = judgeHistory(history, profile, coverage, new InvariantTally());
   const rows = stepRows(history, finding);
-  return { history, rows, ...(finding !== undefined && { finding }) };
+  const isLost = finding === undefined && coverage.lost > 0;
+  return { history, rows, isLost, ...(finding !== undefined && { finding }) };
 };
 
 /** The step table of a history: what was called, what would have been right, what came. */

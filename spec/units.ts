@@ -44,3 +44,9 @@ export const wraps = (start: bigint, length: bigint): boolean => start + length 
 
 /** Last address of `length` bytes (at least 1) from `start`; the caller has excluded wrapping. */
 export const lastOf = <A extends bigint>(start: A, length: bigint): A => (start + length - 1n) as A;
+
+/**
+ * Which of the two 32-bit halves of a 64-bit number in memory is the low one: 0, or 1 on a
+ * big-endian machine. To take halves from memory is several times as fast as to shift a bigint.
+ */
+export const LOW_HALF = new Uint32Array(new BigUint64Array([1n]).buffer)[0] === 1 ? 0 : 1;

@@ -125,6 +125,22 @@ describe("HWPT_GET_DIRTY_BITMAP", () => {
       expect(get(b, bitmap)).toBeUndefined();
     });
 
+    test.each([
+      ["half of each page", { page_size: 0x400n }, "41"],
+      ["one page and not the other", {}, "01"],
+    ])("has done the same to all of it: not %s", (_, how, bitmap) => {
+      const b = doubtful();
+      const half = b.ok("HWPT_GET_DIRTY_BITMAP", { ...GET, ...how }, { bitmap });
+      expect(half).toBeDefined();
+    });
+
+    test("has kept what a bit of several pages speaks of", () => {
+      const b = doubtful();
+      const coarse = { ...GET, flags: DIRTY_NO_CLEAR, page_size: 0x2000n };
+      expect(b.ok("HWPT_GET_DIRTY_BITMAP", coarse, { bitmap: "01" })).toBeUndefined();
+      expect(blamed(get(b))).toBe("DTY-20");
+    });
+
     test("leaves no doubt about what is written to again", () => {
       const b = doubtful();
       b.done("DIRTY", { ...WRITE, bitmap: "09" });

@@ -12,10 +12,10 @@ import { SCRATCH } from "../../spec/platform";
 import { DIRTY_NO_CLEAR } from "../../spec/uapi/flags";
 import { U64_MAX } from "../../spec/units";
 import { fact, judge, rule } from "../judge";
-import { clean, dirtyPagesIn, doubt, isDoubtful } from "../state/dirty";
+import { clean, dirtyPagesIn, doubt, settleDoubt } from "../state/dirty";
 import { higher, lower } from "../state/intervals";
 import { areaAt } from "../state/ioas";
-import type { Hwpt } from "../state/objects";
+import type { Doubt, Hwpt } from "../state/objects";
 import { settle } from "../state/seen";
 import { fdIsOpen } from "./common";
 import { hwptRule, type OnHwpt, onHwpt } from "./on-hwpt";
@@ -108,14 +108,34 @@ const readingOf = (v: View, hwpt: Hwpt): Reading => {
   return v.reading;
 };
 
-/** The answer reports these pages; those of which nobody knows whether they are dirty it may leave out. */
+/** The answer reports these pages, as far as they are still dirty. */
 const reports = (v: View, hwpt: Hwpt, pages: readonly number[]): boolean => {
   if (v.prefill === undefined) return v.claimed === undefined;
-  const got = v.claimed === undefined ? bitmapOf(v, hwpt, NO_PAGES) : Buffer.from(v.claimed, "hex");
-  // Who does not track, or fails, need not report.
-  const must = tracks(v) && !v.failed ? pages.filter((page) => !isDoubtful(hwpt, page)) : NO_PAGES;
-  return isSubset(bitmapOf(v, hwpt, must), got) && isSubset(got, bitmapOf(v, hwpt, pages));
+  const got = bytesGot(v, hwpt);
+  // Who does not track, or fails, may report them or not.
+  if (!tracks(v) || v.failed) {
+    return isSubset(bitmapOf(v, hwpt, NO_PAGES), got) && isSubset(got, bitmapOf(v, hwpt, pages));
+  }
+  const doubts = doubtsAmong(hwpt, pages);
+  if (doubts.length === 0) return isSame(got, bitmapOf(v, hwpt, pages));
+  const lost = doubts.filter((doubt) => !isSubset(bitmapOf(v, hwpt, shared(doubt, pages)), got));
+  const left = pages.filter((page) => !lost.some((doubt) => doubt.pages.has(page)));
+  return isSame(got, bitmapOf(v, hwpt, left));
 };
+
+const bytesGot = (v: View, hwpt: Hwpt): Uint8Array =>
+  v.claimed === undefined ? bitmapOf(v, hwpt, NO_PAGES) : Buffer.from(v.claimed, "hex");
+
+/** What nobody knows about some of the pages, each thing once. */
+const doubtsAmong = ({ dirty }: Hwpt, pages: readonly number[]): readonly Doubt[] => {
+  if (dirty === undefined || dirty.doubtful.size === 0) return NO_DOUBTS;
+  return [...new Set(pages.flatMap((page) => dirty.doubtful.get(page) ?? NO_DOUBTS))];
+};
+
+const NO_DOUBTS: readonly Doubt[] = [];
+
+const shared = (doubt: Doubt, pages: readonly number[]): readonly number[] =>
+  pages.filter((page) => doubt.pages.has(page));
 
 /** What the call reports: where the answer does not show that it looked behind the hole, what 6.12 does. */
 const dirtyPages = (v: View, hwpt: Hwpt): readonly number[] => {
@@ -147,6 +167,9 @@ interface Answer {
 
 const isSubset = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, i) => (byte & ~(b[i] ?? 0)) === 0);
+
+const isSame = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 const isRight = (v: View): boolean => {
   if (v.hwpt === undefined) return true;
@@ -182,14 +205,17 @@ const shows = (when: (v: View) => boolean) => ({
 const isOtherSize = (v: View): boolean => v.pageSize !== v.hwpt?.ioPageSize;
 const isPrefilled = (v: View): boolean => v.prefill !== undefined && v.prefill !== 0;
 
+const surelyDirty = (v: View, hwpt: Hwpt): readonly number[] =>
+  dirtyPagesIn(hwpt, v.iova, v.last).filter((page) => hwpt.dirty?.doubtful.has(page) === false);
+
 /** Another domain of the IOAS has pages in the range dirty, or clean, that this one has not. */
 const differsFromOther = (v: View): boolean => {
   const { hwpt } = v;
   if (hwpt === undefined || hwpt.ioas.hwpts.length < 2) return false;
-  const own = new Set(dirtyPagesIn(hwpt, v.iova, v.last));
+  const own = new Set(surelyDirty(v, hwpt));
   return hwpt.ioas.hwpts.some((other) => {
     if (other === hwpt || other.dirty === undefined) return false;
-    const theirs = dirtyPagesIn(other, v.iova, v.last);
+    const theirs = surelyDirty(v, other);
     return theirs.length !== own.size || theirs.some((page) => !own.has(page));
   });
 };
@@ -232,38 +258,35 @@ const report = (v: View): void => {
   const { hwpt } = v;
   if (hwpt?.dirty === undefined) return;
   const told = dirtyPages(v, hwpt);
-  if (clears(v)) {
-    // Where nothing could be stored, only 6.12 says that it is lost (DTY-23).
-    const isOpen = !v.strict && v.prefill === undefined;
-    for (const page of told) {
-      if (isOpen) doubt(hwpt, page);
-      else clean(hwpt, page);
-    }
-  }
-  if (!v.isJudged || !isMeasurable(v)) return;
-  if (!clears(v)) settleDoubts(v, hwpt, told);
-  else if (v.strict) doubtBehind(v, hwpt);
+  const isTold = v.isJudged && isMeasurable(v) && v.prefill !== undefined;
+  if (isTold && tracks(v)) settleDoubts(v, hwpt, told);
+  if (!clears(v)) return;
+  // Where nothing could be stored, only 6.12 says that it is lost (DTY-23).
+  if (!v.strict && v.prefill === undefined) doubt(hwpt, told);
+  else for (const page of told) clean(hwpt, page);
+  if (v.strict && v.isJudged && isMeasurable(v)) doubtBehind(v, hwpt);
 };
 
 /** Nothing shows whether what is dirty behind the hole was looked at, and so whether it still is. */
 const doubtBehind = (v: View, hwpt: Hwpt): void => {
   const { looked, all, stops, goesOn } = readingOf(v, hwpt);
-  if (stops && goesOn && all.length > looked.length) {
-    for (const page of all) if (!looked.includes(page)) doubt(hwpt, page);
-  }
+  if (!stops || !goesOn || all.length === looked.length) return;
+  doubt(
+    hwpt,
+    all.filter((page) => !looked.includes(page)),
+  );
 };
 
-/** What was reported and not cleared is dirty for sure, and what was not is clean. */
+/**
+ * What was reported is dirty for sure, and what was not is clean. Bits that were there before, or
+ * that belong to other pages as well, tell nothing.
+ */
 const settleDoubts = (v: View, hwpt: Hwpt, told: readonly number[]): void => {
-  const doubtful = told.filter((page) => isDoubtful(hwpt, page));
-  if (doubtful.length === 0 || v.prefill === undefined) return;
-  const got = v.claimed === undefined ? bitmapOf(v, hwpt, NO_PAGES) : Buffer.from(v.claimed, "hex");
-  // A bit may have been there, or be another page's too.
-  const others = (page: number): number[] => told.filter((other) => other !== page);
-  for (const page of doubtful) {
-    const bits = bitmapOf(v, hwpt, [page]);
-    if (!isSubset(bits, got)) clean(hwpt, page);
-    else if (!isSubset(bits, bitmapOf(v, hwpt, others(page)))) hwpt.dirty?.doubtful.delete(page);
+  const got = bytesGot(v, hwpt);
+  for (const doubt of doubtsAmong(hwpt, told)) {
+    const others = told.filter((page) => !doubt.pages.has(page));
+    if (!isSubset(bitmapOf(v, hwpt, shared(doubt, told)), got)) settleDoubt(hwpt, doubt, false);
+    else if (!isSame(bitmapOf(v, hwpt, others), got)) settleDoubt(hwpt, doubt, true);
   }
 };
 

@@ -3,41 +3,65 @@
  * when they are read, when tracking is switched on, or with the mapping.
  */
 import type { Interval } from "./intervals";
-import type { DirtyLog, Hwpt } from "./objects";
+import type { DirtyLog, Doubt, Hwpt } from "./objects";
 import { expectLater } from "./seen";
 
 export const newLog = (): DirtyLog => ({
   tracking: false,
   pages: new Set(),
-  doubtful: new Set(),
+  doubtful: new Map(),
   seen: [],
 });
 
 /** A write of the device. */
-export const write = (hwpt: Hwpt, page: number): void => {
-  hwpt.dirty?.pages.add(page);
-  hwpt.dirty?.doubtful.delete(page);
+export const write = ({ dirty }: Hwpt, page: number): void => {
+  if (dirty === undefined) return;
+  dirty.pages.add(page);
+  makeSure(dirty, page);
 };
 
-export const clean = (hwpt: Hwpt, page: number): void => {
-  hwpt.dirty?.pages.delete(page);
-  hwpt.dirty?.doubtful.delete(page);
+export const clean = ({ dirty }: Hwpt, page: number): void => {
+  if (dirty === undefined) return;
+  dirty.pages.delete(page);
+  makeSure(dirty, page);
 };
 
-export const doubt = (hwpt: Hwpt, page: number): void => {
-  hwpt.dirty?.doubtful.add(page);
+const makeSure = (dirty: DirtyLog, page: number): void => {
+  dirty.doubtful.get(page)?.pages.delete(page);
+  dirty.doubtful.delete(page);
 };
 
-export const isDoubtful = (hwpt: Hwpt, page: number): boolean =>
-  hwpt.dirty?.doubtful.has(page) === true;
+/** From now on these pages are still dirty, all of them, or none is. */
+export const doubt = ({ dirty }: Hwpt, pages: readonly number[]): void => {
+  if (dirty === undefined) return;
+  const groups = new Map<Doubt | undefined, Doubt>();
+  for (const page of pages) {
+    // What was in doubt before may be clean for another reason than the others.
+    const before = dirty.doubtful.get(page);
+    const group = groups.get(before) ?? { pages: new Set() };
+    groups.set(before, group);
+    makeSure(dirty, page);
+    group.pages.add(page);
+    dirty.doubtful.set(page, group);
+  }
+};
+
+/** It has been seen which. */
+export const settleDoubt = (hwpt: Hwpt, { pages }: Doubt, areDirty: boolean): void => {
+  for (const page of [...pages]) {
+    if (areDirty) hwpt.dirty?.doubtful.delete(page);
+    else clean(hwpt, page);
+  }
+  pages.clear();
+};
 
 /** DTY-25: what is unmapped is dirty no more. */
 export const forget = (hwpt: Hwpt, { first, last }: Interval): void => {
   const { dirty, ioPageSize } = hwpt;
   if (dirty === undefined) return;
   for (const page of dirtyPagesIn(hwpt, first, last)) {
+    if (!dirty.doubtful.has(page)) expectLater(dirty.seen, "DTY-25", BigInt(page) * ioPageSize);
     clean(hwpt, page);
-    expectLater(dirty.seen, "DTY-25", BigInt(page) * ioPageSize);
   }
 };
 
@@ -45,7 +69,9 @@ export const forget = (hwpt: Hwpt, { first, last }: Interval): void => {
 export const startTracking = (hwpt: Hwpt): void => {
   const { dirty, ioPageSize } = hwpt;
   if (dirty === undefined) return;
-  for (const page of dirty.pages) expectLater(dirty.seen, "DTY-04", BigInt(page) * ioPageSize);
+  for (const page of dirty.pages) {
+    if (!dirty.doubtful.has(page)) expectLater(dirty.seen, "DTY-04", BigInt(page) * ioPageSize);
+  }
   dirty.pages.clear();
   dirty.doubtful.clear();
   dirty.tracking = true;

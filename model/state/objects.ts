@@ -125,13 +125,18 @@ export interface Hwpt {
   filledStale: boolean;
 }
 
+/** What one call may have cleared or not: all of these pages, or none. */
+export interface Doubt {
+  readonly pages: Set<number>;
+}
+
 /** Which pages a device has written to, as the IOMMU notes it in one domain (DTY-24). */
 export interface DirtyLog {
   tracking: boolean;
   /** IOVAs in IOMMU pages. */
   readonly pages: Set<number>;
   /** Those among them of which no answer shows whether they still are. */
-  readonly doubtful: Set<number>;
+  readonly doubtful: Map<number, Doubt>;
   /** Shown by a right answer about that IOVA; see seen.ts. */
   readonly seen: Pending;
 }

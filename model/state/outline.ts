@@ -1,6 +1,7 @@
 /**
  * Two hypotheses about a machine that no later answer can tell apart are one. The outline of a
- * state says all that a verdict may depend on; equal outlines, equal verdicts for ever.
+ * state says all that decides which answers are right; what it leaves out decides at most which
+ * clause is counted or named.
  */
 import { types } from "node:util";
 import type { MachineState } from "./machine";

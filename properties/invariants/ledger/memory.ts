@@ -9,7 +9,7 @@
 import type { Backing } from "../../../spec/fields";
 import type { MemoryRegion } from "../../../spec/platform";
 import { SCRATCH } from "../../../spec/platform";
-import { U64_MAX } from "../../../spec/units";
+import { LOW_HALF, U64_MAX } from "../../../spec/units";
 import type { PageBytes } from "./bytes";
 
 /** Pages [first, last] of the process, since it was born or since a change of its memory. */
@@ -44,10 +44,8 @@ interface Aliases {
 }
 
 /** The halves of an address: to shift a bigint takes five times as long. */
-const ADDRESS = new BigUint64Array([1n]);
+const ADDRESS = new BigUint64Array(1);
 const HALVES = new Uint32Array(ADDRESS.buffer);
-/** Which half comes first is the machine's affair. */
-const LOW = HALVES[0] === 1 ? 0 : 1;
 
 const NONE: readonly number[] = [];
 /** Platforms are few, and shared by all the machines of a run. */
@@ -147,14 +145,14 @@ export class UserMemory {
     if (va > U64_MAX) return Number(va >> BigInt(this.#bits));
     ADDRESS[0] = va;
     return (
-      (HALVES[1 - LOW] as number) * (2 ** 32 / this.pageSize) +
-      ((HALVES[LOW] as number) >>> this.#bits)
+      (HALVES[1 - LOW_HALF] as number) * (2 ** 32 / this.pageSize) +
+      ((HALVES[LOW_HALF] as number) >>> this.#bits)
     );
   }
 
   offset(va: bigint): number {
     ADDRESS[0] = va;
-    return (HALVES[LOW] as number) & (this.pageSize - 1);
+    return (HALVES[LOW_HALF] as number) & (this.pageSize - 1);
   }
 
   /**
