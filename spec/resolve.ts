@@ -55,8 +55,9 @@ const written = (
 ): unknown => {
   const absent: Missing = Object.fromEntries(fields.map(([field, type]) => [field, ABSENT[type]]));
   const lost: Missing = Object.fromEntries(fields.map(([field, type]) => [field, lostOf(type)]));
+  const names = fields.map(([field]) => field).join(", ");
   const items = fields.map(([field]) => `${field}: ${value(field)}`);
-  const body = `return (given, names) => ({ ${items.join(", ")} })`;
+  const body = `return ({ ${names} }, handles) => ({ ${items.join(", ")} })`;
   return new Function("absent", "lost", body)(absent, lost);
 };
 
@@ -68,10 +69,10 @@ const templateOf = (call: CallName): Template => {
     args: written(
       fields,
       (f) =>
-        `typeof given.${f} === "object" ? names.value(given.${f}, absent.${f}, lost.${f})` +
-        ` : given.${f} ?? absent.${f}`,
+        `typeof ${f} === "object" ? handles.value(${f}, absent.${f}, lost.${f})` +
+        ` : ${f} ?? absent.${f}`,
     ) as Arguments,
-    plain: written(fields, (f) => `given.${f} ?? absent.${f}`) as Template["plain"],
+    plain: written(fields, (f) => `${f} ?? absent.${f}`) as Template["plain"],
     first: Object.keys(out)[0] ?? "",
   };
 };
@@ -175,23 +176,29 @@ export class Resolver {
 
   /** The call that `step` makes now. */
   resolve(step: Step): Call {
+    const call = this.typed(step);
+    return step.raw === undefined ? call : rawCall(call, step.raw);
+  }
+
+  /** The same before its bytes are edited. */
+  typed(step: Step): Call {
     const names = this.#names;
-    const call = {
+    return {
       call: step.call,
       proc: step.proc ?? 0,
       thread: step.thread ?? 0,
       fd: names.value(step.fd, LOST.fd, LOST.fd),
       in: template(step.call).args(step.in, names),
     } as Call;
-    return step.raw === undefined ? call : rawCall(call, step.raw);
   }
 
-  /** Notes what `step` answered, for the handles of later steps. */
-  note(step: Step, outcome: Outcome): void {
-    if (step.as === undefined) return;
+  /** Notes what `step` answered, for the handles of later steps, and says what it is to them. */
+  note(step: Step, outcome: Outcome): Outputs["all"] | undefined {
+    if (step.as === undefined) return undefined;
     const all = outputsOf(step, outcome);
     const outputs = all && { first: all[template(step.call).first], all };
     this.#names.note(step.as, outputs);
+    return all;
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Broken } from "../../model/judge";
 import type { CallName } from "../../spec/calls";
 import type { StepOf } from "../../spec/trace";
 import type { Composer, Made } from "./composer";
@@ -29,7 +30,7 @@ export interface Aim {
  */
 export type Twist<K extends CallName, S> = readonly [
   clause: string,
-  change: (step: StepOf<K>, c: Composer, subject: S) => StepOf<K>["in"] | undefined,
+  change: (args: StepOf<K>["in"], c: Composer, subject: S) => StepOf<K>["in"] | undefined,
 ];
 
 /** Share of calls that are twisted; calls that fail by themselves come on top. */
@@ -49,26 +50,27 @@ export const makeTwisted = <K extends CallName, S>(
   twists: readonly Twist<K, S>[],
 ): Made => {
   const { draw } = c;
-  const twist = (from: StepOf<K>): StepOf<K> | undefined => {
-    const args = draw.pick(twists)?.[1](from, c, subject);
-    return args === undefined ? undefined : { ...from, in: args };
-  };
+  const twist = (from: StepOf<K>["in"]) => draw.pick(twists)?.[1](from, c, subject);
   if (!draw.chance(TWISTED)) return c.make(step);
-  let made: StepOf<K> | undefined;
-  for (let tries = 0; made === undefined && tries < TRIES; tries++) made = twist(step);
-  made ??= step;
-  if (!draw.chance(SEVERAL)) return c.make(made);
-  let errnos = errnosOf(c, made);
+  let args: StepOf<K>["in"] | undefined;
+  for (let tries = 0; args === undefined && tries < TRIES; tries++) args = twist(step.in);
+  args ??= step.in;
+  if (!draw.chance(SEVERAL)) return c.make(step, args);
+  let errnos = errnosOf(c.breaks(step, args));
   for (let tries = 0; errnos < 2 && tries < MORE_TRIES; tries++) {
-    const more = twist(made);
+    const more = twist(args);
+    if (more === undefined) continue;
     // A twist may undo another one.
-    const right = more === undefined ? 0 : errnosOf(c, more);
-    if (more === undefined || right < errnos) continue;
-    [made, errnos] = [more, right];
+    const right = errnosOf(c.breaks(step, more));
+    if (right < errnos) continue;
+    args = more;
+    errnos = right;
   }
-  return c.make(made);
+  return c.make(step, args);
 };
 
-/** How many errnos would be right where the order of the rules is open. */
-const errnosOf = <K extends CallName>(c: Composer, step: StepOf<K>): number =>
-  new Set(c.breaks(step).map(({ errno }) => errno)).size;
+/** How many errnos would be right where the order of the rules is open: none, one, or several. */
+const errnosOf = ([first, ...others]: readonly Broken[]): 0 | 1 | 2 => {
+  if (first === undefined) return 0;
+  return others.every(({ errno }) => errno === first.errno) ? 1 : 2;
+};

@@ -10,8 +10,8 @@ import { Coverage } from "../../spec/coverage";
 import { type Arg, Handle } from "../../spec/handle";
 import type { Need } from "../../spec/needs";
 import { offersOf, type Platform } from "../../spec/platform";
-import { callMade } from "../../spec/raw";
-import { firstOutput, outputsOf, Resolver } from "../../spec/resolve";
+import { callMade, type RawEdits, rawCall } from "../../spec/raw";
+import { Resolver } from "../../spec/resolve";
 import type { Step, StepOf } from "../../spec/trace";
 import { isUnfathomable } from "./avoid";
 import type { Draw } from "./draw";
@@ -19,6 +19,9 @@ import { frameFor } from "./framing";
 import { sceneOf } from "./scene";
 import { spoilt } from "./spoil";
 import type { SceneView } from "./view";
+
+/** What a step is made of; it is named here, and by whom it is made. */
+export type Given<K extends CallName> = Pick<StepOf<K>, "call" | "proc" | "fd" | "in" | "raw">;
 
 /** A made step with what the model says about it. */
 export interface Made {
@@ -71,60 +74,71 @@ export class Composer {
   }
 
   /** All rules that a step would break now. */
-  breaks<K extends CallName>(given: StepOf<K>): readonly Broken[] {
-    const step = this.proc === 0 ? given : { proc: this.proc, ...given };
-    return this.model.foreseeAll(this.#resolver.resolve(step as Step));
+  breaks<K extends CallName>(given: Given<K>, args: Given<K>["in"]): readonly Broken[] {
+    return this.model.foreseeAll(this.#resolver.typed(this.#step(given, args)));
   }
 
-  /** Appends a step, now and then after a spoilt one, and predicts its outcome. */
-  make<K extends CallName>(given: StepOf<K>): Made {
+  /**
+   * Appends a step, now and then after a spoilt one, and predicts its outcome.
+   * @param args its arguments, if they are not those that it was given
+   */
+  make<K extends CallName>(given: Given<K>, args: Given<K>["in"] = given.in): Made {
     if (this.spoilt > 0 && !shapeOf(given.call).probe && this.draw.chance(this.spoilt)) {
-      const bad = spoilt(given, this.draw);
-      if (bad !== undefined) this.#append(bad);
+      const bad = spoilt(given.call, args, this.draw);
+      if (bad !== undefined) this.#append(given, bad);
     }
-    return this.#append(given);
+    return this.#append(given, args);
   }
 
   /** Handles are named here. */
-  #append<K extends CallName>(given: StepOf<K>): Made {
-    const step = this.proc === 0 ? given : { proc: this.proc, ...given };
-    const { handle, probe } = shapeOf(step.call);
+  #append<K extends CallName>(given: Given<K>, args: Given<K>["in"]): Made {
+    const { handle, probe } = shapeOf(given.call);
     const as = handle === undefined ? undefined : this.#name(handle);
-    // All steps have one form: each is read many times before it is judged.
-    const { call: name, proc, thread, fd, failNth } = step;
-    let named = { call: name, as, proc, thread, fd, failNth, in: step.in } as Step;
-    let call = this.#resolver.resolve(named);
-    if (call.call === "IOAS_COPY" && isUnfathomable(call, this.scene, this.platform.pageSize)) {
+    const raw = this.#frame(given, args);
+    let step = this.#step(given, args, as, raw);
+    let typed = this.#resolver.typed(step);
+    if (typed.call === "IOAS_COPY" && isUnfathomable(typed, this.scene, this.platform.pageSize)) {
       // Nothing is copied instead (CPY-05).
-      named = { ...named, in: { ...named.in, length: 0n } } as Step;
-      call = this.#resolver.resolve(named);
+      step = this.#step(given, { ...args, length: 0n }, as, raw);
+      typed = this.#resolver.typed(step);
     }
-    const typed = call;
-    const isFramed = this.framed > 0 && this.draw.chance(this.framed);
-    // A size of its own makes the bytes of a typed call too few for its fields.
-    const hasSize = shapeOf(step.call).in["size"] === "u32" && Object.hasOwn(step.in, "size");
-    const raw = step.raw ?? (isFramed && !hasSize ? frameFor(this.draw, step.call) : undefined);
-    if (raw !== undefined && this.can(callMade({ call: step.call, raw }))) {
-      named = { ...named, raw };
-      call = this.#resolver.resolve(named);
-    }
+    const call = step.raw === undefined ? typed : rawCall(typed, step.raw);
     const outcome = this.model.predict(call);
-    this.#resolver.note(named, outcome);
-    this.steps.push(named);
+    const outputs = this.#resolver.note(step, outcome);
+    this.steps.push(step);
     if (!probe) {
       this.calls++;
       this.#scene = undefined;
     }
-    if (outcome.errno === 0 && named.as !== undefined) {
-      this.#remember(typed, outputsOf(named, outcome) ?? {}, named.as);
-    }
+    if (outputs !== undefined && as !== undefined) this.#remember(typed, outputs, as);
     return { call, outcome };
+  }
+
+  /** All steps have one form: each is read many times before it is judged. */
+  #step<K extends CallName>(
+    { call, proc = this.proc === 0 ? undefined : this.proc, fd }: Given<K>,
+    args: Given<K>["in"],
+    as?: string,
+    raw?: RawEdits,
+  ): Step {
+    return { call, as, proc, fd, in: args, raw } as Step;
   }
 
   /** The predicted state, as it is after the calls made so far. */
   get scene(): SceneView {
     this.#scene ??= sceneOf(this.model);
     return this.#scene;
+  }
+
+  /** Edits that make bytes of a call, if it is to be made of bytes and can be. */
+  #frame<K extends CallName>({ call, raw }: Given<K>, args: object): RawEdits | undefined {
+    let edits = raw;
+    if (this.framed > 0 && this.draw.chance(this.framed)) {
+      // A size of its own makes the bytes of a typed call too few for its fields.
+      const hasSize = shapeOf(call).in["size"] === "u32" && Object.hasOwn(args, "size");
+      if (!hasSize) edits ??= frameFor(this.draw, call);
+    }
+    return edits !== undefined && this.can(callMade({ call, raw: edits })) ? edits : undefined;
   }
 
   #name(prefix: string): string {
@@ -164,13 +178,11 @@ export class Composer {
   #rememberOutputs(call: Call, out: Readonly<Record<string, unknown>>, as: string): void {
     const fd = this.#contextOf(call);
     if (call.call === "DUP") this.#duplicates.set(out["fd"] as number, this.#original(fd));
-    const outputs = shapeOf(call.call).out;
-    const first = firstOutput(call.call);
-    for (const name in outputs) {
-      // Only the first output goes without its name.
-      const handle = new Handle(as, name === first ? "" : name);
-      if (outputs[name] === "id") this.#objects.set(this.#keyOf(fd, out[name] as number), handle);
-      if (outputs[name] === "fd") inner(this.#files, name).set(out[name] as number, handle);
+    for (const { name, type, output } of NAMING.get(call.call) ?? []) {
+      const number = out[name] as number;
+      const handle = new Handle(as, output);
+      if (type === "id") this.#objects.set(this.#keyOf(fd, number), handle);
+      else inner(this.#files, name).set(number, handle);
     }
   }
 
@@ -242,6 +254,16 @@ export class Composer {
     return offset === 0n ? area : new Handle(area.name, area.output, area.add + offset);
   }
 }
+
+/** By call: its outputs that name objects and files. Only the first goes without its name. */
+const NAMING = new Map(
+  CALL_NAMES.map((call) => [
+    call,
+    Object.entries(shapeOf(call).out).flatMap(([name, type], i) =>
+      type === "id" || type === "fd" ? [{ name, type, output: i === 0 ? "" : name }] : [],
+    ),
+  ]),
+);
 
 /** The map within a map, made when first asked for. */
 const inner = <K, J, V>(maps: Map<K, Map<J, V>>, key: K): Map<J, V> => {

@@ -6,7 +6,6 @@
  */
 import { CALL_NAMES, type CallName, shapeOf } from "../../spec/calls";
 import type { FieldType } from "../../spec/fields";
-import type { StepOf } from "../../spec/trace";
 import { U64_MAX } from "../../spec/units";
 import type { Draw } from "./draw";
 import { BOGUS_IDS } from "./nothing";
@@ -40,12 +39,10 @@ const spoilsOf = (call: CallName): readonly object[] =>
       )
     : [];
 
-const SPOILS = Object.fromEntries(CALL_NAMES.map((call) => [call, spoilsOf(call)])) as Readonly<
-  Record<CallName, readonly object[]>
->;
+const SPOILS = new Map(CALL_NAMES.map((call) => [call, spoilsOf(call)]));
 
-/** Undefined: nothing about the call can be wrong in these ways. */
-export const spoilt = <K extends CallName>(step: StepOf<K>, draw: Draw): StepOf<K> | undefined => {
-  const one = draw.pick(SPOILS[step.call]);
-  return one && { ...step, in: { ...step.in, ...one } };
+/** The arguments to be made instead; undefined: nothing about the call can be wrong in these ways. */
+export const spoilt = <A extends object>(call: CallName, args: A, draw: Draw): A | undefined => {
+  const one = draw.pick(SPOILS.get(call) ?? []);
+  return one && { ...args, ...one };
 };

@@ -103,22 +103,19 @@ const at = (c: Composer, { ioas, area }: Use, offset: bigint): Arg<Iova> =>
 
 type PagesIn = StepOf<"ACCESS_PAGES">["in"];
 const PAGES_TWISTS: readonly Twist<"ACCESS_PAGES", Use>[] = [
-  ["ACC-10", ({ in: a }) => ({ ...a, length: 0n as Bytes })],
-  ["ACC-10", ({ in: a }) => ({ ...a, iova: U64_MAX as Iova, length: PAGE as Bytes })],
-  ["ACC-10", ({ in: a }, c, { ioas }) => ({ ...a, iova: edge(c, ioas) as Iova })],
-  ["ACC-10", ({ in: a }, _, { area }) => ({ ...a, length: (size(area) + PAGE) as Bytes })],
-  ["ACC-11", ({ in: a }, c, u) => ({ ...a, iova: at(c, u, 1n), length: PAGE as Bytes })],
+  ["ACC-10", (a) => ({ ...a, length: 0n as Bytes })],
+  ["ACC-10", (a) => ({ ...a, iova: U64_MAX as Iova, length: PAGE as Bytes })],
+  ["ACC-10", (a, c, { ioas }) => ({ ...a, iova: edge(c, ioas) as Iova })],
+  ["ACC-10", (a, _, { area }) => ({ ...a, length: (size(area) + PAGE) as Bytes })],
+  ["ACC-11", (a, c, u) => ({ ...a, iova: at(c, u, 1n), length: PAGE as Bytes })],
   // From one mapping into the next.
-  [
-    "ACC-11",
-    ({ in: a }, c, u) => ({ ...a, iova: at(c, u, size(u.area) - 1n), length: 2n as Bytes }),
-  ],
-  ["ACC-12", ({ in: a }) => ({ ...a, flags: (a.flags as number) ^ ACCESS_PAGES_WRITE })],
-  ["ACC-32", ({ in: a }) => ({ ...a, flags: 2 })],
-  ["ACC-32", ({ in: a }) => ({ ...a, length: 0x100_1000n as Bytes })],
-  ["ACC-32", ({ in: a }) => ({ ...a, access_fd: NO_FILE })],
-  ["ACC-32", ({ in: a }) => ({ ...a, uptr: BAD_VAS[0] as UserVa })],
-  ["ACC-32", ({ in: a }, _, { area }) => ({ ...a, uptr: (userVaOf(area) + PAGE) as UserVa })],
+  ["ACC-11", (a, c, u) => ({ ...a, iova: at(c, u, size(u.area) - 1n), length: 2n as Bytes })],
+  ["ACC-12", (a) => ({ ...a, flags: (a.flags as number) ^ ACCESS_PAGES_WRITE })],
+  ["ACC-32", (a) => ({ ...a, flags: 2 })],
+  ["ACC-32", (a) => ({ ...a, length: 0x100_1000n as Bytes })],
+  ["ACC-32", (a) => ({ ...a, access_fd: NO_FILE })],
+  ["ACC-32", (a) => ({ ...a, uptr: BAD_VAS[0] as UserVa })],
+  ["ACC-32", (a, _, { area }) => ({ ...a, uptr: (userVaOf(area) + PAGE) as UserVa })],
 ];
 
 export const accessPagesAim: Aim = {
@@ -187,13 +184,13 @@ export const letGoAim: Aim = {
 
 type RwIn = StepOf<"ACCESS_RW">["in"];
 const RW_TWISTS: readonly Twist<"ACCESS_RW", Use>[] = [
-  ["ACC-20", ({ in: a }) => ({ ...a, length: 0n as Bytes })],
-  ["ACC-20", ({ in: a }) => ({ ...a, iova: U64_MAX as Iova, length: 2n as Bytes })],
-  ["ACC-20", ({ in: a }, c, { ioas }) => ({ ...a, iova: edge(c, ioas) as Iova })],
-  ["ACC-20", ({ in: a }) => ({ ...a, flags: (a.flags as number) ^ ACCESS_RW_WRITE })],
-  ["ACC-32", ({ in: a }) => ({ ...a, accessible_bytes: 1 })],
-  ["ACC-32", ({ in: a }) => ({ ...a, length: 0x100_0001n as Bytes })],
-  ["ACC-32", ({ in: a }) => ({ ...a, access_fd: NO_FILE })],
+  ["ACC-20", (a) => ({ ...a, length: 0n as Bytes })],
+  ["ACC-20", (a) => ({ ...a, iova: U64_MAX as Iova, length: 2n as Bytes })],
+  ["ACC-20", (a, c, { ioas }) => ({ ...a, iova: edge(c, ioas) as Iova })],
+  ["ACC-20", (a) => ({ ...a, flags: (a.flags as number) ^ ACCESS_RW_WRITE })],
+  ["ACC-32", (a) => ({ ...a, accessible_bytes: 1 })],
+  ["ACC-32", (a) => ({ ...a, length: 0x100_0001n as Bytes })],
+  ["ACC-32", (a) => ({ ...a, access_fd: NO_FILE })],
 ];
 
 export const accessRwAim: Aim = {

@@ -95,22 +95,22 @@ export const iommuInfoAim: Aim = {
 
 type MapIn = StepOf<"VFIO_MAP_DMA">["in"];
 const MAP_TWISTS: readonly Twist<"VFIO_MAP_DMA", IoasView>[] = [
-  ["VCC-10", ({ in: a }, { draw }) => ({ ...a, argsz: draw.of(0, LAYOUTS.VFIO_MAP_DMA.min - 1) })],
-  ["VCC-10", ({ in: a }) => ({ ...a, flags: (a.flags as number) | 4 })],
-  ["MAP-05", ({ in: a }) => ({ ...a, size: 0n as Bytes })],
-  ["MAP-06", ({ in: a }) => ({ ...a, vaddr: (U64_MAX - 0xfffn) as UserVa })],
-  ["MAP-08", ({ in: a }) => ({ ...a, size: ((a.size as bigint) + 1n) as Bytes })],
-  ["MAP-09a", ({ in: a }) => ({ ...a, iova: 0x100_0001n as Iova })],
-  ["MAP-10a", ({ in: a }) => ({ ...a, iova: (U64_MAX - 0x7ffn) as Iova })],
-  ["MAP-12a", ({ in: a }, c, ioas) => ({ ...a, iova: edge(c, ioas) as Iova })],
+  ["VCC-10", (a, { draw }) => ({ ...a, argsz: draw.of(0, LAYOUTS.VFIO_MAP_DMA.min - 1) })],
+  ["VCC-10", (a) => ({ ...a, flags: (a.flags as number) | 4 })],
+  ["MAP-05", (a) => ({ ...a, size: 0n as Bytes })],
+  ["MAP-06", (a) => ({ ...a, vaddr: (U64_MAX - 0xfffn) as UserVa })],
+  ["MAP-08", (a) => ({ ...a, size: ((a.size as bigint) + 1n) as Bytes })],
+  ["MAP-09a", (a) => ({ ...a, iova: 0x100_0001n as Iova })],
+  ["MAP-10a", (a) => ({ ...a, iova: (U64_MAX - 0x7ffn) as Iova })],
+  ["MAP-12a", (a, c, ioas) => ({ ...a, iova: edge(c, ioas) as Iova })],
   [
     "MAP-12a",
-    ({ in: a }, { draw }, ioas) => {
+    (a, { draw }, ioas) => {
       const area = draw.pick(ioas.areas);
       return area && { ...a, iova: area.first as Iova };
     },
   ],
-  ["MAP-14", ({ in: a }) => ({ ...a, vaddr: BAD_VAS[0] as UserVa })],
+  ["MAP-14", (a) => ({ ...a, vaddr: BAD_VAS[0] as UserVa })],
 ];
 
 export const mapDmaAim: Aim = {
@@ -145,16 +145,13 @@ export const mapDmaAim: Aim = {
 
 type UnmapIn = StepOf<"VFIO_UNMAP_DMA">["in"];
 const UNMAP_TWISTS: readonly Twist<"VFIO_UNMAP_DMA", IoasView>[] = [
-  ["VCC-11", ({ in: a }, { draw }) => ({ ...a, argsz: draw.of(0, 23) })],
-  ["VCC-11", ({ in: a }, { draw }) => ({ ...a, flags: draw.of(1, 4) })],
-  ["VCC-12", ({ in: a }) => ({ ...a, flags: DMA_UNMAP_ALL })],
-  ["VCC-13", ({ in: a }) => ({ ...a, size: 0n as Bytes })],
-  ["VCC-13", ({ in: a }) => ({ ...a, iova: (U64_MAX - 1n) as Iova, size: PAGE as Bytes })],
-  [
-    "VCC-15",
-    ({ in: a }) => (a.size ? { ...a, size: ((a.size as bigint) - 1n) as Bytes } : undefined),
-  ],
-  ["VCC-13", ({ in: a }) => ({ ...a, iova: 0x7000_0000n as Iova })],
+  ["VCC-11", (a, { draw }) => ({ ...a, argsz: draw.of(0, 23) })],
+  ["VCC-11", (a, { draw }) => ({ ...a, flags: draw.of(1, 4) })],
+  ["VCC-12", (a) => ({ ...a, flags: DMA_UNMAP_ALL })],
+  ["VCC-13", (a) => ({ ...a, size: 0n as Bytes })],
+  ["VCC-13", (a) => ({ ...a, iova: (U64_MAX - 1n) as Iova, size: PAGE as Bytes })],
+  ["VCC-15", (a) => (a.size ? { ...a, size: ((a.size as bigint) - 1n) as Bytes } : undefined)],
+  ["VCC-13", (a) => ({ ...a, iova: 0x7000_0000n as Iova })],
 ];
 
 /** A whole mapping or any part of one, or several. */

@@ -22,39 +22,30 @@ type CopyIn = StepOf<"IOAS_COPY">["in"];
 const fixed = (args: CopyIn): number => (args.flags as number) | MAP_FIXED_IOVA;
 
 const TWISTS: readonly CopyTwist[] = [
-  ["CPY-01", ({ in: a }, { draw }) => ({ ...a, flags: (a.flags as number) | draw.of(8, 0x100) })],
-  ["CPY-02", ({ in: a }) => ({ ...a, length: U64_MAX as Bytes })],
-  ["CPY-02", ({ in: a }) => ({ ...a, src_iova: U64_MAX as Iova })],
-  ["CPY-02", ({ in: a }) => ({ ...a, dst_iova: U64_MAX as Iova })],
-  [
-    "CPY-03",
-    ({ in: a }) => ({ ...a, flags: (a.flags as number) & ~(MAP_FLAGS & ~MAP_FIXED_IOVA) }),
-  ],
-  ["CPY-04", ({ in: a }, c, { src }) => ({ ...a, src_ioas_id: otherIds(c, src.fd) })],
-  ["CPY-05", ({ in: a }) => ({ ...a, length: 0n as Bytes })],
-  ["CPY-06", ({ in: a }) => ({ ...a, src_iova: (U64_MAX - 1n) as Iova, length: PAGE as Bytes })],
+  ["CPY-01", (a, { draw }) => ({ ...a, flags: (a.flags as number) | draw.of(8, 0x100) })],
+  ["CPY-02", (a) => ({ ...a, length: U64_MAX as Bytes })],
+  ["CPY-02", (a) => ({ ...a, src_iova: U64_MAX as Iova })],
+  ["CPY-02", (a) => ({ ...a, dst_iova: U64_MAX as Iova })],
+  ["CPY-03", (a) => ({ ...a, flags: (a.flags as number) & ~(MAP_FLAGS & ~MAP_FIXED_IOVA) })],
+  ["CPY-04", (a, c, { src }) => ({ ...a, src_ioas_id: otherIds(c, src.fd) })],
+  ["CPY-05", (a) => ({ ...a, length: 0n as Bytes })],
+  ["CPY-06", (a) => ({ ...a, src_iova: (U64_MAX - 1n) as Iova, length: PAGE as Bytes })],
   [
     "CPY-07",
-    ({ in: a }) => {
+    (a) => {
       const length = (a.length as bigint) + PAGE;
       return length > U64_MAX ? undefined : { ...a, length: length as Bytes };
     },
   ],
-  ["CPY-07", ({ in: a }, c, { src }) => ({ ...a, src_iova: edge(c, src) as Iova })],
-  ["CPY-08", ({ in: a }, c, { dst }) => ({ ...a, dst_ioas_id: otherIds(c, dst.fd) })],
-  [
-    "CPY-09",
-    ({ in: a }, c, { dst }) => ({ ...a, flags: fixed(a), dst_iova: edge(c, dst) as Iova }),
-  ],
-  ["CPY-09", ({ in: a }, c, ends) => ontoArea(a, c, ends)],
-  ["CPY-10", ({ in: a }) => ({ ...a, flags: (a.flags as number) | MAP_WRITEABLE })],
-  [
-    "CPY-11",
-    ({ in: a }) => ({ ...a, src_iova: a.src_iova ?? (0n as Iova), length: PAGE as Bytes }),
-  ],
+  ["CPY-07", (a, c, { src }) => ({ ...a, src_iova: edge(c, src) as Iova })],
+  ["CPY-08", (a, c, { dst }) => ({ ...a, dst_ioas_id: otherIds(c, dst.fd) })],
+  ["CPY-09", (a, c, { dst }) => ({ ...a, flags: fixed(a), dst_iova: edge(c, dst) as Iova })],
+  ["CPY-09", (a, c, ends) => ontoArea(a, c, ends)],
+  ["CPY-10", (a) => ({ ...a, flags: (a.flags as number) | MAP_WRITEABLE })],
+  ["CPY-11", (a) => ({ ...a, src_iova: a.src_iova ?? (0n as Iova), length: PAGE as Bytes })],
   [
     "CPY-29",
-    ({ in: a }, _, { src }) => ({
+    (a, _, { src }) => ({
       ...a,
       flags: fixed(a),
       dst_ioas_id: a.src_ioas_id as number,

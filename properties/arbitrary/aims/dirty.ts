@@ -88,14 +88,14 @@ export const dirtyAim: Aim = {
 type Twisting = Twist<"HWPT_GET_DIRTY_BITMAP", Table>;
 type GetIn = StepOf<"HWPT_GET_DIRTY_BITMAP">["in"];
 const TWISTS: readonly Twisting[] = [
-  ["DTY-10", ({ in: a }) => ({ ...a, flags: 2 })],
-  ["DTY-10", ({ in: a }) => ({ ...a, reserved: 1 })],
-  ["DTY-11", ({ in: a }, c, { hwpt }) => ({ ...a, hwpt_id: otherIds(c, hwpt.fd) })],
-  ["DTY-12", ({ in: a }) => ({ ...a, length: 0n as Bytes })],
-  ["DTY-13", ({ in: a }) => ({ ...a, iova: (U64_MAX - 0xfffn) as Iova, length: 0x2000n as Bytes })],
+  ["DTY-10", (a) => ({ ...a, flags: 2 })],
+  ["DTY-10", (a) => ({ ...a, reserved: 1 })],
+  ["DTY-11", (a, c, { hwpt }) => ({ ...a, hwpt_id: otherIds(c, hwpt.fd) })],
+  ["DTY-12", (a) => ({ ...a, length: 0n as Bytes })],
+  ["DTY-13", (a) => ({ ...a, iova: (U64_MAX - 0xfffn) as Iova, length: 0x2000n as Bytes })],
   [
     "DTY-14",
-    ({ in: a }, _, { hwpt }) => ({
+    (a, _, { hwpt }) => ({
       ...a,
       length: ((a.length as bigint) + hwpt.ioPageSize / 2n) as Bytes,
       page_size: (hwpt.ioPageSize / 2n) as Bytes,
@@ -103,18 +103,18 @@ const TWISTS: readonly Twisting[] = [
   ],
   [
     "DTY-14",
-    ({ in: a }, c, { hwpt, ioas, area }) => {
+    (a, c, { hwpt, ioas, area }) => {
       const half = hwpt.ioPageSize / 2n;
       if (ioas === undefined || area === undefined) return undefined;
       const iova = c.inArea(ioas.fd, ioas.id, area.first, half) as Arg<Iova>;
       return { ...a, iova, length: half as Bytes, page_size: half as Bytes };
     },
   ],
-  ["DTY-15", ({ in: a }) => ({ ...a, page_size: 0n as Bytes })],
-  ["DTY-16", ({ in: a }) => ({ ...a, page_size: 0x1_0000_0000n as Bytes })],
+  ["DTY-15", (a) => ({ ...a, page_size: 0n as Bytes })],
+  ["DTY-16", (a) => ({ ...a, page_size: 0x1_0000_0000n as Bytes })],
   // Not all of the range is mapped (DTY-21).
-  ["DTY-21", ({ in: a }) => ({ ...a, length: ((a.length as bigint) + 2n * PAGE) as Bytes })],
-  ["DTY-23", ({ in: a }) => ({ ...a, prefill: "" })],
+  ["DTY-21", (a) => ({ ...a, length: ((a.length as bigint) + 2n * PAGE) as Bytes })],
+  ["DTY-23", (a) => ({ ...a, prefill: "" })],
 ];
 
 /** More than one page of bitmap, for areas of a few pages: bits may stand for single bytes. */

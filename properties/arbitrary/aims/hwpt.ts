@@ -32,41 +32,41 @@ const mockData = (c: Composer) => ({
 });
 
 const TWISTS: readonly AllocTwist[] = [
-  ["HWP-01", ({ in: a }) => ({ ...a, reserved: 1 })],
-  ["HWP-02", ({ in: a }) => ({ ...a, data_type: HWPT_DATA_MOCK, data_len: 0 })],
-  ["HWP-02", ({ in: a }, c) => ({ ...a, ...mockData(c), data_type: 0 })],
-  ["HWP-03", ({ in: a }, c, { fd }) => ({ ...a, dev_id: otherIds(c, fd) })],
-  ["HWP-04", ({ in: a }, { draw }) => ({ ...a, pt_id: draw.pick(BOGUS_IDS) ?? 0 })],
-  ["HWP-05", ({ in: a }, c, { fd }) => ({ ...a, pt_id: otherIds(c, fd) })],
-  ["HWP-05", ({ in: a }) => (a.dev_id === undefined ? undefined : { ...a, pt_id: a.dev_id })],
-  ["HWP-07", ({ in: a }, { draw }) => ({ ...a, flags: flagsOf(a) | draw.of(8, 0x4000_0000) })],
-  ["HWP-08", ({ in: a }) => ({ ...a, flags: flagsOf(a) | HWPT_DIRTY_TRACKING })],
-  ["HWP-09", ({ in: a }, c) => ({ ...a, ...mockData(c) })],
-  ["HWP-11", ({ in: a }) => ({ ...a, flags: flagsOf(a) | HWPT_NEST_PARENT })],
+  ["HWP-01", (a) => ({ ...a, reserved: 1 })],
+  ["HWP-02", (a) => ({ ...a, data_type: HWPT_DATA_MOCK, data_len: 0 })],
+  ["HWP-02", (a, c) => ({ ...a, ...mockData(c), data_type: 0 })],
+  ["HWP-03", (a, c, { fd }) => ({ ...a, dev_id: otherIds(c, fd) })],
+  ["HWP-04", (a, { draw }) => ({ ...a, pt_id: draw.pick(BOGUS_IDS) ?? 0 })],
+  ["HWP-05", (a, c, { fd }) => ({ ...a, pt_id: otherIds(c, fd) })],
+  ["HWP-05", (a) => (a.dev_id === undefined ? undefined : { ...a, pt_id: a.dev_id })],
+  ["HWP-07", (a, { draw }) => ({ ...a, flags: flagsOf(a) | draw.of(8, 0x4000_0000) })],
+  ["HWP-08", (a) => ({ ...a, flags: flagsOf(a) | HWPT_DIRTY_TRACKING })],
+  ["HWP-09", (a, c) => ({ ...a, ...mockData(c) })],
+  ["HWP-11", (a) => ({ ...a, flags: flagsOf(a) | HWPT_NEST_PARENT })],
   // A table that is no parent, whether a device or somebody's hand has made it.
   [
     "HWP-12",
-    ({ in: a }, c, { fd }) => {
+    (a, c, { fd }) => {
       const others = c.scene.hwpts.filter((hwpt) => hwpt.fd === fd && !hwpt.nestParent);
       const other = c.draw.pick(others);
       return other && { ...a, ...mockData(c), pt_id: c.object(fd, other.id), flags: 0 };
     },
   ],
-  ["HWP-13", ({ in: a }) => ({ ...a, data_type: HWPT_DATA_VTD_S1 })],
-  ["HWP-13", ({ in: a }, { draw }) => ({ ...a, data_len: draw.of(3, 8) })],
-  ["HWP-13", ({ in: a }) => ({ ...a, data: "00" })],
+  ["HWP-13", (a) => ({ ...a, data_type: HWPT_DATA_VTD_S1 })],
+  ["HWP-13", (a, { draw }) => ({ ...a, data_len: draw.of(3, 8) })],
+  ["HWP-13", (a) => ({ ...a, data: "00" })],
   [
     "HWP-14",
-    ({ in: a }, c, { fd }) => ({
+    (a, c, { fd }) => ({
       ...a,
       flags: flagsOf(a) | HWPT_FAULT_ID_VALID,
       fault_id: otherIds(c, fd),
     }),
   ],
   // The struct as it was before there was fault_id (HWP-29).
-  ["HWP-29", ({ in: a }, { draw }) => ({ ...a, size: draw.of(24, 40) })],
-  ["HWP-29", ({ in: a }) => ({ ...a, size: 24 })],
-  ["GEN-07", ({ in: a }, { draw }) => ({ ...a, size: draw.of(4, 23) })],
+  ["HWP-29", (a, { draw }) => ({ ...a, size: draw.of(24, 40) })],
+  ["HWP-29", (a) => ({ ...a, size: 24 })],
+  ["GEN-07", (a, { draw }) => ({ ...a, size: draw.of(4, 23) })],
 ];
 
 /** On an IOAS, or on a table that may be a parent. */
@@ -115,11 +115,11 @@ export const hwptAllocAim: Aim = {
 };
 
 const INFO_TWISTS: readonly Twist<"GET_HW_INFO", DeviceView>[] = [
-  ["HWI-01", ({ in: a }) => ({ ...a, flags: 1 })],
-  ["HWI-01", ({ in: a }, { draw }) => ({ ...a, [draw.of("reserved0", "reserved2")]: 1 })],
-  ["HWI-02", ({ in: a }, c, { fd }) => ({ ...a, dev_id: otherIds(c, fd) })],
-  ["HWI-05", ({ in: a }, { draw }) => ({ ...a, data_len: 16, writable_bytes: draw.of(0, 4, 15) })],
-  ["GEN-07", ({ in: a }) => ({ ...a, size: 31 })],
+  ["HWI-01", (a) => ({ ...a, flags: 1 })],
+  ["HWI-01", (a, { draw }) => ({ ...a, [draw.of("reserved0", "reserved2")]: 1 })],
+  ["HWI-02", (a, c, { fd }) => ({ ...a, dev_id: otherIds(c, fd) })],
+  ["HWI-05", (a, { draw }) => ({ ...a, data_len: 16, writable_bytes: draw.of(0, 4, 15) })],
+  ["GEN-07", (a) => ({ ...a, size: 31 })],
 ];
 
 export const hwInfoAim: Aim = {

@@ -62,16 +62,13 @@ export const allocAim: Aim = {
 };
 
 const RANGE_TWISTS: readonly Twist<"IOAS_IOVA_RANGES", IoasView>[] = [
-  ["RNG-01", ({ in: a }) => ({ ...a, reserved: 1 })],
-  ["RNG-02", ({ in: a }, c, ioas) => ({ ...a, ioas_id: otherIds(c, ioas.fd) })],
-  ["RNG-07", ({ in: a }, _, ioas) => ({ ...a, num_iovas: Math.max(0, ioas.ranges.length - 1) })],
-  ["RNG-07", ({ in: { ioas_id } }) => (ioas_id === undefined ? {} : { ioas_id })],
-  ["RNG-09", ({ in: a }) => ({ ...a, allowed_iovas: PAST_SCRATCH, writable_elems: 0 })],
+  ["RNG-01", (a) => ({ ...a, reserved: 1 })],
+  ["RNG-02", (a, c, ioas) => ({ ...a, ioas_id: otherIds(c, ioas.fd) })],
+  ["RNG-07", (a, _, ioas) => ({ ...a, num_iovas: Math.max(0, ioas.ranges.length - 1) })],
+  ["RNG-07", ({ ioas_id }) => (ioas_id === undefined ? {} : { ioas_id })],
+  ["RNG-09", (a) => ({ ...a, allowed_iovas: PAST_SCRATCH, writable_elems: 0 })],
   // Only the last element of the array cannot be stored.
-  [
-    "RNG-09",
-    ({ in: a }, _, ioas) => ({ ...a, writable_elems: Math.max(0, ioas.ranges.length - 1) }),
-  ],
+  ["RNG-09", (a, _, ioas) => ({ ...a, writable_elems: Math.max(0, ioas.ranges.length - 1) })],
 ];
 
 export const rangesAim: Aim = {
@@ -102,13 +99,13 @@ const allow = (ranges: readonly IovaRange[]) => ({
 });
 
 const ALLOW_TWISTS: readonly Twist<"IOAS_ALLOW_IOVAS", IoasView>[] = [
-  ["ALW-01", ({ in: a }) => ({ ...a, reserved: 1 })],
-  ["ALW-02", ({ in: a }, c, ioas) => ({ ...a, ioas_id: otherIds(c, ioas.fd) })],
-  ["ALW-03", ({ in: a }) => ({ ...a, num_iovas: 2, allowed_iovas: PAST_SCRATCH, array: [] })],
-  ["ALW-03", ({ in: a }) => ({ ...a, num_iovas: ((a.num_iovas as number | undefined) ?? 0) + 1 })],
+  ["ALW-01", (a) => ({ ...a, reserved: 1 })],
+  ["ALW-02", (a, c, ioas) => ({ ...a, ioas_id: otherIds(c, ioas.fd) })],
+  ["ALW-03", (a) => ({ ...a, num_iovas: 2, allowed_iovas: PAST_SCRATCH, array: [] })],
+  ["ALW-03", (a) => ({ ...a, num_iovas: ((a.num_iovas as number | undefined) ?? 0) + 1 })],
   [
     "ALW-04",
-    ({ in: a }, c, ioas) => {
+    (a, c, ioas) => {
       const at = edge(c, ioas);
       const start = c.draw.chance(50) || at === U64_MAX ? at : at + 1n;
       return {
@@ -119,7 +116,7 @@ const ALLOW_TWISTS: readonly Twist<"IOAS_ALLOW_IOVAS", IoasView>[] = [
   ],
   [
     "ALW-13",
-    ({ in: a }, { draw }, ioas) => {
+    (a, { draw }, ioas) => {
       const valid = draw.pick(ioas.ranges);
       if (valid === undefined || valid[0] < 2n) return undefined;
       return { ...a, ...allow([range(valid[0] - 1n, valid[0]), range(valid[1], valid[0])]) };
@@ -127,7 +124,7 @@ const ALLOW_TWISTS: readonly Twist<"IOAS_ALLOW_IOVAS", IoasView>[] = [
   ],
   [
     "ALW-05",
-    ({ in: a }, { draw }) => {
+    (a, { draw }) => {
       const [first] = (a.array as IovaRange[] | undefined) ?? [];
       if (first === undefined) return undefined;
       const [start, last] = first;
@@ -140,7 +137,7 @@ const ALLOW_TWISTS: readonly Twist<"IOAS_ALLOW_IOVAS", IoasView>[] = [
   ],
   [
     "ALW-06",
-    ({ in: a }, { draw }, ioas) => {
+    (a, { draw }, ioas) => {
       const valid = draw.pick(ioas.ranges);
       if (valid === undefined) return undefined;
       const [start, last] = valid;
@@ -192,11 +189,11 @@ export const allowAim: Aim = {
 };
 
 const OPTION_TWISTS: readonly Twist<"OPTION", IoasView>[] = [
-  ["OPT-01", ({ in: a }) => ({ ...a, reserved: 1 })],
-  ["OPT-02", ({ in: a }, { draw }) => ({ ...a, option_id: draw.of(2, 99) })],
+  ["OPT-01", (a) => ({ ...a, reserved: 1 })],
+  ["OPT-02", (a, { draw }) => ({ ...a, option_id: draw.of(2, 99) })],
   [
     "OPT-03",
-    ({ in: a }, c, ioas) => ({
+    (a, c, ioas) => ({
       ...a,
       option_id: OPTION_RLIMIT_MODE,
       object_id: c.object(ioas.fd, ioas.id),
@@ -205,7 +202,7 @@ const OPTION_TWISTS: readonly Twist<"OPTION", IoasView>[] = [
   // OPT-11 as well, and also where a byte or a word of it is 0 or 1.
   [
     "OPT-07",
-    ({ in: a }, { draw }) => ({
+    (a, { draw }) => ({
       ...a,
       op: OPTION_OP_SET,
       val64: draw.of(2n, 0x100n, 1n << 32n, (1n << 32n) + 1n, U64_MAX),
@@ -213,7 +210,7 @@ const OPTION_TWISTS: readonly Twist<"OPTION", IoasView>[] = [
   ],
   [
     "OPT-08",
-    ({ in: { option_id, object_id } }, { draw }) => ({
+    ({ option_id, object_id }, { draw }) => ({
       ...(option_id !== undefined && { option_id }),
       ...(object_id !== undefined && { object_id }),
       op: draw.of(2, 0xffff),
@@ -221,7 +218,7 @@ const OPTION_TWISTS: readonly Twist<"OPTION", IoasView>[] = [
   ],
   [
     "OPT-09",
-    ({ in: a }, c, ioas) => ({
+    (a, c, ioas) => ({
       ...a,
       option_id: OPTION_HUGE_PAGES,
       object_id: otherIds(c, ioas.fd),
@@ -270,8 +267,8 @@ export const rlimitAim: Aim = {
 };
 
 const VFIO_IOAS_TWISTS: readonly Twist<"VFIO_IOAS", IoasView>[] = [
-  ["VFI-01", ({ in: a }) => ({ ...a, reserved: 1 })],
-  ["VFI-01", ({ in: a }) => ({ ...a, op: 3 })],
+  ["VFI-01", (a) => ({ ...a, reserved: 1 })],
+  ["VFI-01", (a) => ({ ...a, op: 3 })],
   ["VFI-03", (_, c, ioas) => ({ op: VFIO_IOAS_SET, ioas_id: otherIds(c, ioas.fd) })],
 ];
 

@@ -23,26 +23,26 @@ const bytesOf = (value: bigint): Bytes => value as Bytes;
 const TWISTS: readonly MapTwist[] = [
   [
     "MAP-01",
-    ({ in: a }, { draw }) => ({
+    (a, { draw }) => ({
       ...a,
       flags: ((a.flags as number) | draw.of(8, 0x100, 2 ** 31)) >>> 0,
     }),
   ],
-  ["MAP-01", ({ in: a }) => ({ ...a, reserved: 1 })],
-  ["MAP-02", ({ in: a }) => ({ ...a, iova: U64_MAX as Iova })],
-  ["MAP-02", ({ in: a }) => ({ ...a, length: bytesOf(U64_MAX) })],
+  ["MAP-01", (a) => ({ ...a, reserved: 1 })],
+  ["MAP-02", (a) => ({ ...a, iova: U64_MAX as Iova })],
+  ["MAP-02", (a) => ({ ...a, length: bytesOf(U64_MAX) })],
   [
     "MAP-03",
-    ({ in: a }) => ({
+    (a) => ({
       ...a,
       flags: ((a.flags as number) & ~(MAP_FLAGS & ~MAP_FIXED_IOVA)) >>> 0,
     }),
   ],
-  ["MAP-04", ({ in: a }, c, ioas) => ({ ...a, ioas_id: otherIds(c, ioas.fd) })],
-  ["MAP-05", ({ in: a }) => ({ ...a, length: bytesOf(0n) })],
+  ["MAP-04", (a, c, ioas) => ({ ...a, ioas_id: otherIds(c, ioas.fd) })],
+  ["MAP-05", (a) => ({ ...a, length: bytesOf(0n) })],
   [
     "MAP-05",
-    ({ in: a }, { draw }) => ({
+    (a, { draw }) => ({
       ...a,
       // Up to a page below 2^64-1; exactly there it is permitted.
       length: bytesOf(U64_MAX - draw.of(1n, BigInt(draw.int(1, 0xfff)), PAGE - 1n, PAGE)),
@@ -50,19 +50,19 @@ const TWISTS: readonly MapTwist[] = [
   ],
   [
     "MAP-06",
-    ({ in: a }, { draw }) => ({ ...a, user_va: (U64_MAX - BigInt(draw.int(0, 0xfff))) as UserVa }),
+    (a, { draw }) => ({ ...a, user_va: (U64_MAX - BigInt(draw.int(0, 0xfff))) as UserVa }),
   ],
   // Ends exactly at 2^64, or in the last page of the address space.
   [
     "MAP-06",
-    ({ in: a }, { draw }) => {
+    (a, { draw }) => {
       const va = U64_MAX - ((a.length as bigint) - draw.of(1n, 0n, PAGE));
       return va > U64_MAX ? undefined : { ...a, user_va: va as UserVa };
     },
   ],
   [
     "MAP-08",
-    ({ in: a }, { draw }, ioas) => {
+    (a, { draw }, ioas) => {
       if (ioas.alignment === 1n) return undefined;
       const length = (a.length as bigint) + draw.of(1n, -1n, ioas.alignment / 2n);
       return length < 0n || length > U64_MAX ? undefined : { ...a, length: bytesOf(length) };
@@ -70,25 +70,25 @@ const TWISTS: readonly MapTwist[] = [
   ],
   [
     "MAP-09a",
-    ({ in: a }, { draw }, ioas) =>
+    (a, { draw }, ioas) =>
       ioas.alignment === 1n
         ? undefined
         : { ...a, flags: fixed(a), iova: (0x100_0000n + draw.of(1n, ioas.alignment / 2n)) as Iova },
   ],
   [
     "MAP-10a",
-    ({ in: a }, _, ioas) => ({
+    (a, _, ioas) => ({
       ...a,
       flags: fixed(a),
       iova: (U64_MAX + 1n - ioas.alignment - (ioas.alignment === 1n ? 1n : 0n)) as Iova,
     }),
   ],
-  ["MAP-11a", (step, c, ioas) => touchReserved(step, c, ioas)],
-  ["MAP-12a", (step, c, ioas) => overlapArea(step, c, ioas)],
-  ["MAP-12a", (step, c, ioas) => overlapArea(step, c, ioas)],
+  ["MAP-11a", (a, c, ioas) => touchReserved(a, c, ioas)],
+  ["MAP-12a", (a, c, ioas) => overlapArea(a, c, ioas)],
+  ["MAP-12a", (a, c, ioas) => overlapArea(a, c, ioas)],
   [
     "MAP-09b",
-    ({ in: a }, { draw }, ioas) => ({
+    (a, { draw }, ioas) => ({
       ...a,
       flags: automatic(a),
       length: bytesOf(((U64_MAX / 2n + BigInt(draw.int(0, 2))) / ioas.alignment) * ioas.alignment),
@@ -97,7 +97,7 @@ const TWISTS: readonly MapTwist[] = [
   ],
   [
     "MAP-10b",
-    ({ in: a }, { draw }, ioas) =>
+    (a, { draw }, ioas) =>
       ioas.alignment === 1n
         ? undefined
         : {
@@ -108,7 +108,7 @@ const TWISTS: readonly MapTwist[] = [
   ],
   [
     "MAP-11b",
-    ({ in: a }, _, ioas) => {
+    (a, _, ioas) => {
       const [start, last] = ioas.ranges[0] ?? [0n, 0n];
       const length = ((last - start) / 2n / PAGE + 1n) * PAGE * 2n;
       // Where everything is free there is no length that does not fit.
@@ -118,7 +118,7 @@ const TWISTS: readonly MapTwist[] = [
   ],
   [
     "MAP-13",
-    ({ in: a }, { draw }, ioas) => {
+    (a, { draw }, ioas) => {
       if (ioas.alignment === 1n) return undefined;
       return {
         ...a,
@@ -129,14 +129,14 @@ const TWISTS: readonly MapTwist[] = [
   ],
   [
     "MAP-14",
-    ({ in: a }, { draw }) => ({ ...a, user_va: (draw.pick(BAD_VAS.slice(0, 2)) ?? 0n) as UserVa }),
+    (a, { draw }) => ({ ...a, user_va: (draw.pick(BAD_VAS.slice(0, 2)) ?? 0n) as UserVa }),
   ],
-  ["MAP-14", ({ in: a }, c, ioas) => offTheEnd(a, c, ioas)],
-  ["MAP-14", ({ in: a }, c, ioas) => unwritable(a, c, ioas)],
+  ["MAP-14", (a, c, ioas) => offTheEnd(a, c, ioas)],
+  ["MAP-14", (a, c, ioas) => unwritable(a, c, ioas)],
 ];
 
 /** One unit of the mapping lies outside the valid ranges. */
-const touchReserved: MapTwist[1] = ({ in: a }, { draw }, ioas) => {
+const touchReserved: MapTwist[1] = (a, { draw }, ioas) => {
   const range = draw.pick(ioas.ranges);
   if (range === undefined) return undefined;
   const unit = ioas.alignment;
@@ -147,7 +147,7 @@ const touchReserved: MapTwist[1] = ({ in: a }, { draw }, ioas) => {
 };
 
 /** One unit of the mapping lies in a live area. */
-const overlapArea: MapTwist[1] = ({ in: a }, c, ioas) => {
+const overlapArea: MapTwist[1] = (a, c, ioas) => {
   const area = c.draw.pick(ioas.areas);
   if (area === undefined) return undefined;
   const by = c.draw.of(0n, size(area) - ioas.alignment, ioas.alignment - (a.length as bigint));

@@ -69,12 +69,12 @@ export const mockReplaceAim: Aim = {
 };
 
 const RESERVED_TWISTS: readonly Twist<"ADD_RESERVED", IoasView>[] = [
-  ["TST-01", ({ in: a }) => ({ ...a, length: 0n as Bytes })],
-  ["TST-01", ({ in: a }) => ({ ...a, start: (U64_MAX - 1n) as Iova, length: PAGE as Bytes })],
-  ["TST-01", ({ in: a }, c, ioas) => ({ ...a, ioas_id: otherIds(c, ioas.fd) })],
+  ["TST-01", (a) => ({ ...a, length: 0n as Bytes })],
+  ["TST-01", (a) => ({ ...a, start: (U64_MAX - 1n) as Iova, length: PAGE as Bytes })],
+  ["TST-01", (a, c, ioas) => ({ ...a, ioas_id: otherIds(c, ioas.fd) })],
   [
     "TST-01",
-    ({ in: a }, c, ioas) => {
+    (a, c, ioas) => {
       const area = c.draw.pick(ioas.areas);
       if (area === undefined) return undefined;
       const start = c.inArea(ioas.fd, ioas.id, area.first, c.draw.of(0n, size(area) - 1n));
@@ -83,7 +83,7 @@ const RESERVED_TWISTS: readonly Twist<"ADD_RESERVED", IoasView>[] = [
   ],
   [
     "ALW-12",
-    ({ in: a }, c, ioas) => {
+    (a, c, ioas) => {
       const allowed = c.draw.pick(ioas.allowed);
       return allowed === undefined
         ? undefined

@@ -37,23 +37,20 @@ const withEntry = (a: InvalidateIn, bad: string): InvalidateIn => ({
 });
 
 const TWISTS: readonly Twist<"HWPT_INVALIDATE", HwptView>[] = [
-  ["INV-01", ({ in: a }) => ({ ...a, reserved: 1 })],
-  ["INV-02", ({ in: a }) => ({ ...a, entry_len: 0 })],
-  ["INV-02", ({ in: a }) => ({ ...a, data_uptr: 0n as UserVa })],
-  ["INV-02", ({ in: a }, { draw }) => ({ ...a, entry_num: draw.of(0x8_0001, 0xffff_ffff) })],
+  ["INV-01", (a) => ({ ...a, reserved: 1 })],
+  ["INV-02", (a) => ({ ...a, entry_len: 0 })],
+  ["INV-02", (a) => ({ ...a, data_uptr: 0n as UserVa })],
+  ["INV-02", (a, { draw }) => ({ ...a, entry_num: draw.of(0x8_0001, 0xffff_ffff) })],
   // Looked at before the id is.
-  ["INV-02", ({ in: a }) => ({ ...a, entry_len: 0x1001, hwpt_id: 0xffff_ffff })],
-  ["INV-03", ({ in: a }, c, { fd }) => ({ ...a, hwpt_id: otherIds(c, fd) })],
-  ["INV-04", ({ in: a }) => ({ ...a, data_type: INVALIDATE_DATA_MOCK_INVALID })],
+  ["INV-02", (a) => ({ ...a, entry_len: 0x1001, hwpt_id: 0xffff_ffff })],
+  ["INV-03", (a, c, { fd }) => ({ ...a, hwpt_id: otherIds(c, fd) })],
+  ["INV-04", (a) => ({ ...a, data_type: INVALIDATE_DATA_MOCK_INVALID })],
   // Even where there is nothing to do.
-  [
-    "INV-04",
-    ({ in: a }) => ({ ...a, data_type: INVALIDATE_DATA_MOCK_INVALID, entry_num: 0, data: "" }),
-  ],
-  ["INV-05", ({ in: a }, { draw }) => withEntry(a, entry(draw.of(2, 0xff), 0))],
-  ["INV-05", ({ in: a }, { draw }) => withEntry(a, entry(0, draw.of(MOCK_IOTLB_SLOTS, 99)))],
-  ["INV-05", ({ in: a }) => withEntry(a, "")],
-  ["INV-05", ({ in: a }, { draw }) => ({ ...a, entry_len: draw.of(4, 12) })],
+  ["INV-04", (a) => ({ ...a, data_type: INVALIDATE_DATA_MOCK_INVALID, entry_num: 0, data: "" })],
+  ["INV-05", (a, { draw }) => withEntry(a, entry(draw.of(2, 0xff), 0))],
+  ["INV-05", (a, { draw }) => withEntry(a, entry(0, draw.of(MOCK_IOTLB_SLOTS, 99)))],
+  ["INV-05", (a) => withEntry(a, "")],
+  ["INV-05", (a, { draw }) => ({ ...a, entry_len: draw.of(4, 12) })],
 ];
 
 export const invalidateAim: Aim = {

@@ -12,14 +12,14 @@ import { pickIoas } from "./map";
 type UnmapTwist = Twist<"IOAS_UNMAP", IoasView>;
 
 const TWISTS: readonly UnmapTwist[] = [
-  ["UNM-01", ({ in: a }, c, ioas) => ({ ...a, ioas_id: otherIds(c, ioas.fd) })],
-  ["UNM-03", ({ in: a }) => ({ ...a, iova: U64_MAX as Iova })],
-  ["UNM-03", ({ in: a }) => ({ ...a, iova: 1n as Iova, length: U64_MAX as Bytes })],
-  ["UNM-04", ({ in: a }) => ({ ...a, length: 0n as Bytes })],
-  ["UNM-05", ({ in: a }) => ({ ...a, iova: (U64_MAX - 1n) as Iova, length: PAGE as Bytes })],
-  ["UNM-07", ({ in: a }, c, ioas) => cutOne(a.iova, c, ioas)],
-  ["UNM-07", ({ in: a }, c, ioas) => cutOne(a.iova, c, ioas)],
-  ["UNM-08", ({ in: a }, c, ioas) => ({ ...a, iova: nowhere(c, ioas), length: 1n as Bytes })],
+  ["UNM-01", (a, c, ioas) => ({ ...a, ioas_id: otherIds(c, ioas.fd) })],
+  ["UNM-03", (a) => ({ ...a, iova: U64_MAX as Iova })],
+  ["UNM-03", (a) => ({ ...a, iova: 1n as Iova, length: U64_MAX as Bytes })],
+  ["UNM-04", (a) => ({ ...a, length: 0n as Bytes })],
+  ["UNM-05", (a) => ({ ...a, iova: (U64_MAX - 1n) as Iova, length: PAGE as Bytes })],
+  ["UNM-07", (a, c, ioas) => cutOne(a.iova, c, ioas)],
+  ["UNM-07", (a, c, ioas) => cutOne(a.iova, c, ioas)],
+  ["UNM-08", (a, c, ioas) => ({ ...a, iova: nowhere(c, ioas), length: 1n as Bytes })],
   ["UNM-24", (_, c, ioas) => cutLast(c, ioas)],
 ];
 

@@ -79,11 +79,11 @@ export const deviceCloseAim: Aim = {
 };
 
 const BIND_TWISTS: readonly Twist<"VFIO_BIND", CdevView>[] = [
-  ["VFD-01", ({ in: a }, { draw }) => ({ ...a, argsz: draw.of(0, VFIO_BIND_ARGSZ - 1) })],
-  ["VFD-01", ({ in: a }) => ({ ...a, flags: 1 })],
-  ["VFD-01", ({ in: a }) => ({ ...a, iommufd: -1 })],
-  ["VFD-05", ({ in: a }) => ({ ...a, iommufd: FD_NOT_OPEN })],
-  ["VFD-05", ({ in: a }) => ({ ...a, iommufd: FD_NOT_AN_IOMMUFD })],
+  ["VFD-01", (a, { draw }) => ({ ...a, argsz: draw.of(0, VFIO_BIND_ARGSZ - 1) })],
+  ["VFD-01", (a) => ({ ...a, flags: 1 })],
+  ["VFD-01", (a) => ({ ...a, iommufd: -1 })],
+  ["VFD-05", (a) => ({ ...a, iommufd: FD_NOT_OPEN })],
+  ["VFD-05", (a) => ({ ...a, iommufd: FD_NOT_AN_IOMMUFD })],
 ];
 
 const bind = (c: Composer, scene: SceneView, cdev: CdevView): void => {
@@ -112,10 +112,10 @@ export const bindAim: Aim = {
 };
 
 const ATTACH_TWISTS: readonly Twist<"VFIO_ATTACH", CdevView>[] = [
-  ["VFD-10", ({ in: a }, { draw }) => ({ ...a, argsz: draw.of(0, VFIO_ATTACH_ARGSZ - 1) })],
-  ["VFD-10", ({ in: a }) => ({ ...a, flags: 1 })],
-  ["DEV-10", ({ in: a }, { draw }) => ({ ...a, pt_id: draw.pick(BOGUS_IDS) ?? 0 })],
-  ["DEV-11", ({ in: a }, c, cdev) => ({ ...a, pt_id: otherIds(c, cdev.fd ?? -1) })],
+  ["VFD-10", (a, { draw }) => ({ ...a, argsz: draw.of(0, VFIO_ATTACH_ARGSZ - 1) })],
+  ["VFD-10", (a) => ({ ...a, flags: 1 })],
+  ["DEV-10", (a, { draw }) => ({ ...a, pt_id: draw.pick(BOGUS_IDS) ?? 0 })],
+  ["DEV-11", (a, c, cdev) => ({ ...a, pt_id: otherIds(c, cdev.fd ?? -1) })],
 ];
 
 const attach = (c: Composer, scene: SceneView, cdev: CdevView): void => {
@@ -149,8 +149,8 @@ export const attachAim: Aim = {
 };
 
 const DETACH_TWISTS: readonly Twist<"VFIO_DETACH", CdevView>[] = [
-  ["VFD-14", ({ in: a }, { draw }) => ({ ...a, argsz: draw.of(0, VFIO_DETACH_ARGSZ - 1) })],
-  ["VFD-14", ({ in: a }) => ({ ...a, flags: 1 })],
+  ["VFD-14", (a, { draw }) => ({ ...a, argsz: draw.of(0, VFIO_DETACH_ARGSZ - 1) })],
+  ["VFD-14", (a) => ({ ...a, flags: 1 })],
 ];
 
 export const detachAim: Aim = {
