@@ -3,7 +3,6 @@
  * state says all that decides which answers are right; what it leaves out decides at most which
  * clause is counted or named.
  */
-import { types } from "node:util";
 import type { MachineState } from "./machine";
 
 /** Of no account to any rule: what never changes, what coverage remembers, and the model's own numbers. */
@@ -21,9 +20,12 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
   "nextFrame",
 ]);
 
+/** Copies may be of another realm, with classes of its own: so no instanceof. */
+const isA = <T extends object>(name: string, value: object): value is T =>
+  Object.prototype.toString.call(value) === `[object ${name}]`;
+
 export const outlineOf = (machine: MachineState): string => {
   const numbers = new Map<object, number>();
-  // Copies may be of another realm, with classes of its own: so no instanceof.
   const write = (value: unknown): string => {
     if (typeof value !== "object" || value === null) return `${typeof value} ${String(value)}`;
     const known = numbers.get(value);
@@ -32,9 +34,9 @@ export const outlineOf = (machine: MachineState): string => {
     const parts: string[] = [];
     if (ArrayBuffer.isView(value)) {
       parts.push(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex"));
-    } else if (types.isMap(value)) {
+    } else if (isA<Map<unknown, unknown>>("Map", value)) {
       for (const [key, item] of value) parts.push(`${write(key)}: ${write(item)}`);
-    } else if (types.isSet(value) || Array.isArray(value)) {
+    } else if (isA<Set<unknown>>("Set", value) || Array.isArray(value)) {
       for (const item of value) parts.push(write(item));
     } else {
       for (const [name, item] of Object.entries(value)) {

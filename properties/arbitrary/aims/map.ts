@@ -135,6 +135,10 @@ const TWISTS: readonly MapTwist[] = [
   ["MAP-14", (a, c, ioas) => unwritable(a, c, ioas)],
 ];
 
+/** There is such an IOVA, and the mapping ends before 2^64; without length it may begin anywhere. */
+const fits = (iova: bigint, length: bigint): boolean =>
+  iova >= 0n && iova <= U64_MAX && iova + length - 1n <= U64_MAX;
+
 /** One unit of the mapping lies outside the valid ranges. */
 const touchReserved: MapTwist[1] = (a, { draw }, ioas) => {
   const range = draw.pick(ioas.ranges);
@@ -142,7 +146,7 @@ const touchReserved: MapTwist[1] = (a, { draw }, ioas) => {
   const unit = ioas.alignment;
   const [start, last] = range;
   const iova = draw.chance(50) ? start - unit : last + 1n - (a.length as bigint) + unit;
-  if (iova < 0n || iova + (a.length as bigint) - 1n > U64_MAX) return undefined;
+  if (!fits(iova, a.length as bigint)) return undefined;
   return { ...a, flags: fixed(a), iova: iova as Iova };
 };
 
@@ -152,7 +156,7 @@ const overlapArea: MapTwist[1] = (a, c, ioas) => {
   if (area === undefined) return undefined;
   const by = c.draw.of(0n, size(area) - ioas.alignment, ioas.alignment - (a.length as bigint));
   const iova = area.first + by;
-  if (iova < 0n || iova + (a.length as bigint) - 1n > U64_MAX) return undefined;
+  if (!fits(iova, a.length as bigint)) return undefined;
   return { ...a, flags: fixed(a), iova: c.inArea(ioas.fd, ioas.id, area.first, by) as Arg<Iova> };
 };
 
