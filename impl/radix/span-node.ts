@@ -84,10 +84,9 @@ export class SpanNode<T extends Span> implements Span {
       return right;
     }
     const lost = this.#holeBefore(position);
-    insertAt(this.entries, position, entry);
-    insertAt(this.#bounds, 2 * position, 0);
-    insertAt(this.#bounds, 2 * position, 0);
-    if (this.#inside !== undefined) insertAt(this.#inside, position, 0);
+    this.entries.splice(position, 0, entry);
+    makeRoom(this.#bounds, 2 * position, 2);
+    if (this.#inside !== undefined) makeRoom(this.#inside, position, 1);
     this.#note(position);
     if (this.entries.length > ENTRIES_MAX) return this.#split();
     this.#measure(lost, this.#holesAround(position));
@@ -97,10 +96,9 @@ export class SpanNode<T extends Span> implements Span {
 
   drop(position: number): void {
     const lost = this.#areExact ? this.#holesAround(position) : Number.POSITIVE_INFINITY;
-    removeAt(this.entries, position);
-    removeAt(this.#bounds, 2 * position);
-    removeAt(this.#bounds, 2 * position);
-    if (this.#inside !== undefined) removeAt(this.#inside, position);
+    this.entries.splice(position, 1);
+    this.#bounds.splice(2 * position, 2);
+    this.#inside?.splice(position, 1);
     this.#measure(lost, this.#areExact ? this.#holeBefore(position) : 0);
   }
 
@@ -194,14 +192,9 @@ export class SpanNode<T extends Span> implements Span {
   }
 }
 
-// Nodes are small, and most have an entry or two: splice would take longer, and makes an array.
-
-const insertAt = <E>(list: E[], position: number, item: E): void => {
-  for (let i = list.push(item) - 1; i > position; i -= 1) list[i] = list[i - 1]!;
-  list[position] = item;
-};
-
-const removeAt = <E>(list: E[], position: number): void => {
-  for (let i = position + 1; i < list.length; i += 1) list[i - 1] = list[i]!;
-  list.pop();
+/** Moves numbers up, to make room for `count` at a position: no array is made, as by splice. */
+const makeRoom = (numbers: number[], position: number, count: number): void => {
+  const end = numbers.length;
+  for (let i = 0; i < count; i += 1) numbers.push(0);
+  for (let i = end - 1; i >= position; i -= 1) numbers[i + count] = numbers[i]!;
 };

@@ -28,8 +28,8 @@ export class SpanTree<T extends Span> {
     return this.#count;
   }
 
-  [Symbol.iterator](): Iterator<T> {
-    return this.#root === undefined ? ([] as T[]).values() : spansIn(this.#root);
+  *[Symbol.iterator](): Iterator<T> {
+    if (this.#root !== undefined) yield* spansIn(this.#root);
   }
 
   /** The lowest span that intersects [start, last]. */
