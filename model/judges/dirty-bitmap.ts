@@ -282,11 +282,20 @@ const doubtBehind = (v: View, hwpt: Hwpt): void => {
  * that belong to other pages as well, tell nothing.
  */
 const settleDoubts = (v: View, hwpt: Hwpt, told: readonly number[]): void => {
+  const doubts = doubtsAmong(hwpt, told);
+  if (doubts.length === 0) return;
   const got = bytesGot(v, hwpt);
-  for (const doubt of doubtsAmong(hwpt, told)) {
-    const others = told.filter((page) => !doubt.pages.has(page));
-    if (!isSubset(bitmapOf(v, hwpt, shared(doubt, told)), got)) settleDoubt(hwpt, doubt, false);
-    else if (!isSame(bitmapOf(v, hwpt, others), got)) settleDoubt(hwpt, doubt, true);
+  const { looked, all, stops, goesOn } = readingOf(v, hwpt);
+  const isShown = (doubt: Doubt): boolean => isSubset(bitmapOf(v, hwpt, shared(doubt, told)), got);
+  const [shown, lost] = [doubts.filter(isShown), doubts.filter((doubt) => !isShown(doubt))];
+  for (const doubt of lost) settleDoubt(hwpt, doubt, false);
+  for (const doubt of shown) {
+    const others = (page: number): boolean =>
+      hwpt.dirty?.pages.has(page) === true && !doubt.pages.has(page);
+    const doWithout = (pages: readonly number[]): boolean =>
+      isSame(bitmapOf(v, hwpt, pages.filter(others)), got);
+    const isNeeded = !(stops && doWithout(looked)) && !(goesOn && doWithout(all));
+    if (isNeeded) settleDoubt(hwpt, doubt, true);
   }
 };
 

@@ -36,6 +36,7 @@ export const doubt = ({ dirty }: Hwpt, pages: readonly number[]): void => {
   if (dirty === undefined) return;
   const groups = new Map<Doubt | undefined, Doubt>();
   for (const page of pages) {
+    if (!dirty.pages.has(page)) continue;
     // What was in doubt before may be clean for another reason than the others.
     const before = dirty.doubtful.get(page);
     const group = groups.get(before) ?? { pages: new Set() };
