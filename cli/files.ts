@@ -12,7 +12,8 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: "the file system is read-only",
   ENOTDIR: "a part of the path is not a folder",
   EISDIR: "is a folder",
-  EEXIST: "is in the way",
+  // What Node 26 gets of a file among the folders of a path; older ones get ENOTDIR.
+  EEXIST: "a part of the path is not a folder",
   ENOSPC: "the disk is full",
 };
 
