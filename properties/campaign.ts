@@ -24,8 +24,9 @@ import { InvariantTally } from "./invariants/watch";
 import type { CampaignOptions, Stop } from "./options";
 import { type Finding, judgeHistory } from "./oracle";
 import { behavedAlike } from "./repetition";
-import { type Replayed, replayTrace, runTrace, stepRows } from "./replay";
+import { type Replayed, replayTrace, runTrace } from "./replay";
 import { shrink } from "./shrink";
+import { stepRows } from "./step-table";
 
 /** Traces the shrinker may try for one failure. */
 const SHRINK_TRIES = 4000;

@@ -1,0 +1,68 @@
+import { expect, test } from "@jest/globals";
+import { Handle } from "../spec/handle";
+import { MOCK_PLATFORM } from "../spec/platform";
+import type { History, Step } from "../spec/trace";
+import { stepRows } from "./step-table";
+
+const fd = new Handle("fd0");
+const OPEN: Step = { as: "fd0", call: "OPEN", in: {} };
+const OPENED = { errno: 0, out: { fd: 3 } } as const;
+
+const callOf = (step: Step): string => {
+  const history = { trace: { platform: MOCK_PLATFORM, steps: [OPEN, step] }, outcomes: [OPENED] };
+  return stepRows(history as History, undefined)[1]?.call ?? "";
+};
+
+test.each<[string, Step["call"], object]>([
+  ["IOAS_MAP(fd=3, flags=FIXED_IOVA|WRITEABLE, ioas_id=1)", "IOAS_MAP", { flags: 3, ioas_id: 1 }],
+  [
+    "IOAS_MAP(fd=3, flags=READABLE|0x80000008, ioas_id=1)",
+    "IOAS_MAP",
+    { flags: 0x8000_000c, ioas_id: 1 },
+  ],
+  ["IOAS_MAP(fd=3, flags=8, ioas_id=1)", "IOAS_MAP", { flags: 8, ioas_id: 1 }],
+  ["OPTION(fd=3, option_id=RLIMIT_MODE, op=SET, object_id=0)", "OPTION", {}],
+  ["OPTION(fd=3, option_id=7, op=GET, object_id=0)", "OPTION", { option_id: 7, op: 1 }],
+  ["VFIO_CHECK_EXTENSION(fd=3, arg=TYPE1v2_IOMMU)", "VFIO_CHECK_EXTENSION", { arg: 3n }],
+  [
+    "VFIO_CHECK_EXTENSION(fd=3, arg=0xffffffffffffffff)",
+    "VFIO_CHECK_EXTENSION",
+    { arg: 2n ** 64n - 1n },
+  ],
+  [
+    "RAW(fd=3, nr=IOAS_UNMAP, bytes=00, memory=rw)",
+    "RAW",
+    { nr: 0x3b86, bytes: "00", memory: "rw" },
+  ],
+  ["RAW(fd=3, nr=TEST_CMD, bytes=00, memory=rw)", "RAW", { nr: 0x3ba0, bytes: "00", memory: "rw" }],
+])("numbers that have names: %s", (shown, call, args) => {
+  expect(callOf({ call, fd, in: args } as Step)).toBe(shown);
+});
+
+test("a raw call is shown as what it was made from, and how", () => {
+  const raw = { keep: 8, size: 0x18, put: [[4, "ff"]], nr: 0x3bff, memory: "none" } as const;
+  expect(callOf({ call: "IOAS_UNMAP", fd, in: { ioas_id: 2 }, raw })).toBe(
+    "IOAS_UNMAP(fd=3, ioas_id=2) as bytes with only the first 8 of them, size=24, ff at 4, " +
+      "nr=0x3bff, memory=none",
+  );
+  expect(callOf({ call: "IOAS_UNMAP", fd, in: { ioas_id: 2 }, raw: {} })).toMatch(
+    /nothing changed$/,
+  );
+});
+
+test("outputs have names as well", () => {
+  const poll: Step = { call: "FAULT_POLL", in: { fault_fd: 4, events: 5 } };
+  const history = {
+    trace: { platform: MOCK_PLATFORM, steps: [poll] },
+    outcomes: [{ errno: 0, out: { revents: 4 } }],
+  };
+  expect(stepRows(history as History, undefined)).toEqual([
+    {
+      step: 0,
+      call: "FAULT_POLL(fault_fd=4, events=POLLIN|POLLOUT)",
+      expected: "ok revents=POLLOUT",
+      actual: "ok revents=POLLOUT",
+      deviates: false,
+    },
+  ]);
+});
