@@ -30,4 +30,5 @@ const config: Config = {
   modulePathIgnorePatterns: ["<rootDir>/dist/"],
 };
 
-export default config;
+// Not `export`: Node 22 and newer read this file without a compiler, as CommonJS.
+module.exports = config;
