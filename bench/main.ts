@@ -1,12 +1,8 @@
-/**
- * `npm run bench`: figures as ratios, or per page, area or call; never asserted in a test.
- *
- * --quick  less patience      --json  one document (document.schema.json) on stdout
- * --write  puts the figures and the plot into docs/
- */
+/** `npm run bench`: figures as ratios, or per page, area or call; never asserted in a test. */
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { program } from "commander";
 import { benchAreas } from "./areas";
 import { checked, type Document } from "./document";
 import { benchGrowth } from "./growth";
@@ -21,8 +17,23 @@ import { asMarkdown, asText } from "./tables";
 const DOCS = path.join(__dirname, "../docs");
 const [BEGIN, END] = ["<!-- figures: npm run bench -- --write -->", "<!-- end of figures -->"];
 
-const isQuick = process.argv.includes("--quick");
-const effort: Effort = isQuick ? { warmUpNs: 80e6, turns: 5 } : { warmUpNs: 250e6, turns: 12 };
+interface Flags {
+  readonly quick?: true;
+  readonly json?: true;
+  readonly write?: true;
+}
+
+const { quick, json, write } = program
+  .name("npm run bench --")
+  .description("measures impl/radix and the harness")
+  .option("--quick", "with less patience")
+  .option("--json", "one document on stdout (bench/document.schema.json)")
+  .option("--write", "put the figures and the plot into docs/")
+  .allowExcessArguments(false)
+  .parse()
+  .opts<Flags>();
+
+const effort: Effort = quick ? { warmUpNs: 80e6, turns: 5 } : { warmUpNs: 250e6, turns: 12 };
 
 const measure = async (): Promise<Document> => {
   const c = programsInC();
@@ -42,9 +53,9 @@ const measure = async (): Promise<Document> => {
   progress("areas");
   const areas = benchAreas(1_000_000, effort);
   progress("growth");
-  const growth = benchGrowth(c, isQuick ? { warmUpNs: 40e6, turns: 2 } : effort, isQuick ? 4 : 1);
+  const growth = benchGrowth(c, quick ? { warmUpNs: 40e6, turns: 2 } : effort, quick ? 4 : 1);
   progress("the harness");
-  const harness = await benchHarness(isQuick ? 300 : 2000);
+  const harness = await benchHarness(quick ? 300 : 2000);
   c?.end();
   const [cpu] = os.cpus();
   return checked({
@@ -62,7 +73,7 @@ const measure = async (): Promise<Document> => {
   });
 };
 
-const write = (document: Document): void => {
+const writeDocs = (document: Document): void => {
   const file = path.join(DOCS, "performance.md");
   const text = fs.readFileSync(file, "utf8");
   const [before, rest] = text.split(BEGIN);
@@ -78,9 +89,8 @@ const write = (document: Document): void => {
 
 const main = async (): Promise<void> => {
   const document = await measure();
-  if (process.argv.includes("--write")) write(document);
-  const isJson = process.argv.includes("--json");
-  process.stdout.write(isJson ? `${JSON.stringify(document, null, 2)}\n` : asText(document));
+  if (write) writeDocs(document);
+  process.stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : asText(document));
 };
 
 void main();
