@@ -141,6 +141,23 @@ describe("HWPT_GET_DIRTY_BITMAP", () => {
       expect(blamed(get(b))).toBe("DTY-20");
     });
 
+    test.each(["01", "03"])(
+      "may have kept one page of a bit, where another is sure: %s",
+      (after) => {
+        const b = bench();
+        b.done("DIRTY", { ...WRITE, bitmap: "0b" });
+        // Pages 0 and 1 by one answer, and page 3 by the next; then page 0 is sure again.
+        for (const length of [0x2000n, 0x3000n]) {
+          expect(b.ok("HWPT_GET_DIRTY_BITMAP", { ...HOLE, length, prefill: "ff" })).toBeUndefined();
+        }
+        b.done("DIRTY", { ...WRITE, bitmap: "01" });
+        // Page 3 is clean, so it cannot be that its bit speaks for page 1.
+        const coarse = { ...GET, flags: DIRTY_NO_CLEAR, page_size: 0x1000n };
+        expect(b.ok("HWPT_GET_DIRTY_BITMAP", coarse, { bitmap: "01" })).toBeUndefined();
+        expect(get(b, after)).toBeUndefined();
+      },
+    );
+
     test("leaves no doubt about what is written to again", () => {
       const b = doubtful();
       b.done("DIRTY", { ...WRITE, bitmap: "09" });
