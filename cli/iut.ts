@@ -4,10 +4,10 @@ import path from "node:path";
 import { guarded } from "../properties/guard";
 import { type Iut, inProcess } from "../spec/iut";
 import { isNeed, NEEDS } from "../spec/needs";
+import { VERSION } from "../spec/version";
 import { EXIT, firstLine, Stop } from "./exit";
 import { loadMutant, mutantNames } from "./mutant";
 import { didYouMean } from "./near";
-import { packageVersion } from "./package-root";
 import { loadModule, placeOf } from "./ts-loader";
 
 export const DEFAULT_IUT = "radix";
@@ -59,7 +59,7 @@ const loadRadix = (): Iut => {
 const loadModel = (): Iut => {
   const { MODEL_CAPABILITIES: capabilities, modelMachine }: typeof import("../model/machine") =
     require("../model/machine");
-  return inProcess({ name: "model", version: packageVersion(), capabilities }, modelMachine);
+  return inProcess({ name: "model", version: VERSION, capabilities }, modelMachine);
 };
 
 const loadLinux = (spec: string, image: string | undefined): Iut => {

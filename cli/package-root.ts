@@ -16,8 +16,3 @@ export const IN_CHECKOUT = __filename.endsWith(".ts");
 
 /** What a user types to get here again. */
 export const PROGRAM = IN_CHECKOUT ? "npm run conform --" : "npx iommufd-conformance";
-
-export const packageVersion = (): string => {
-  const text = fs.readFileSync(path.join(PACKAGE_ROOT, "package.json"), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
-};

@@ -1,11 +1,12 @@
 /** The grammar of the command line. What the subcommands do is loaded when one is chosen. */
 import { Command } from "commander";
+import { VERSION } from "../spec/version";
 import type { Io } from "./io";
 import type { JudgeFlags } from "./judge";
 import type { KernelBuildFlags, KernelStatusFlags } from "./kernel";
 import type { KernelSmokeFlags } from "./kernel-smoke";
 import type { ListFlags } from "./list";
-import { PROGRAM, packageVersion } from "./package-root";
+import { PROGRAM } from "./package-root";
 import type { ReplayFlags } from "./replay";
 import type { RunFlags } from "./run";
 import {
@@ -80,7 +81,7 @@ export const buildProgram = (
   const program = new Command("iommufd-conformance")
     .usage("[subcommand] [flags]")
     .description("Property-based conformance tests for implementations of the Linux iommufd uAPI.")
-    .version(packageVersion(), "--version")
+    .version(VERSION, "--version")
     .option("--json", "print one JSON document on stdout, and everything else on stderr")
     .showSuggestionAfterError()
     .exitOverride()

@@ -15,13 +15,13 @@ import { inert } from "../spec/inert";
 import { PLATFORMS } from "../spec/platform";
 import type { Results } from "../spec/results";
 import type { Profile } from "../spec/verdict";
+import { VERSION } from "../spec/version";
 import { readCorpus, saveCapsule, saveUnshrunk } from "./capsules";
 import { EXIT } from "./exit";
 import { parseExpectations } from "./expectations";
 import { mustBeWritable, mustBeWritableFile, readInput, writeWhole } from "./files";
 import { type Io, styleFor } from "./io";
 import { DEFAULT_IUT, isLikeLinux, loadIut } from "./iut";
-import { packageVersion } from "./package-root";
 import { progressOn } from "./progress";
 import { Recorder } from "./recorder";
 import { selectClauses } from "./selection";
@@ -71,12 +71,11 @@ export const run = async (flags: RunFlags, io: Io): Promise<number> => {
   const seed = flags.seed === "random" ? seedrandom().int32() >>> 1 : flags.seed;
   const iut = loadIut(iutSpec, io.cwd);
   const { sequences = QUICK.sequences, length = QUICK.length } = flags;
-  const version = packageVersion();
   const say = flags.json ? io.stderr : io.stdout;
   const style = styleFor(say, io.env);
   const budget = { sequences, length, shard, clauseGlobs, seed, profile, iutSpec };
   const platforms = iut.platforms ?? PLATFORMS;
-  const plan = { ...budget, version, info: iut.info, timeMs, selected: clauses.size };
+  const plan = { ...budget, version: VERSION, info: iut.info, timeMs, selected: clauses.size };
   say.write(`${renderHeader({ ...plan, platforms: platforms.map((p) => p.name) }, style)}\n`);
   const corpus = readCorpus(db);
   for (const note of corpus.notes) io.stderr.write(`${inert(note)}\n`);
@@ -93,7 +92,7 @@ export const run = async (flags: RunFlags, io: Io): Promise<number> => {
   // Also while one failure is being shrunk, which takes as long as many sequences.
   const timer = timeMs === null ? undefined : setTimeout(() => stop.abort("time"), timeMs);
   const options: CampaignOptions = {
-    ...{ iut, iutSpec, profile, version, seed, sequences, length, platforms, clauses, shard },
+    ...{ iut, iutSpec, profile, seed, sequences, length, platforms, clauses, shard },
     ...{ knownFailing, corpus: corpus.capsules, signal: stop.signal },
     saveCapsule: (capsule) => saveCapsule(db, capsule),
     saveUnshrunk: (capsule) => saveUnshrunk(db, capsule),

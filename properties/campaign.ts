@@ -13,6 +13,7 @@ import { callMade } from "../spec/raw";
 import type { Failure, Results } from "../spec/results";
 import type { History, Trace } from "../spec/trace";
 import { type Deviation, type Signature, signatureOf } from "../spec/verdict";
+import { VERSION } from "../spec/version";
 import { availableCalls } from "./arbitrary/composer";
 import { traceArbitrary } from "./arbitrary/trace-arbitrary";
 import { concludeRun, statementOf } from "./conclude";
@@ -245,7 +246,7 @@ class Campaign {
     path: string,
     drawn: 0 | 1 = 1,
   ): Promise<void> {
-    const { iut, iutSpec, profile, version, clauses, saveCapsule } = this.#options;
+    const { iut, iutSpec, profile, clauses, saveCapsule } = this.#options;
     if (!finding.deviation.clauses.some((id) => clauses.has(id))) return;
     const key = this.#keyOf(finding.deviation);
     const known = this.#found.get(key);
@@ -258,7 +259,7 @@ class Campaign {
       return;
     }
     const capsuleOf = (history: History, { deviation, step }: Finding): Capsule => {
-      const found = { version, seed, path };
+      const found = { version: VERSION, seed, path };
       return { iut: iutSpec, profile, deviation, step, history, found };
     };
     if (this.#options.signal.aborted) {

@@ -16,6 +16,7 @@ import type {
   Verdict,
 } from "../spec/results";
 import type { Profile } from "../spec/verdict";
+import { VERSION } from "../spec/version";
 import type { Expectation } from "./expectation";
 import type { Health } from "./health";
 import { INVARIANTS } from "./invariants/catalogue";
@@ -57,7 +58,7 @@ const percent = (part: number, whole: number): number =>
   whole === 0 ? 0 : Math.round((1000 * part) / whole) / 10;
 
 export const concludeRun = (options: CampaignOptions, tallies: Tallies): Results => {
-  const { iut, iutSpec, profile, version, seed, platforms, knownFailing, clauses } = options;
+  const { iut, iutSpec, profile, seed, platforms, knownFailing, clauses } = options;
   const available = availableNeeds(options);
   const failing = new Set(tallies.failures.map((failure) => failure.clause));
   const clauseResults = countedClauses(profile)
@@ -88,7 +89,7 @@ export const concludeRun = (options: CampaignOptions, tallies: Tallies): Results
   const callResults = health.callResults();
   return {
     format: "iommufd-results/1",
-    version,
+    version: VERSION,
     iut: { spec: iutSpec, ...iut.info },
     profile,
     campaign: "random",

@@ -16,7 +16,6 @@ export interface CampaignOptions {
   /** How the IUT was named on the command line. */
   readonly iutSpec: string;
   readonly profile: Profile;
-  readonly version: string;
   readonly seed: number;
   readonly sequences: number;
   /**
@@ -54,7 +53,6 @@ export const quickRun = (
 ): CampaignOptions => ({
   iutSpec: given.iut.info.name,
   profile: "linux-6.12",
-  version: "",
   seed: 1,
   ...QUICK,
   platforms: PLATFORMS,
