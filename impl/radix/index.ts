@@ -1,11 +1,12 @@
 /** The performance-focused implementation, ready for the harness. */
 import { type Iut, inProcess } from "../../spec/iut";
+import { VERSION } from "../../spec/version";
 import { RadixMachine } from "./machine";
 
 export const radix: Iut = inProcess(
   {
     name: "radix",
-    version: "0.1.0",
+    version: VERSION,
     capabilities: [
       "mock",
       "vfio",
