@@ -26,7 +26,7 @@ import type { CampaignOptions, Stop } from "./options";
 import { type Finding, judgeHistory } from "./oracle";
 import { behavedAlike } from "./repetition";
 import { type Replayed, replayTrace, runTrace } from "./replay";
-import { shrink } from "./shrink";
+import { shrink } from "./shrink/shrink";
 import { stepRows } from "./step-table";
 
 /** Traces the shrinker may try for one failure. */

@@ -1,8 +1,8 @@
 /** The same trace with devices of the mock driver, which need one call where VFIO needs three. */
-import { type Arg, Handle } from "../spec/handle";
-import type { Step } from "../spec/trace";
-import { MAP_FIXED_IOVA } from "../spec/uapi/flags";
-import { type Iova, U64_MAX } from "../spec/units";
+import { type Arg, Handle } from "../../spec/handle";
+import type { Step } from "../../spec/trace";
+import { MAP_FIXED_IOVA } from "../../spec/uapi/flags";
+import { type Iova, U64_MAX } from "../../spec/units";
 
 interface Cdev {
   /** The iommufd it is bound to; undefined: none yet. */

@@ -5,30 +5,32 @@
  * one. Passes, repeated until none of them helps:
  *   1. drop calls, in halves, quarters, … down to single ones;
  *   2. let one handle stand for another of its kind, and drop what made the other;
- *   3. simplify arguments, field by field, towards canonical values (simplify.ts);
- *   4. simplify what takes changes to several calls at once, and their order (whole-trace.ts).
+ *   3. simplify arguments, field by field, towards canonical values (simpler-steps.ts);
+ *   4. simplify what takes changes to several calls at once (whole-trace.ts), do the same thing in
+ *      plainer ways (other-ways.ts), and put calls in order (order.ts).
  * In between it is tried on plainer platforms, with mock devices instead of VFIO's
- * (front-end.ts). At the end handles are renumbered. What is left is a normal form: whichever
+ * (mock-devices.ts). At the end handles are renumbered. What is left is a normal form: whichever
  * seed met a bug, its trace nearly always comes out the same.
  * Dropped handles resolve to fixed values (spec/resolve.ts), so every subset is a legal trace.
  */
-import type { Platform } from "../spec/platform";
-import type { Step, Trace } from "../spec/trace";
-import { labelsOf } from "./algebra/labels";
-import { inAperture, withMockDevices } from "./front-end";
+import type { Platform } from "../../spec/platform";
+import type { Step, Trace } from "../../spec/trace";
+import { labelsOf } from "../algebra/labels";
 import { handlesIn, mergeHandle, renumber } from "./handles";
-import { simplerSteps } from "./simplify";
+import { inAperture, withMockDevices } from "./mock-devices";
+import { reordered } from "./order";
+import { byDomain, mappedAgain, natively, tightened, unmapped } from "./other-ways";
+import { simplerSteps } from "./simpler-steps";
 import {
   flattened,
   inFirstProcess,
   inFirstReserved,
+  inOrderOfBirth,
   movedMemory,
   nameMemory,
-  reordered,
+  shortened,
   simplerTogether,
-  tightened,
   unfixed,
-  unmapped,
 } from "./whole-trace";
 
 export type StillFails = (trace: Trace) => Promise<boolean>;
@@ -82,13 +84,16 @@ export const shrink = async (
     await mergeHandles(() => best, improves);
     await simplifyArguments(() => best, improves);
     await untilNoneHelps(() => inFirstProcess(best), improves);
+    await improves(inOrderOfBirth(best));
     await improves(nameMemory(best, platform));
     await improves(inFirstReserved(best, platform));
     await untilNoneHelps(() => flattened(best), improves);
+    await untilNoneHelps(() => shortened(best), improves);
     await untilNoneHelps(() => movedMemory(best, platform), improves);
     await untilNoneHelps(() => unfixed(best), improves);
-    await untilNoneHelps(() => unmapped(best), improves);
-    await untilNoneHelps(() => tightened(best), improves);
+    for (const otherWays of [natively, mappedAgain, unmapped, byDomain, tightened]) {
+      await untilNoneHelps(() => otherWays(best), improves);
+    }
     await untilNoneHelps(() => simplerTogether(best), improves);
     // The relation between two runs rests on their order.
     if (labels(best).twins === undefined) await untilNoneHelps(() => reordered(best), improves);

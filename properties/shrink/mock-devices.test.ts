@@ -1,9 +1,9 @@
 import { expect, test } from "@jest/globals";
-import { Handle } from "../spec/handle";
-import type { Step } from "../spec/trace";
-import { MAP_FIXED_IOVA, MAP_READABLE } from "../spec/uapi/flags";
-import type { Iova } from "../spec/units";
-import { inAperture } from "./front-end";
+import { Handle } from "../../spec/handle";
+import type { Step } from "../../spec/trace";
+import { MAP_FIXED_IOVA, MAP_READABLE } from "../../spec/uapi/flags";
+import type { Iova } from "../../spec/units";
+import { inAperture } from "./mock-devices";
 
 const mapped = (iova?: bigint | Handle): Step => ({
   call: "IOAS_MAP",

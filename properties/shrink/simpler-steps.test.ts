@@ -1,9 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
-import { Handle } from "../spec/handle";
-import { LOST } from "../spec/resolve";
-import type { Step } from "../spec/trace";
+import { Handle } from "../../spec/handle";
+import { LOST } from "../../spec/resolve";
+import type { Step } from "../../spec/trace";
 import { mergeHandle, renumber } from "./handles";
-import { simplerSteps } from "./simplify";
+import { simplerSteps } from "./simpler-steps";
 
 const simpler = (step: Step): Step[] => [...simplerSteps(step, [])];
 

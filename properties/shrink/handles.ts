@@ -1,12 +1,13 @@
 /** Handles of a trace as the shrinker sees them: who makes them, renaming, merging. */
-import { Handle } from "../spec/handle";
-import type { Step } from "../spec/trace";
+import { Handle } from "../../spec/handle";
+import type { Step } from "../../spec/trace";
 
 /** Handles in the order in which they are made. */
 export const handlesIn = (steps: readonly Step[]): string[] =>
   steps.flatMap((step) => (step.as === undefined ? [] : [step.as]));
 
-const prefixOf = (handle: string): string => handle.replace(/\d+$/, "");
+/** "map" of "map3". */
+export const kindOf = (handle: string): string => handle.replace(/\d+$/, "");
 
 /** The handles in an argument: itself, or in its elements. */
 const handlesOf = (value: unknown): Handle[] => {
@@ -15,9 +16,16 @@ const handlesOf = (value: unknown): Handle[] => {
   return value.flatMap((item: object) => Object.values(item).flatMap(handlesOf));
 };
 
+/** The handles of all arguments of a step, of the file it is made on as well. */
+export const usedBy = ({ fd, in: args }: Step): Handle[] =>
+  [fd, ...Object.values(args)].flatMap(handlesOf);
+
+export const uses = (step: Step, handle: string): boolean =>
+  usedBy(step).some(({ name }) => name === handle);
+
 /** The same step object where nothing changes: labels of a trace follow step objects. */
 const mapHandles = (step: Step, rename: (name: string) => string): Step => {
-  const used = [step.fd, ...Object.values(step.in)].flatMap(handlesOf).map(({ name }) => name);
+  const used = usedBy(step).map(({ name }) => name);
   if ([...used, step.as ?? ""].every((name) => rename(name) === name)) return step;
   const arg = (value: unknown): unknown => {
     if (handlesOf(value).length === 0) return value;
@@ -38,6 +46,9 @@ const mapHandles = (step: Step, rename: (name: string) => string): Step => {
   } as Step;
 };
 
+export const renamed = (steps: readonly Step[], from: string, to: string): readonly Step[] =>
+  steps.map((step) => mapHandles(step, (name) => (name === from ? to : name)));
+
 /**
  * The trace in which `to` stands for `from`, whose own call is dropped; undefined when they are
  * of different kinds.
@@ -47,10 +58,12 @@ export const mergeHandle = (
   from: string,
   to: string,
 ): readonly Step[] | undefined => {
-  if (prefixOf(from) !== prefixOf(to)) return undefined;
-  return steps
-    .filter((step) => step.as !== from)
-    .map((step) => mapHandles(step, (name) => (name === from ? to : name)));
+  if (kindOf(from) !== kindOf(to)) return undefined;
+  return renamed(
+    steps.filter((step) => step.as !== from),
+    from,
+    to,
+  );
 };
 
 /** Numbers handles 0, 1, 2… per kind in the order in which they are made. */
@@ -58,10 +71,10 @@ export const renumber = (steps: readonly Step[]): readonly Step[] => {
   const names = new Map<string, string>();
   const next = new Map<string, number>();
   for (const handle of handlesIn(steps)) {
-    const prefix = prefixOf(handle);
-    const n = next.get(prefix) ?? 0;
-    next.set(prefix, n + 1);
-    names.set(handle, `${prefix}${n}`);
+    const kind = kindOf(handle);
+    const n = next.get(kind) ?? 0;
+    next.set(kind, n + 1);
+    names.set(handle, `${kind}${n}`);
   }
   return steps.map((step) => mapHandles(step, (name) => names.get(name) ?? name));
 };

@@ -2,15 +2,15 @@
  * Simpler traces that take changes to more than one step at once. Changing the steps one by one
  * would lose the failure on the way, and so the same bug would end in many traces.
  */
-import { CALL_NAMES, type CallName, shapeOf } from "../spec/calls";
-import type { FieldType } from "../spec/fields";
-import { Handle } from "../spec/handle";
-import type { MemoryRegion, Platform } from "../spec/platform";
-import type { Step } from "../spec/trace";
-import { MAP_FIXED_IOVA } from "../spec/uapi/flags";
-import { type Bytes, U64_MAX } from "../spec/units";
-import { renumber } from "./handles";
-import { simplerValues, withoutProcess } from "./simplify";
+import { shapeOf } from "../../spec/calls";
+import type { FieldType } from "../../spec/fields";
+import { Handle } from "../../spec/handle";
+import type { MemoryRegion, Platform } from "../../spec/platform";
+import type { Step } from "../../spec/trace";
+import { MAP_FIXED_IOVA } from "../../spec/uapi/flags";
+import { type Bytes, U64_MAX } from "../../spec/units";
+import { withoutProcess } from "./simpler-steps";
+import { simplerBigint, simplerValues } from "./values";
 
 type Change = (value: unknown, type: FieldType) => unknown;
 
@@ -59,16 +59,29 @@ export const inFirstProcess = function* (steps: readonly Step[]): Generator<read
   yield moved.filter(({ call }) => call !== "FORK" && call !== "EXIT");
 };
 
+/** Further processes numbered as they are born, from 1. */
+export const inOrderOfBirth = (steps: readonly Step[]): readonly Step[] => {
+  const children = steps.flatMap((step) => (step.call === "FORK" ? [step.in.child ?? 0] : []));
+  const numberOf = (proc: unknown): number => children.indexOf(proc as number) + 1;
+  if (children.every((child) => numberOf(child) === child)) return steps;
+  return steps.map((step): Step => {
+    const { proc = 0 } = step;
+    const by = children.includes(proc) ? { ...step, proc: numberOf(proc) } : step;
+    return by.call === "FORK" ? { ...by, in: { ...by.in, child: numberOf(by.in.child ?? 0) } } : by;
+  });
+};
+
 /** Everything about one page at the beginning of the first region, and mappings of one page. */
 export const flattened = function* (steps: readonly Step[]): Generator<readonly Step[]> {
   const inFirst = (value: unknown): unknown => (isInMemory(value) ? FIRST_BYTE : value);
-  const atStart = (value: unknown): unknown =>
-    value instanceof Handle && value.add !== 0n && !isInMemory(value)
-      ? new Handle(value.name, value.output)
+  const atStart = (value: unknown, add = 0n): unknown =>
+    value instanceof Handle && value.add > add && !isInMemory(value)
+      ? new Handle(value.name, value.output, add)
       : value;
   const onePage = (value: unknown, type: FieldType): unknown =>
     type === "bytes" && typeof value === "bigint" && value !== U64_MAX ? PAGE : value;
   yield changed(steps, (value, type) => onePage(inFirst(atStart(value)), type));
+  yield changed(steps, (value, type) => onePage(inFirst(atStart(value, 1n)), type));
   yield changed(steps, (value) => inFirst(atStart(value)));
   yield changed(steps, inFirst);
 };
@@ -127,7 +140,27 @@ export const simplerTogether = function* (steps: readonly Step[]): Generator<rea
   }
 };
 
-/** A fixed mapping where there is room instead, and addresses in it said with its handle. */
+/** Shorter mappings, and places in them as far from their ends as before. */
+export const shortened = function* (steps: readonly Step[]): Generator<readonly Step[]> {
+  for (const [i, step] of steps.entries()) {
+    if (step.call !== "IOAS_MAP" || step.as === undefined) continue;
+    const { length } = step.in;
+    if (typeof length !== "bigint") continue;
+    for (const simpler of simplerBigint("bytes", length)) {
+      const by = length - simpler;
+      if (by <= 0n) continue;
+      const nearer = changed(steps, (value) =>
+        value instanceof Handle && value.name === step.as && value.add >= by
+          ? new Handle(value.name, value.output, value.add - by)
+          : value,
+      );
+      const shorter = { ...step, in: { ...step.in, length: simpler as Bytes } };
+      yield [...nearer.slice(0, i), shorter, ...nearer.slice(i + 1)];
+    }
+  }
+};
+
+/** A fixed mapping where there is room instead, and addresses in it or beside it said with its handle. */
 export const unfixed = function* (steps: readonly Step[]): Generator<readonly Step[]> {
   for (const [i, step] of steps.entries()) {
     if (step.call !== "IOAS_MAP" || step.as === undefined) continue;
@@ -136,8 +169,9 @@ export const unfixed = function* (steps: readonly Step[]): Generator<readonly St
       continue;
     if ((flags & MAP_FIXED_IOVA) === 0) continue;
     const automatic: Step = { ...step, in: { ...rest, length, flags: flags & ~MAP_FIXED_IOVA } };
+    const isNear = (value: bigint): boolean => iova <= value + PAGE && value < iova + length + PAGE;
     const named = (value: unknown): unknown =>
-      typeof value === "bigint" && iova <= value && value - iova < length
+      typeof value === "bigint" && isNear(value)
         ? new Handle(step.as ?? "", "", value - iova)
         : value;
     const later = steps.slice(i + 1).map((other) => withIovas(other, named));
@@ -155,79 +189,4 @@ const withIovas = (step: Step, change: (value: unknown) => unknown): Step => {
     if (other !== value) args[field] = other;
   }
   return { ...step, in: args } as Step;
-};
-
-const LETTING_GO: readonly CallName[] = [
-  "CLOSE",
-  "DESTROY",
-  "VFIO_DETACH",
-  "DEVICE_CLOSE",
-  "MOCK_DOMAIN_REPLACE",
-];
-
-/** Mappings that go because something else goes, unmapped instead: there are many ways to do it. */
-export const unmapped = function* (steps: readonly Step[]): Generator<readonly Step[]> {
-  for (const [i, { call }] of steps.entries()) {
-    if (!LETTING_GO.includes(call)) continue;
-    for (const { call: made, as, fd } of steps.slice(0, i)) {
-      if (made !== "IOAS_ALLOC" || as === undefined || fd === undefined) continue;
-      const args = { ioas_id: new Handle(as), length: U64_MAX as Bytes };
-      yield [...steps.slice(0, i), { call: "IOAS_UNMAP", fd, in: args }, ...steps.slice(i + 1)];
-    }
-  }
-};
-
-const FILLING: readonly CallName[] = ["IOAS_MAP", "IOAS_COPY", "VFIO_MAP_DMA", "ACCESS_PAGES"];
-
-/** A limit of no page at all, and without a call that filled the one there was. */
-export const tightened = function* (steps: readonly Step[]): Generator<readonly Step[]> {
-  for (const [i, step] of steps.entries()) {
-    if (step.call !== "SETRLIMIT_MEMLOCK" || step.in.cur === undefined) continue;
-    const { max } = step.in;
-    const none: Step = { ...step, in: max === undefined ? {} : { max } };
-    const limited = [...steps.slice(0, i), none, ...steps.slice(i + 1)];
-    for (const [j, { call }] of steps.entries()) {
-      if (FILLING.includes(call)) yield limited.filter((_, k) => k !== j);
-    }
-  }
-};
-
-/** What is set up, in this order, before anything is done with it. */
-const SETUP: readonly CallName[] = [
-  "OPEN",
-  "IOAS_ALLOC",
-  "DEVICE_OPEN",
-  "VFIO_BIND",
-  "VFIO_ATTACH",
-  "MOCK_DOMAIN",
-];
-const ORDER: readonly CallName[] = [...new Set([...SETUP, ...CALL_NAMES])];
-
-/** Neighbours swapped, where that is nearer to the one right order of these calls. */
-export const reordered = function* (steps: readonly Step[]): Generator<readonly Step[]> {
-  const before = orderOf(steps);
-  for (let i = 0; i + 1 < steps.length; i++) {
-    const [a, b] = [steps[i], steps[i + 1]];
-    if (a === undefined || b === undefined || uses(b, a.as)) continue;
-    const swapped = renumber([...steps.slice(0, i), b, a, ...steps.slice(i + 2)]);
-    if (orderOf(swapped) < before) yield swapped;
-  }
-};
-
-const uses = (step: Step, handle: string | undefined): boolean =>
-  handle !== undefined &&
-  [step.fd, ...Object.values(step.in)].some(
-    (value) => value instanceof Handle && value.name === handle,
-  );
-
-/** By the names of the calls first; calls of the same name by their arguments. */
-const orderOf = (steps: readonly Step[]): string => {
-  const names = steps.map(({ call }) => String.fromCharCode(ORDER.indexOf(call)));
-  const all = steps.map(({ fd, in: args }) => [fd, args]);
-  return names.join("") + JSON.stringify(all, (_, value: unknown) => plain(value));
-};
-
-const plain = (value: unknown): unknown => {
-  if (value instanceof Handle) return value.toString();
-  return typeof value === "bigint" ? value.toString(16).padStart(16, "0") : value;
 };

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
-import { radix } from "../impl/radix";
-import { Handle } from "../spec/handle";
-import { MOCK_PLATFORM, PLATFORMS, VFIO_PLATFORM } from "../spec/platform";
-import { Resolver } from "../spec/resolve";
-import type { Step, Trace } from "../spec/trace";
-import type { Bytes, Iova, UserVa } from "../spec/units";
-import { runTrace } from "./replay";
+import { radix } from "../../impl/radix";
+import { Handle } from "../../spec/handle";
+import { MOCK_PLATFORM, PLATFORMS, VFIO_PLATFORM } from "../../spec/platform";
+import { Resolver } from "../../spec/resolve";
+import type { Step, Trace } from "../../spec/trace";
+import type { Bytes, Iova, UserVa } from "../../spec/units";
+import { runTrace } from "../replay";
 import { shrink } from "./shrink";
 
 const fd = new Handle("fd0");
@@ -51,8 +51,8 @@ describe("shrink", () => {
     const { trace: small } = await shrink(LONG, twoBigMaps, 10_000);
     expect(small.steps.map((step) => step.call)).toEqual(["IOAS_ALLOC", "IOAS_MAP", "IOAS_MAP"]);
     for (const step of small.steps.slice(1)) {
-      expect(Object.keys(step.in)).toEqual(["ioas_id", "user_va", "length"]);
-      expect(step.in).toMatchObject({ user_va: new Handle("buf0"), length: 0x2000n });
+      expect(Object.keys(step.in)).toEqual(["flags", "ioas_id", "user_va", "length"]);
+      expect(step.in).toMatchObject({ flags: 6, user_va: new Handle("buf0"), length: 0x2000n });
     }
   });
 
@@ -121,7 +121,7 @@ describe("shrink", () => {
     const { steps } = (await shrink(moved, looks, 10_000)).trace;
     const memory = new Handle("buf0");
     expect(steps.map((step) => step.in)).toEqual([
-      { user_va: memory, length: 0x1000n },
+      { flags: 6, user_va: memory, length: 0x1000n },
       { uptr: memory, length: 0x1000n },
     ]);
   });

@@ -1,0 +1,68 @@
+import { expect, test } from "@jest/globals";
+import { Handle } from "../../spec/handle";
+import type { Step } from "../../spec/trace";
+import { reordered } from "./order";
+
+const fd = new Handle("fd0");
+const OPEN: Step = { call: "OPEN", as: "fd0", in: {} };
+const alloc = (as: string): Step => ({ call: "IOAS_ALLOC", as, fd, in: {} });
+const domain = (as: string, ioas: string): Step => ({
+  call: "MOCK_DOMAIN",
+  as,
+  fd,
+  in: { pt_id: new Handle(ioas) },
+});
+const map = (as: string, ioas: string, flags = 6): Step => ({
+  call: "IOAS_MAP",
+  as,
+  fd,
+  in: { flags, ioas_id: new Handle(ioas) },
+});
+
+/** Where all that is offered helps, the order that is left in the end. */
+const settled = (steps: readonly Step[]): readonly Step[] => {
+  for (let best = steps; ; ) {
+    const [next] = reordered(best);
+    if (next === undefined) return best;
+    best = next;
+  }
+};
+
+test("what is set up comes first, over any distance", () => {
+  const limit: Step = { call: "SET_TEMP_MEMORY_LIMIT", fd, in: { limit: 12 } };
+  const [ioas, mock, mapping] = [alloc("ioas0"), domain("mock0", "ioas0"), map("map0", "ioas0")];
+  const offered = [...reordered([OPEN, ioas, mapping, limit, mock])];
+  expect(offered).toContainEqual([OPEN, ioas, mock, limit, mapping]);
+  expect(offered).toContainEqual([OPEN, ioas, mock, mapping, limit]);
+});
+
+test("two address spaces that have each other's parts come out the same", () => {
+  const one = [OPEN, alloc("ioas0"), alloc("ioas1"), map("map0", "ioas0", 4), map("map1", "ioas1")];
+  const other = [
+    OPEN,
+    alloc("ioas0"),
+    alloc("ioas1"),
+    map("map0", "ioas0"),
+    map("map1", "ioas1", 4),
+  ];
+  expect(settled(other)).toEqual(settled(one));
+});
+
+test("nothing is used before it is made", () => {
+  const steps = [OPEN, alloc("ioas0"), map("map0", "ioas0"), domain("mock0", "ioas0")];
+  for (const [first, second] of reordered(steps)) {
+    expect([first?.call, second?.call]).toEqual(["OPEN", "IOAS_ALLOC"]);
+  }
+});
+
+test("in a long trace only neighbours change places", () => {
+  const steps = [
+    OPEN,
+    alloc("ioas0"),
+    ...Array.from({ length: 40 }, (_, i) => map(`map${i}`, "ioas0")),
+  ];
+  const late = [...steps, domain("mock0", "ioas0")];
+  const [only, ...others] = [...reordered(late)];
+  expect(others).toEqual([]);
+  expect(only?.at(-2)?.call).toBe("MOCK_DOMAIN");
+});
