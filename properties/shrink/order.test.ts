@@ -55,14 +55,9 @@ test("nothing is used before it is made", () => {
   }
 });
 
-test("in a long trace only neighbours change places", () => {
-  const steps = [
-    OPEN,
-    alloc("ioas0"),
-    ...Array.from({ length: 40 }, (_, i) => map(`map${i}`, "ioas0")),
-  ];
-  const late = [...steps, domain("mock0", "ioas0")];
-  const [only, ...others] = [...reordered(late)];
-  expect(others).toEqual([]);
-  expect(only?.at(-2)?.call).toBe("MOCK_DOMAIN");
+test("a long trace stays as it is", () => {
+  const maps = Array.from({ length: 40 }, (_, i) => map(`map${i}`, "ioas0"));
+  const steps = [OPEN, alloc("ioas0"), ...maps, domain("mock0", "ioas0")];
+  expect([...reordered(steps)]).toEqual([]);
+  expect([...reordered([...steps.slice(0, 6), ...steps.slice(-1)])]).not.toEqual([]);
 });

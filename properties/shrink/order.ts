@@ -15,7 +15,7 @@ const SETUP: readonly CallName[] = [
 ];
 const ORDER: readonly CallName[] = [...new Set([...SETUP, ...CALL_NAMES])];
 
-/** In a longer trace only neighbours change places: there are too many pairs. */
+/** More calls than this have too many orders. */
 const FEW = 30;
 
 /**
@@ -23,15 +23,14 @@ const FEW = 30;
  * handles that have changed their parts.
  */
 export const reordered = function* (steps: readonly Step[]): Generator<readonly Step[]> {
+  if (steps.length > FEW) return;
   const best = orderOf(steps);
-  const isLong = steps.length > FEW;
   for (let to = 1; to < steps.length; to++) {
-    for (let from = to - 1; from >= (isLong ? to - 1 : 0); from--) {
-      const others = [renumber(moved(steps, to, from))];
-      if (!isLong) {
-        others.push(renumber(exchanged(steps, from, to)), ...inOtherParts(steps, from, to));
+    for (let from = to - 1; from >= 0; from--) {
+      const nearer = [moved(steps, to, from), exchanged(steps, from, to)].map(renumber);
+      for (const other of [...nearer, ...inOtherParts(steps, from, to)]) {
+        if (isLegal(other) && orderOf(other) < best) yield other;
       }
-      for (const other of others) if (isLegal(other) && orderOf(other) < best) yield other;
     }
   }
 };
