@@ -2,7 +2,7 @@
 import { CALL_NAMES, type CallName } from "../../spec/calls";
 import { Handle } from "../../spec/handle";
 import type { Step } from "../../spec/trace";
-import { handlesIn, kindOf, renumber, usedBy } from "./handles";
+import { handlesIn, renumber, usedBy } from "./handles";
 
 /** What is set up, in this order, before anything is done with it. */
 const SETUP: readonly CallName[] = [
@@ -16,7 +16,7 @@ const SETUP: readonly CallName[] = [
 const ORDER: readonly CallName[] = [...new Set([...SETUP, ...CALL_NAMES])];
 
 /** More calls than this have too many orders. */
-const FEW = 30;
+const FEW = 20;
 
 /**
  * Traces that are nearer to the right order: one call made earlier or two calls exchanged, and
@@ -53,17 +53,20 @@ const isLegal = (steps: readonly Step[]): boolean => {
   });
 };
 
-/** The makers of two handles exchanged, and then neighbours of the same name put in order. */
+/**
+ * The makers of two handles exchanged, and then neighbours of the same name put in order. Only of
+ * what is set up: what others make has no parts that others play.
+ */
 const inOtherParts = (steps: readonly Step[], a: number, b: number): (readonly Step[])[] => {
-  const [one, other] = [steps[a]?.as, steps[b]?.as];
-  if (one === undefined || other === undefined || kindOf(one) !== kindOf(other)) return [];
+  const [one, other] = [steps[a]?.call, steps[b]?.call];
+  if (one === undefined || one !== other || !SETUP.includes(one)) return [];
   let best = renumber(exchanged(steps, a, b));
   for (let i = 0; i + 1 < best.length; ) {
     const swapped = renumber(exchanged(best, i, i + 1));
     const isBetter =
       best[i]?.call === best[i + 1]?.call && isLegal(swapped) && orderOf(swapped) < orderOf(best);
     if (isBetter) best = swapped;
-    i = isBetter ? 0 : i + 1;
+    i = isBetter ? Math.max(0, i - 1) : i + 1;
   }
   return [best];
 };

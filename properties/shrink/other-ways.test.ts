@@ -89,6 +89,17 @@ test("byDomain: a device pins instead of an in-kernel user, and lets go instead 
   expect(inApertures.flat().some(({ call }) => call === "IOAS_MAP")).toBe(true);
 });
 
+test("byDomain: each device has a name of its own", () => {
+  const user = (n: number): Step[] => [
+    { call: "CREATE_ACCESS", as: `access${n}`, fd, in: { ioas_id: ioas0, flags: 1 } },
+    { call: "ACCESS_PAGES", as: `pages${n}`, fd, in: { access_fd: new Handle(`access${n}`) } },
+  ];
+  const [first = []] = byDomain([OPEN, ALLOC, ...user(0), ...user(1)]);
+  const [both = []] = byDomain(first);
+  const devices = both.flatMap(({ call, as }) => (call === "MOCK_DOMAIN" ? [as] : []));
+  expect(new Set(devices).size).toBe(2);
+});
+
 test("tightened: no limit has to be filled, and mappings need one page", () => {
   const limit: Step = { call: "SETRLIMIT_MEMLOCK", in: { cur: 0x2000n as Bytes } };
   const big: Step = { ...MAP, in: { ...MAP.in, length: 0x3000n as Bytes } } as Step;

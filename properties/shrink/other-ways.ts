@@ -7,7 +7,7 @@ import { Handle } from "../../spec/handle";
 import type { Step } from "../../spec/trace";
 import { DMA_UNMAP_ALL, MAP_FLAGS } from "../../spec/uapi/flags";
 import { U64_MAX } from "../../spec/units";
-import { renamed, uses } from "./handles";
+import { handlesIn, renamed, uses } from "./handles";
 import { inAperture } from "./mock-devices";
 import { flattened } from "./whole-trace";
 
@@ -28,18 +28,21 @@ const instead = (
   return { ...step, call, ...(as !== undefined && { as }), in: Object.fromEntries(given) } as Step;
 };
 
-/** A name that nobody else has, until handles are numbered. */
-const unique = (kind: string, at: number): string => `${kind}${1000 + at}`;
+/** A name that nobody else has. */
+const unused = (kind: string, steps: readonly Step[]): string => {
+  const names = handlesIn(steps);
+  for (let n = names.length; ; n++) if (!names.includes(`${kind}${n}`)) return `${kind}${n}`;
+};
 
 /** Step by step, and for each address space that is there then: what `other` does instead. */
 const onEachSpace = function* (
   steps: readonly Step[],
-  other: (step: Step, ioas: Handle, alloc: Step, at: number) => Step | undefined,
+  other: (step: Step, ioas: Handle, alloc: Step) => Step | undefined,
 ): Generator<readonly Step[]> {
   for (const [i, step] of steps.entries()) {
     for (const alloc of steps.slice(0, i)) {
       if (alloc.call !== "IOAS_ALLOC" || alloc.as === undefined) continue;
-      const plainer = other(step, new Handle(alloc.as), alloc, i);
+      const plainer = other(step, new Handle(alloc.as), alloc);
       if (plainer !== undefined) yield replaced(steps, i, plainer);
     }
   }
@@ -63,11 +66,11 @@ export const unmapped = (steps: readonly Step[]): Generator<readonly Step[]> =>
 
 /** Calls of the VFIO container as those of the iommufd. */
 export const natively = (steps: readonly Step[]): Generator<readonly Step[]> =>
-  onEachSpace(steps, (step, ioas_id, _, at) => {
+  onEachSpace(steps, (step, ioas_id) => {
     if (step.call === "VFIO_MAP_DMA") {
       const { vaddr: user_va, size: length, iova } = step.in;
       const args = { flags: MAP_FLAGS, ioas_id, user_va, length, iova };
-      return instead(step, "IOAS_MAP", args, unique("map", at));
+      return instead(step, "IOAS_MAP", args, unused("map", steps));
     }
     if (step.call !== "VFIO_UNMAP_DMA") return undefined;
     const { flags, size, iova } = step.in;
@@ -82,7 +85,7 @@ export const mappedAgain = function* (steps: readonly Step[]): Generator<readonl
     const { flags, dst_ioas_id: ioas_id, length, dst_iova: iova, src_iova } = copy.in;
     const source = steps.find(({ as }) => src_iova instanceof Handle && as === src_iova.name);
     const user_va = source?.call === "IOAS_MAP" ? source.in.user_va : new Handle("buf0");
-    const name = unique("map", i);
+    const name = unused("map", steps);
     const map = instead(copy, "IOAS_MAP", { flags, ioas_id, user_va, length, iova }, name);
     const mapped = replaced(steps, i, map);
     yield copy.as === undefined ? mapped : renamed(mapped, copy.as, name);
@@ -96,7 +99,7 @@ export const byDomain = function* (steps: readonly Step[]): Generator<readonly S
     const { name } = pages.in.access_fd;
     const user = steps.find(({ as }) => as === name);
     if (user?.call !== "CREATE_ACCESS") continue;
-    const mock = unique("mock", i);
+    const mock = unused("mock", steps);
     const domain = instead(pages, "MOCK_DOMAIN", { pt_id: user.in.ioas_id }, mock);
     const pinned = steps.flatMap((step, j) => {
       if (j === i) return [domain];

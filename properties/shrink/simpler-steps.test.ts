@@ -31,6 +31,19 @@ describe("a step with byte edits", () => {
     expect(simpler(step)[0]).toEqual({ call: "DESTROY", fd: 0, in: { id: 1 } });
   });
 
+  test("is not tried as another call, whose bytes nobody can edit", () => {
+    const raw: Step = {
+      call: "ACCESS_REPLACE_IOAS",
+      fd: 0,
+      in: { access_fd: 1 },
+      raw: { size: 9 },
+    };
+    const calls = simpler(raw).map((other) => [other.call, other.raw]);
+    expect(calls).toContainEqual(["ACCESS_REPLACE_IOAS", undefined]);
+    expect(calls.map(([call]) => call)).not.toContain("CLOSE_ACCESS");
+    expect(simpler({ call: raw.call, fd: 0, in: raw.in })[0]?.call).toBe("CLOSE_ACCESS");
+  });
+
   test("is tried with one edit less", () => {
     const edits = simpler(step).flatMap(({ raw }) => (raw === undefined ? [] : [raw]));
     expect(edits).toContainEqual({

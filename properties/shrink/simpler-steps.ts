@@ -110,7 +110,8 @@ const nearTo = (step: Step, field: string, before: readonly Step[]): ReadonlySet
 /** @param before the steps that come earlier in the trace, whose handles it may use */
 export const simplerSteps = function* (step: Step, before: readonly Step[]): Generator<Step> {
   const plainer = PLAINER[step.call];
-  if (plainer !== undefined) yield withCall(step, plainer);
+  // Bytes are edited of ioctls only, and what is left of an edit may mean something else.
+  if (plainer !== undefined && step.raw === undefined) yield withCall(step, plainer);
   const whole = withEverything(step);
   if (whole !== undefined) yield whole;
   // The first process is the plainest.
