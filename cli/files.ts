@@ -12,8 +12,8 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: "the file system is read-only",
   ENOTDIR: "a part of the path is not a folder",
   EISDIR: "is a folder",
-  // What Node 26 gets of a file among the folders of a path; older ones get ENOTDIR.
-  EEXIST: "a part of the path is not a folder",
+  // Of a file where a folder was to be: in Node 22 and newer also further up in the path.
+  EEXIST: "there is a file, and not a folder",
   ENOSPC: "the disk is full",
 };
 

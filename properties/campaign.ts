@@ -6,12 +6,10 @@
  */
 import fc from "fast-check";
 import { Coverage } from "../spec/coverage";
-import type { Need } from "../spec/needs";
-import { callMade } from "../spec/raw";
 import type { Results } from "../spec/results";
 import type { History, Trace } from "../spec/trace";
-import { availableCalls } from "./arbitrary/composer";
 import { traceArbitrary } from "./arbitrary/trace-arbitrary";
+import { canRun } from "./can-run";
 import { concludeRun } from "./conclude";
 import { areAlike, Failures } from "./failures";
 import { guarded } from "./guard";
@@ -218,13 +216,6 @@ class Campaign {
     });
   }
 }
-
-/** A capsule of another IUT may need what this one lacks. */
-const canRun = (capabilities: readonly Need[], { platform, steps }: Trace): boolean => {
-  if (!capabilities.includes(platform.frontEnd)) return false;
-  const available = availableCalls(platform, capabilities);
-  return steps.every((step) => available.has(callMade(step)));
-};
 
 /** Thrown by the property to make fast-check stop; never seen outside this file. */
 const STOP = new Error("stop");

@@ -8,6 +8,7 @@ import type { Failure } from "../spec/results";
 import type { History, Trace } from "../spec/trace";
 import { type Deviation, type Signature, signatureOf } from "../spec/verdict";
 import { VERSION } from "../spec/version";
+import { canRun } from "./can-run";
 import { statementOf } from "./conclude";
 import { covers, type Expectation } from "./expectation";
 import { InvariantTally } from "./invariants/watch";
@@ -114,20 +115,19 @@ export class Failures {
   async #minimise(from: Trace, finding: Finding, renews: boolean): Promise<Replayed> {
     const { iut, profile, platforms, signal } = this.#options;
     const key = this.#keyOf(finding.deviation);
+    const { capabilities } = iut.info;
     const stillFails = async (trace: Trace): Promise<boolean> => {
       await this.#breathe();
-      // Interrupted while shrinking: the smallest trace so far is kept.
-      if (signal.aborted) return false;
+      if (signal.aborted || !canRun(capabilities, trace)) return false;
       const history = await runTrace(iut, trace);
       const found = judgeHistory(history, profile, new Coverage(), new InvariantTally());
       if (found === undefined || this.#keyOf(found.deviation) !== key) return false;
       if (renews) await iut.fresh?.();
       return true;
     };
-    const { capabilities } = iut.info;
     const able = platforms.filter(({ frontEnd }) => capabilities.includes(frontEnd));
     await iut.fresh?.();
-    const { trace } = await shrink(from, stillFails, SHRINK_TRIES, able);
+    const { trace } = await shrink(from, stillFails, SHRINK_TRIES, able, signal);
     await iut.fresh?.();
     return replayTrace(iut, trace, profile);
   }

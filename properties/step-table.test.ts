@@ -66,3 +66,31 @@ test("outputs have names as well", () => {
     },
   ]);
 });
+
+test.each([
+  ["hasOwnProperty", 1],
+  ["__defineGetter__", 1],
+  ["constructor", 1],
+])("an output that is called %s has no name for its value", (field, value) => {
+  const steps: Step[] = [{ call: "IOAS_MAP", fd: 0, in: { flags: 6 } }];
+  const outcomes = [{ errno: 0, out: { [field]: value } }];
+  const history = { trace: { platform: MOCK_PLATFORM, steps }, outcomes };
+  expect(stepRows(history as unknown as History, undefined)[0]?.actual).toBe(`ok ${field}=1`);
+});
+
+test.each([-1, -5n, 1.5, Number.NaN])("%s is no set of bits", (revents) => {
+  const steps: Step[] = [{ call: "FAULT_POLL", in: { fault_fd: 4 } }];
+  const history = {
+    trace: { platform: MOCK_PLATFORM, steps },
+    outcomes: [{ errno: 0, out: { revents } }],
+  };
+  expect(stepRows(history as unknown as History, undefined)[0]?.actual).not.toMatch(/POLL/);
+});
+
+test("a raw call is shown without pointers, which lead nowhere", () => {
+  const args = { ioas_id: 1, num_iovas: 4, allowed_iovas: 0x1000n, writable_elems: 4 };
+  const step = { call: "IOAS_IOVA_RANGES", fd, in: args, raw: {} } as Step;
+  expect(callOf(step)).toBe(
+    "IOAS_IOVA_RANGES(fd=3, ioas_id=1, num_iovas=4) as bytes with nothing changed",
+  );
+});

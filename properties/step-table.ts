@@ -5,6 +5,8 @@ import type { RawEdits } from "../spec/raw";
 import { Resolver } from "../spec/resolve";
 import type { StepRow } from "../spec/results";
 import type { History, Step } from "../spec/trace";
+import { isIoctlCall } from "../spec/uapi/ioctls";
+import { LAYOUTS } from "../spec/uapi/layouts";
 import { nameOfCommand, nameOfValue } from "../spec/uapi/names";
 import { isName } from "./algebra/agree";
 import type { Finding } from "./oracle";
@@ -44,11 +46,20 @@ export const stepRows = (history: History, finding: Finding | undefined): StepRo
 const showStep = (step: Step, resolver: Resolver): string => {
   const call = resolver.typed(step);
   const edits = step.raw === undefined ? "" : ` as bytes with ${showEdits(step.raw)}`;
-  return `${step.as === undefined ? "" : `${step.as} = `}${showCall(call)}${edits}`;
+  const isShown = step.raw === undefined ? () => true : isInBytes(call);
+  return `${step.as === undefined ? "" : `${step.as} = `}${showCall(call, isShown)}${edits}`;
 };
 
-const showCall = ({ call, fd, in: args }: Call): string => {
+/** Of a raw call what its struct holds; pointers to arrays and buffers lead nowhere (spec/raw.ts). */
+const isInBytes = (call: Call): ((field: string) => boolean) => {
+  if (!isIoctlCall(call)) return () => true;
+  const { fields } = LAYOUTS[call.call];
+  return (field) => fields.some(({ name, pointer }) => name === field && pointer !== true);
+};
+
+const showCall = ({ call, fd, in: args }: Call, isShown: (field: string) => boolean): string => {
   const shown = Object.entries(shapeOf(call).in).flatMap(([field, type]) => {
+    if (!isShown(field)) return [];
     const value = (args as Readonly<Record<string, unknown>>)[field];
     const name = nameOfValue(call, field, value);
     if (name !== undefined) return [`${field}=${name}`];

@@ -156,3 +156,21 @@ describe("answers that are none", () => {
     expect(shown).not.toContain("\u001b");
   });
 });
+
+test.each([
+  ["a symbol", Symbol("EINVAL")],
+  ["an object", { toString: () => "EINVAL" }],
+  ["a function", () => "EINVAL"],
+])("an errno that is %s is no errno, and nothing of it is called", (_, errno) => {
+  const kept = plainOutcome({ errno });
+  expect(malformed(call("CLOSE"), kept)?.actual).toMatch(/^errno "a value of type /);
+  expect(() => JSON.stringify(kept)).not.toThrow();
+});
+
+test("an output that would run code of the machine is kept as text", () => {
+  const toJSON = (): never => {
+    throw new Error("called");
+  };
+  const kept = plainOutcome({ errno: 0, out: { toJSON, list: [{ toJSON }] } });
+  expect(JSON.stringify(kept)).toContain('"toJSON":"a value of type function"');
+});

@@ -21,7 +21,8 @@ export const plainOutcome = (answer: unknown): Outcome => {
   if (typeof answer !== "object" || answer === null) {
     return { errno: `${show(answer)} instead of {errno, out}` } as unknown as Outcome;
   }
-  const { errno, out } = answer as Outcome;
+  const { errno: said, out } = answer as Outcome;
+  const errno = (isOfMachine(said) ? opaque(said) : said) as Outcome["errno"];
   if (out === undefined) return { errno };
   try {
     return { errno, out: plain(out, 0) } as Outcome;
@@ -31,11 +32,20 @@ export const plainOutcome = (answer: unknown): Outcome => {
   }
 };
 
+/** What could run code of the machine, or cannot be written down. */
+const isOfMachine = (value: unknown): boolean =>
+  typeof value === "function" ||
+  typeof value === "symbol" ||
+  (typeof value === "object" && value !== null);
+const opaque = (value: unknown): string => `a value of type ${typeof value}`;
+
 const TOO_LARGE = `more than ${LIST_MAX} elements`;
 
 /** @param depth 0: the outputs, 1: a list, from 2: its elements */
 const plain = (value: unknown, depth: number): unknown => {
-  if (typeof value !== "object" || value === null) return value;
+  if (typeof value !== "object" || value === null) {
+    return isOfMachine(value) ? opaque(value) : value;
+  }
   const most = depth < 2 ? LIST_MAX : ITEM_MAX;
   if (depth > DEPTH_MAX) throw TOO_LARGE;
   if (Array.isArray(value)) {
@@ -50,7 +60,7 @@ const plain = (value: unknown, depth: number): unknown => {
   for (const key in copy) {
     if (++fields > most) throw TOO_LARGE;
     const item = copy[key];
-    if (typeof item === "object") copy[key] = plain(item, depth + 1);
+    if (isOfMachine(item)) copy[key] = plain(item, depth + 1);
   }
   return copy;
 };

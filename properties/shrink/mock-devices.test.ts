@@ -33,3 +33,9 @@ test("no IOVA leaves the address space, and one that is another's stays that", (
   const steps = [mapped(0xffff_ffff_ffff_f000n), mapped(other)];
   for (const moved of inAperture(steps)) expect(moved).toEqual(steps);
 });
+
+test("a fixed mapping at 0 is moved as well, though the shrinker leaves a 0 out", () => {
+  const fixed: Step = { call: "IOAS_MAP", in: { flags: MAP_READABLE | MAP_FIXED_IOVA } };
+  const [, behind = []] = [...inAperture([fixed])].map(placesOf);
+  expect(behind).toEqual([0x100_0000n]);
+});

@@ -77,7 +77,7 @@ export const inAperture = function* (steps: readonly Step[]): Generator<readonly
   for (const shift of [0n, IN_APERTURE * BigInt(steps.length)]) {
     yield steps.map((step, i): Step => {
       if (step.call !== "IOAS_MAP") return step;
-      const { flags, iova } = step.in;
+      const { flags, iova = 0n } = step.in;
       if (typeof flags !== "number") return step;
       const isAutomatic = (flags & MAP_FIXED_IOVA) === 0;
       if (!isAutomatic && typeof iova !== "bigint") return step;

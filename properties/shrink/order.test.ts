@@ -48,11 +48,20 @@ test("two address spaces that have each other's parts come out the same", () => 
   expect(settled(other)).toEqual(settled(one));
 });
 
+test("where that takes all of them at once, too", () => {
+  const setup = [OPEN, alloc("ioas0"), alloc("ioas1")];
+  const domains = [domain("mock0", "ioas0"), domain("mock1", "ioas1")];
+  const crossed = [...setup, ...domains, map("map0", "ioas1", 4), map("map1", "ioas0")];
+  const right = [...setup, ...domains, map("map0", "ioas0", 4), map("map1", "ioas1")];
+  expect(settled(crossed)).toEqual(right);
+});
+
 test("nothing is used before it is made", () => {
-  const steps = [OPEN, alloc("ioas0"), map("map0", "ioas0"), domain("mock0", "ioas0")];
-  for (const [first, second] of reordered(steps)) {
-    expect([first?.call, second?.call]).toEqual(["OPEN", "IOAS_ALLOC"]);
-  }
+  const args = { dev_id: new Handle("mock0", "out_idev_id"), pt_id: new Handle("ioas0") };
+  const table: Step = { call: "HWPT_ALLOC", as: "hwpt0", fd, in: args };
+  const first = [OPEN, alloc("ioas0"), domain("mock0", "ioas0")];
+  expect([...reordered([...first, table, domain("mock1", "hwpt0")])]).toEqual([]);
+  expect([...reordered([...first, table, domain("mock1", "ioas0")])]).not.toEqual([]);
 });
 
 test("a long trace stays as it is", () => {

@@ -1,5 +1,5 @@
 /** The one right order of a trace: calls that may come in any order always come in the same. */
-import { CALL_NAMES, type CallName } from "../../spec/calls";
+import { CALL_NAMES, type CallName, shapeOf } from "../../spec/calls";
 import { Handle } from "../../spec/handle";
 import type { Step } from "../../spec/trace";
 import { handlesIn, renumber, usedBy } from "./handles";
@@ -74,8 +74,17 @@ const inOtherParts = (steps: readonly Step[], a: number, b: number): (readonly S
 /** By the names of the calls first; calls of the same name by their arguments, few before many. */
 const orderOf = (steps: readonly Step[]): string => {
   const names = steps.map(({ call }) => String.fromCharCode(ORDER.indexOf(call)));
-  const all = steps.map(({ fd, in: args }) => [["fd", fd], ...Object.entries(args)].map(plain));
-  return [names.join(""), ...all.map((args) => args.join("\t"))].join("\n");
+  return [names.join(""), ...steps.map(textOf)].join("\n");
+};
+
+/** What a step says, in the order of the fields of its call. */
+const textOf = ({ call, fd, in: args, proc, thread, raw }: Step): string => {
+  const given = Object.keys(shapeOf(call).in).flatMap((field) => {
+    const value = (args as Readonly<Record<string, unknown>>)[field];
+    return value === undefined ? [] : [plain([field, value])];
+  });
+  const rest = JSON.stringify(raw, (_, v: unknown) => (typeof v === "bigint" ? `${v}` : v)) ?? "";
+  return [plain(["fd", fd]), ...given, proc ?? "", thread ?? "", rest].join("\t");
 };
 
 const plain = ([field, value]: readonly unknown[]): string => {

@@ -19,7 +19,7 @@ const replaced = (steps: readonly Step[], at: number, step: Step): readonly Step
 
 /** Another call by whoever makes this one; arguments that are undefined are left out. */
 const instead = (
-  { raw: _, as: __, ...step }: Step,
+  { raw: _, as: __, failNth: ___, ...step }: Step,
   call: CallName,
   args: Readonly<Record<string, unknown>>,
   as?: string,
@@ -42,6 +42,8 @@ const onEachSpace = function* (
   for (const [i, step] of steps.entries()) {
     for (const alloc of steps.slice(0, i)) {
       if (alloc.call !== "IOAS_ALLOC" || alloc.as === undefined) continue;
+      // Another file knows no space of this one; where there is no file, the call is about any.
+      if (step.fd !== undefined && String(step.fd) !== String(alloc.fd)) continue;
       const plainer = other(step, new Handle(alloc.as), alloc);
       if (plainer !== undefined) yield replaced(steps, i, plainer);
     }
@@ -78,13 +80,20 @@ export const natively = (steps: readonly Step[]): Generator<readonly Step[]> =>
     return instead(step, "IOAS_UNMAP", { ioas_id, ...range });
   });
 
+const FIRST_BYTE = new Handle("buf0");
+const moved = (place: unknown, by: bigint): unknown => {
+  if (place instanceof Handle) return new Handle(place.name, place.output, place.add + by);
+  return by === 0n ? place : FIRST_BYTE;
+};
+
 /** A copy as a further mapping of the same memory, or of any. */
 export const mappedAgain = function* (steps: readonly Step[]): Generator<readonly Step[]> {
   for (const [i, copy] of steps.entries()) {
     if (copy.call !== "IOAS_COPY") continue;
     const { flags, dst_ioas_id: ioas_id, length, dst_iova: iova, src_iova } = copy.in;
-    const source = steps.find(({ as }) => src_iova instanceof Handle && as === src_iova.name);
-    const user_va = source?.call === "IOAS_MAP" ? source.in.user_va : new Handle("buf0");
+    const { name: of = "", add = 0n } = src_iova instanceof Handle ? src_iova : {};
+    const source = steps.find(({ as }) => as === of);
+    const user_va = source?.call === "IOAS_MAP" ? moved(source.in.user_va, add) : FIRST_BYTE;
     const name = unused("map", steps);
     const map = instead(copy, "IOAS_MAP", { flags, ioas_id, user_va, length, iova }, name);
     const mapped = replaced(steps, i, map);
@@ -100,11 +109,11 @@ export const byDomain = function* (steps: readonly Step[]): Generator<readonly S
     const user = steps.find(({ as }) => as === name);
     if (user?.call !== "CREATE_ACCESS") continue;
     const mock = unused("mock", steps);
-    const domain = instead(pages, "MOCK_DOMAIN", { pt_id: user.in.ioas_id }, mock);
+    const domain = instead(user, "MOCK_DOMAIN", { pt_id: user.in.ioas_id }, mock);
     const pinned = steps.flatMap((step, j) => {
       if (j === i) return [domain];
       if (step.call === "CLOSE_ACCESS" && uses(step, name)) {
-        return [instead(pages, "DESTROY", { id: new Handle(mock) })];
+        return [instead(user, "DESTROY", { id: new Handle(mock) })];
       }
       return step === user || uses(step, name) ? [] : [step];
     });

@@ -45,12 +45,14 @@ export interface Shrunk {
  * @param trace a trace that fails; `stillFails` is never asked about it
  * @param maxTries bound on the number of traces tried; the best so far is returned
  * @param plainer platforms to try instead, the plainest first; the IUT must be able to be them
+ * @param signal ends it: the best so far is returned then, too
  */
 export const shrink = async (
   trace: Trace,
   stillFails: StillFails,
   maxTries: number,
   plainer: readonly Platform[] = [],
+  signal?: AbortSignal,
 ): Promise<Shrunk> => {
   const labels = labelsOf(trace);
   let { platform, steps: best } = trace;
@@ -58,7 +60,7 @@ export const shrink = async (
   const seen = new Set<string>();
 
   const improves = async (steps: readonly Step[], on = platform): Promise<boolean> => {
-    if (tried >= maxTries) return false;
+    if (tried >= maxTries || signal?.aborted === true) throw ENOUGH;
     const key = `${on.name} ${keyOf(steps)}`;
     if (seen.has(key)) return false;
     seen.add(key);
@@ -77,9 +79,7 @@ export const shrink = async (
     return improves(best, on);
   };
 
-  let before: readonly Step[];
-  do {
-    before = best;
+  const pass = async (): Promise<void> => {
     await dropCalls(() => best, improves);
     await mergeHandles(() => best, improves);
     await simplifyArguments(() => best, improves);
@@ -98,13 +98,24 @@ export const shrink = async (
     // The relation between two runs rests on their order.
     if (labels(best).twins === undefined) await untilNoneHelps(() => reordered(best), improves);
     for (const on of plainer) if (on.name === platform.name || (await movesTo(on))) break;
-  } while (best !== before && tried < maxTries);
+  };
+  try {
+    for (let before: readonly Step[] | undefined; before !== best; ) {
+      before = best;
+      await pass();
+    }
+  } catch (error) {
+    if (error !== ENOUGH) throw error;
+  }
 
   const renumbered = renumber(best);
   const twins = labels(best);
   if (await stillFails({ platform, steps: renumbered, ...twins })) best = renumbered;
   return { trace: { platform, steps: best, ...twins }, tried };
 };
+
+/** Thrown where nothing more may be tried; never seen outside this file. */
+const ENOUGH = new Error("enough");
 
 type Best = () => readonly Step[];
 type Improves = (steps: readonly Step[]) => Promise<boolean>;

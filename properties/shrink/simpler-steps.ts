@@ -19,6 +19,8 @@ const withTheSameEnd = function* (step: Step): Generator<Step> {
     const by = length - simpler;
     if (simpler === 0n) continue;
     if (iova instanceof Handle) {
+      // What is more cannot be written down (handle.ts).
+      if (iova.add + by > U64_MAX) continue;
       const start = new Handle(iova.name, iova.output, iova.add + by);
       yield { ...step, in: { ...step.in, iova: start, length: simpler } } as Step;
     } else if (typeof iova === "bigint" && 0n <= iova + by && iova + by <= U64_MAX) {
@@ -70,7 +72,7 @@ const PLAINER: Readonly<Partial<Record<CallName, CallName>>> = {
 
 const BOTH_WAYS = F.MAP_READABLE | F.MAP_WRITEABLE;
 /** The ordinary mapping is for reading and writing, where there is room. */
-const MAP_FLAGS = [0, F.MAP_READABLE, F.MAP_WRITEABLE].flatMap((less) => [
+const ORDINARY_FIRST = [0, F.MAP_READABLE, F.MAP_WRITEABLE].flatMap((less) => [
   BOTH_WAYS - less,
   (BOTH_WAYS - less) | F.MAP_FIXED_IOVA,
 ]);
@@ -79,8 +81,8 @@ const MAP_FLAGS = [0, F.MAP_READABLE, F.MAP_WRITEABLE].flatMap((less) => [
 const ORDERS: {
   readonly [K in CallName]?: Readonly<Record<string, readonly unknown[]>>;
 } = {
-  IOAS_MAP: { flags: MAP_FLAGS },
-  IOAS_COPY: { flags: MAP_FLAGS },
+  IOAS_MAP: { flags: ORDINARY_FIRST },
+  IOAS_COPY: { flags: ORDINARY_FIRST },
   SETRLIMIT_MEMLOCK: { cur: [0n], max: [0n] },
   VFIO_MAP_DMA: { flags: [F.DMA_MAP_READ | F.DMA_MAP_WRITE] },
   HWPT_GET_DIRTY_BITMAP: { prefill: ["00", "ff"] },
@@ -125,10 +127,11 @@ export const simplerSteps = function* (step: Step, before: readonly Step[]): Gen
     const value = (step.in as Values)[field];
     if (value === undefined || isWhole(step, field)) continue;
     const isIova = value instanceof Handle && type === "iova";
-    if (isAbsent(value, type) || isIova || DISPENSABLE[step.call] === field) {
+    const order = ORDERS[step.call]?.[field];
+    const isPlainest = order === undefined || order[0] === ABSENT[type];
+    if ((isAbsent(value, type) && isPlainest) || isIova || DISPENSABLE[step.call] === field) {
       yield without(step, field);
     }
-    const order = ORDERS[step.call]?.[field];
     const simple = simplerValues(value, type, made, nearTo(step, field, before));
     for (const simpler of order === undefined ? simple : earlierIn(order, value, simple)) {
       yield { ...step, in: { ...step.in, [field]: simpler } } as Step;

@@ -53,7 +53,7 @@ const simplerNumber = (type: FieldType, value: number): number[] => {
   if (value < 0) return [0];
   // Few enough to try them all: flags, operations, counts of ranges, devices.
   if (value <= 16) return [...Array(value).keys()];
-  const less = [0, 1, value & (value - 1), value >> 1, value - 1];
+  const less = [0, 1, (value & (value - 1)) >>> 0, Math.floor(value / 2), value - 1];
   return [...new Set(less)].filter((v) => v >= 0 && v < value);
 };
 
@@ -87,7 +87,7 @@ const simplerResponses = (responses: readonly Response[]): (readonly Response[])
   ),
 ];
 
-/** One byte is plainer than many, and bytes that are all 0 than others. */
+/** One byte is plainer than many, and of many those that are all 0. */
 const simplerHex = (digits: string): string[] => {
   if (digits === "") return [];
   const half = digits.slice(0, (digits.length >> 2) << 1);

@@ -61,13 +61,15 @@ export const inFirstProcess = function* (steps: readonly Step[]): Generator<read
 
 /** Further processes numbered as they are born, from 1. */
 export const inOrderOfBirth = (steps: readonly Step[]): readonly Step[] => {
-  const children = steps.flatMap((step) => (step.call === "FORK" ? [step.in.child ?? 0] : []));
+  const forks = steps.flatMap(({ call, in: args }) => (call === "FORK" ? [args.child] : []));
+  // 0 is the first process, which nobody makes.
+  const children = [...new Set(forks)].filter((child) => typeof child === "number" && child > 0);
   const numberOf = (proc: unknown): number => children.indexOf(proc as number) + 1;
   if (children.every((child) => numberOf(child) === child)) return steps;
   return steps.map((step): Step => {
-    const { proc = 0 } = step;
-    const by = children.includes(proc) ? { ...step, proc: numberOf(proc) } : step;
-    return by.call === "FORK" ? { ...by, in: { ...by.in, child: numberOf(by.in.child ?? 0) } } : by;
+    const by = numberOf(step.proc) === 0 ? step : { ...step, proc: numberOf(step.proc) };
+    if (by.call !== "FORK" || numberOf(by.in.child) === 0) return by;
+    return { ...by, in: { ...by.in, child: numberOf(by.in.child) } };
   });
 };
 

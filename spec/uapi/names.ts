@@ -100,11 +100,16 @@ const NAMES: { readonly [K in CallName]?: { readonly [N in FieldOf<K>]?: Naming 
   DEVICE_RAW: { nr: COMMAND },
 };
 
+const isWhole = (value: unknown): value is number =>
+  typeof value === "number" && Number.isInteger(value) && value >= 0;
+
 /** The name of a value of a field of a call; undefined: it has none. */
 export const nameOfValue = (call: CallName, field: string, value: unknown): string | undefined => {
-  const naming = (NAMES[call] as Readonly<Record<string, Naming>> | undefined)?.[field];
-  const isNumber = typeof value === "number" || typeof value === "bigint";
-  return isNumber ? naming?.(Number(value)) : undefined;
+  const names = NAMES[call] as Readonly<Record<string, Naming>> | undefined;
+  const number = typeof value === "bigint" ? Number(value) : value;
+  // Names and values of outputs come from an IUT, which may answer with anything.
+  if (names === undefined || !Object.hasOwn(names, field)) return undefined;
+  return isWhole(number) ? names[field]?.(number) : undefined;
 };
 
 /** The name of a command word, or the word itself. */
