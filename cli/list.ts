@@ -67,6 +67,7 @@ const SOURCES: { readonly [L in Listing]: Source } = {
         return { mutant, clauses, about, file };
       });
     },
+    legend: () => "\n  clauses: a run that finds the bug names one of them at least.\n",
   },
   campaigns: {
     columns: [{ head: "campaign", width: 12 }, { head: "about" }],

@@ -19,10 +19,10 @@ export const renderFailure = (given: Failure, replay: string, style: Style): str
   const { colors, width } = style;
   const failure = inertDeep(given);
   const tag = failure.known ? colors.yellow("KNOWN FAILURE") : colors.red(colors.bold("FAILURE"));
-  const seen = `${plural(failure.occurrences, "sequence")} on ${failure.platform}`;
+  const seen = `${plural(failure.occurrences, "sequence")}, first at ${failure.seedPath}`;
   const others = failure.clauses.filter((id) => id !== failure.clause);
   return [
-    `${tag}  ${KINDS[failure.kind] ?? failure.kind}; ${seen}, first at ${failure.seedPath}`,
+    `${tag}  ${KINDS[failure.kind] ?? failure.kind}; ${seen}; shown on ${failure.platform}`,
     ...(others.length > 0 ? [colors.dim(`also named: ${others.join(", ")}`)] : []),
     ...(failure.notes ?? []).flatMap((note) => wrap(note, width)).map(colors.yellow),
     "",

@@ -42,7 +42,7 @@ export const TEMPLATE = `<!doctype html>
 <% for (const { failure, replay } of it.failures) { %><article class="failure">
 <h3><a href="#clause-<%= failure.clause %>"><%= failure.clause %></a> <span class="tag <%= failure.known ? "inconclusive" : "fail" %>"><%= failure.known ? "known" : "unexpected" %></span></h3>
 <p>${prose("failure.statement")}</p>
-<p class="soft">Kind: <%= failure.kind %>. Platform <%= failure.platform %>. Seen in <%= failure.occurrences %> of <%= it.r.sequences %> sequences, first at <code><%= failure.seedPath %></code>.<% if (failure.clauses.length > 1) { %> Clauses named: <%= failure.clauses.join(", ") %>.<% } %></p>
+<p class="soft">Kind: <%= failure.kind %>. Shown on <%= failure.platform %>. Seen in <%= failure.occurrences %> of <%= it.r.sequences %> sequences, first at <code><%= failure.seedPath %></code>.<% if (failure.clauses.length > 1) { %> Clauses named: <%= failure.clauses.join(", ") %>.<% } %></p>
 <% for (const note of failure.notes ?? []) { %><p class="inconclusive"><%= note %></p>
 <% } %><table class="steps">
 <thead><tr><th class="num">#</th><th>Call</th><th>Expected</th><th>Actual</th></tr></thead>

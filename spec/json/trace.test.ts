@@ -123,5 +123,7 @@ describe("JSON of traces", () => {
 
   test("text that is not JSON is one line with the file in it", () => {
     expect(() => parseDocument("{", "f.json")).toThrow(/^f\.json: line 1: not JSON \(/);
+    const other = "\n# a title\n\nAnd a text.\n";
+    expect(() => parseDocument(other, "f.md")).toThrow(/^f\.md: line 2: not JSON \(/);
   });
 });

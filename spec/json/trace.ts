@@ -98,7 +98,9 @@ export const parseDocument = (text: string, file: string): { format: FormatName;
 
 /** The line that JSON.parse complains about; if it does not say where, it missed the end. */
 const lineOf = (complaint: string, text: string): number => {
-  const [, position] = /at position (\d+)/.exec(complaint) ?? [];
+  const start = text.search(/\S/);
+  const isOther = !["{", "["].includes(text.charAt(start));
+  const [, position = isOther ? start : undefined] = /at position (\d+)/.exec(complaint) ?? [];
   const before = position === undefined ? text.trimEnd() : text.slice(0, Number(position));
   return before.split("\n").length;
 };
