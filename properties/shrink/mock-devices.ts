@@ -3,6 +3,7 @@ import { type Arg, Handle } from "../../spec/handle";
 import type { Step } from "../../spec/trace";
 import { MAP_FIXED_IOVA } from "../../spec/uapi/flags";
 import { type Iova, U64_MAX } from "../../spec/units";
+import { IN_APERTURE } from "./values";
 
 interface Cdev {
   /** The iommufd it is bound to; undefined: none yet. */
@@ -65,9 +66,6 @@ export const withMockDevices = (steps: readonly Step[]): readonly Step[] => {
 };
 
 const nameOf = (id: Arg<number> | undefined): string => (id instanceof Handle ? id.name : "");
-
-/** Inside every aperture there is. */
-const IN_APERTURE = 0x100_0000n;
 
 /**
  * The same maps where a domain of any front end can have them, instead of where they come: with

@@ -9,7 +9,7 @@ import { DMA_UNMAP_ALL, MAP_FLAGS } from "../../spec/uapi/flags";
 import { U64_MAX } from "../../spec/units";
 import { handlesIn, renamed, uses } from "./handles";
 import { inAperture } from "./mock-devices";
-import { flattened } from "./whole-trace";
+import { FIRST_BYTE, flattened } from "./whole-trace";
 
 const replaced = (steps: readonly Step[], at: number, step: Step): readonly Step[] => [
   ...steps.slice(0, at),
@@ -80,7 +80,6 @@ export const natively = (steps: readonly Step[]): Generator<readonly Step[]> =>
     return instead(step, "IOAS_UNMAP", { ioas_id, ...range });
   });
 
-const FIRST_BYTE = new Handle("buf0");
 const moved = (place: unknown, by: bigint): unknown => {
   if (place instanceof Handle) return new Handle(place.name, place.output, place.add + by);
   return by === 0n ? place : FIRST_BYTE;

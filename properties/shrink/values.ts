@@ -13,7 +13,7 @@ import { kindOf } from "./handles";
 
 const PAGE = 0x1000n;
 /** Inside every aperture that there is, so that a domain can be added. */
-const IN_APERTURE = 0x100_0000n;
+export const IN_APERTURE = 0x100_0000n;
 
 const PREFERRED: { readonly [K in FieldType]?: readonly bigint[] } = {
   iova: [0n, IN_APERTURE, PAGE, IN_APERTURE + PAGE, 1n, IN_APERTURE + 1n, U64_MAX],

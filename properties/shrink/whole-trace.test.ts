@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import { Handle } from "../../spec/handle";
 import type { Step } from "../../spec/trace";
 import type { Bytes, Iova } from "../../spec/units";
-import { inOrderOfBirth, shortened, unfixed } from "./whole-trace";
+import { flattened, inOrderOfBirth, shortened, unfixed } from "./whole-trace";
 
 const fd = new Handle("fd0");
 const fork = (child?: number, proc?: number): Step => ({
@@ -54,4 +54,9 @@ test("an automatic place: what lies in it or a page beside it goes with it", () 
   expect(at(0x4001n)).toEqual(new Handle("map0", "", -0xfffn));
   expect(at(0x6fffn)).toEqual(new Handle("map0", "", 0x1fffn));
   expect([at(0x3fffn), at(0x7000n)]).toEqual([0x3fffn, 0x7000n]);
+});
+
+test("all places are the first byte of what they are in, those before it as well", () => {
+  const [flat = []] = flattened([map(0x2000n), unmap(new Handle("map0", "", -0xfffn))]);
+  expect(flat).toEqual([map(0x1000n), unmap(new Handle("map0"))]);
 });

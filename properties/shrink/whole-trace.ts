@@ -77,7 +77,7 @@ export const inOrderOfBirth = (steps: readonly Step[]): readonly Step[] => {
 export const flattened = function* (steps: readonly Step[]): Generator<readonly Step[]> {
   const inFirst = (value: unknown): unknown => (isInMemory(value) ? FIRST_BYTE : value);
   const atStart = (value: unknown, add = 0n): unknown =>
-    value instanceof Handle && value.add > add && !isInMemory(value)
+    value instanceof Handle && (value.add > add || value.add < 0n) && !isInMemory(value)
       ? new Handle(value.name, value.output, add)
       : value;
   const onePage = (value: unknown, type: FieldType): unknown =>
@@ -88,7 +88,7 @@ export const flattened = function* (steps: readonly Step[]): Generator<readonly 
   yield changed(steps, inFirst);
 };
 
-const FIRST_BYTE = new Handle("buf0");
+export const FIRST_BYTE = new Handle("buf0");
 const PAGE = 0x1000n;
 const isInMemory = (value: unknown): boolean =>
   value instanceof Handle && value.name.startsWith("buf");
