@@ -167,10 +167,12 @@ const partOf = (c: Composer, ioas: IoasView): UnmapIn | undefined => {
   const left = whole - unit * BigInt(from);
   const bytes = draw.chance(50) || units < 2 ? left : unit * BigInt(draw.int(1, units - from));
   const further = next !== undefined && draw.chance(20) ? next.last - area.last : 0n;
+  const all = bytes + further;
   return {
     argsz: LAYOUTS.VFIO_UNMAP_DMA.size,
     iova: (area.first + unit * BigInt(from)) as Arg<Iova>,
-    size: (bytes + further) as Bytes,
+    // From 0 to the last address it is one byte more than can be said.
+    size: (all > U64_MAX ? U64_MAX : all) as Bytes,
   };
 };
 
