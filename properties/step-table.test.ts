@@ -67,6 +67,22 @@ test("outputs have names as well", () => {
   ]);
 });
 
+test("lists and records are shown without quotes", () => {
+  const read: Step = { call: "FAULT_READ", in: { fault_fd: 4, count: 40 } };
+  const ranges: Step = { call: "IOAS_IOVA_RANGES", fd: 3, in: {} };
+  const history = {
+    trace: { platform: MOCK_PLATFORM, steps: [read, ranges] },
+    outcomes: [
+      { errno: 0, out: { records: [{ addr: 0x1000n, cookie: 1 }] } },
+      { errno: 0, out: { ranges: [[0n, 0xfffn]] } },
+    ],
+  };
+  expect(stepRows(history as unknown as History, undefined).map(({ actual }) => actual)).toEqual([
+    "ok records=[{addr=0x1000, cookie=1}]",
+    "ok ranges=[[0x0, 0xfff]]",
+  ]);
+});
+
 test.each([
   ["hasOwnProperty", 1],
   ["__defineGetter__", 1],

@@ -1,6 +1,6 @@
 /** The step table of a history: what was called, what would have been right, what came. */
 import { type Call, type CallName, type Outcome, shapeOf } from "../spec/calls";
-import { encodeField, encodeU64 } from "../spec/json/field";
+import { encodeU64 } from "../spec/json/field";
 import type { RawEdits } from "../spec/raw";
 import { Resolver } from "../spec/resolve";
 import type { StepRow } from "../spec/results";
@@ -90,7 +90,11 @@ const showOutcome = (outcome: Outcome, call?: CallName): string => {
   return [outcome.errno === 0 ? "ok" : outcome.errno, ...outs].join(" ");
 };
 
+/** Without quotes and with room to break lines at: `[{flags=2, addr=0x0, cookie=1}]`. */
 const show = (value: unknown): string => {
   if (typeof value === "bigint") return encodeU64(value);
-  return typeof value === "string" ? value : JSON.stringify(encodeField(value));
+  if (Array.isArray(value)) return `[${value.map(show).join(", ")}]`;
+  if (typeof value !== "object" || value === null) return String(value);
+  const fields = Object.entries(value).map(([name, field]) => `${name}=${show(field)}`);
+  return `{${fields.join(", ")}}`;
 };
