@@ -6,8 +6,8 @@ import { didYouMean } from "./near";
 const bad = (flag: string, given: string, expected: string): Stop =>
   new Stop(EXIT.usage, `${flag} ${JSON.stringify(given)}: expected ${expected}`);
 
-/** Seeds of fast-check are 32-bit; the negative ones would make a SEED:PATH that looks like a flag. */
-const SEED_MIN = 0;
+/** Seeds of fast-check are 32-bit. */
+const SEED_MIN = -(2 ** 31);
 const SEED_MAX = 2 ** 31 - 1;
 
 const integer = (text: string, min: number, max: number): number | undefined => {
