@@ -117,6 +117,8 @@ export interface JudgeOf<K extends CallName, V> {
   readonly leeway?: (view: V, errno: Errno) => ClauseId | undefined;
   /** The documents leave open what the call did: what else it may have done before it ended. */
   readonly otherwise?: (view: V, errno: 0 | Errno) => readonly ((view: V) => void)[];
+  /** The same of a failing call, where one state can say that something is perhaps so. */
+  readonly perhaps?: (view: V, errno: Errno) => void;
 }
 
 /** The rule that made a call fail. */
@@ -164,7 +166,7 @@ export const judge = <K extends CallName, V extends object>(
 ): Judge => {
   // All judges have the same fields in the same order, for the sake of the fold.
   const { promise, promises, view, rules, facts, answer, shown, effect, failure } = definition;
-  const { answerOfFailure, checkFailure, leeway, otherwise } = definition;
+  const { answerOfFailure, checkFailure, leeway, otherwise, perhaps } = definition;
   return {
     promise,
     promises,
@@ -179,6 +181,7 @@ export const judge = <K extends CallName, V extends object>(
     checkFailure,
     leeway,
     otherwise,
+    perhaps,
     mayRunOut: !NEVER_RUN_OUT.has(call),
     writesBack: answer !== undefined && checkFailure === undefined && !NEVER_RUN_OUT.has(call),
   } as unknown as Judge;

@@ -176,6 +176,7 @@ export class Model {
       countViolation(by, view, coverage);
       judge.failure?.(view, by, coverage);
     }
+    judge.perhaps?.(view, errno);
     return undefined;
   }
 

@@ -15,9 +15,9 @@ import { fdIsOpen } from "./common";
 import {
   alignment,
   answerOf,
-  clear,
   clears,
   differsFromOther,
+  doubtAll,
   hasHole,
   isMeasurable,
   isOff,
@@ -41,10 +41,6 @@ const shows = (when: (v: View) => boolean) => ({
   holds: isRight,
   right,
 });
-
-type Otherwise = readonly ((view: View) => void)[];
-const NO_DOUBT: Otherwise = [];
-const LOST: Otherwise = [clear];
 
 /** Whoever cannot report may say so: UNS-09, and DTY-23. */
 const whyItMayFail = (v: View, errno: Errno): ClauseId | undefined => {
@@ -148,10 +144,8 @@ export const HWPT_GET_DIRTY_BITMAP = judge<"HWPT_GET_DIRTY_BITMAP", View>("HWPT_
     return { clause: "GEN-15", right: "nothing written" };
   },
   leeway: (v, errno) => (v.strict ? undefined : whyItMayFail(v, errno)),
-  // Where nobody says whether what a failed call would have reported is lost: it is, and it is not.
-  otherwise: (v, errno) => {
-    if (errno === 0 || v.strict || v.hwpt?.dirty === undefined) return NO_DOUBT;
-    if (!isMeasurable(v) || !clears(v)) return NO_DOUBT;
-    return whyItMayFail(v, errno) === undefined ? NO_DOUBT : LOST;
+  // Nobody says whether what it would have reported is lost.
+  perhaps: (v, errno) => {
+    if (whyItMayFail(v, errno) !== undefined && !v.strict && clears(v)) doubtAll(v);
   },
 });

@@ -287,7 +287,7 @@ const settleDoubts = (v: View, hwpt: Hwpt, told: readonly number[]): void => {
   }
 };
 
-export const clear = (v: View): void => {
-  if (v.hwpt === undefined) return;
-  for (const page of allDirty(v, v.hwpt)) clean(v.hwpt, page);
+/** It may all have been reported to nobody. */
+export const doubtAll = (v: View): void => {
+  if (v.hwpt !== undefined) doubt(v.hwpt, allDirty(v, v.hwpt));
 };

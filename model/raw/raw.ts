@@ -308,6 +308,9 @@ export const framed = (inner: Judge): Judge => ({
         if (at.inner !== undefined) effect(at.inner);
       });
     },
+    perhaps: (v, errno) => {
+      if (v.inner !== undefined && !cannotStore(v)) inner.perhaps?.(v.inner, errno);
+    },
   }),
   mayRunOut: inner.mayRunOut,
   writesBack: inner.writesBack,
