@@ -21,3 +21,7 @@ export interface Growth {
 
 export const keepsItsLimit = ({ value, atMost, atLeast }: Figure): boolean =>
   (atMost === undefined || value <= atMost) && (atLeast === undefined || value >= atLeast);
+
+/** What grows no faster than the same in C is within its limit: so much is the hardware's. */
+export const growsWithin = ({ exponent, atMost, exponentInC = 0 }: Growth): boolean =>
+  exponent <= Math.max(atMost, exponentInC);
