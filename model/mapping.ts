@@ -36,8 +36,12 @@ export interface MappingView extends OnIommufd {
   readonly length: bigint;
   /** The address that an automatic IOVA is derived from: user_va, or the source's (AUT-13). */
   readonly userVa: bigint;
+  /** The process that makes the call. */
+  readonly proc: number;
   /** What has to be pinned. */
   readonly requests: readonly PinRequest[];
+  /** Index of the first of them that no domain can map (CPY-11); -1: none. */
+  readonly cut: number;
   /** The IOVA that the IUT answered, if it is to be judged. */
   readonly claimed: bigint | undefined;
   readonly strict: boolean;
@@ -120,7 +124,7 @@ export const placeOf = (v: MappingView): bigint => (v.fixed ? v.iova : (lowest(v
 export const pinsOf = (v: MappingView): Errno | "fine" => {
   if (v.pins === undefined) {
     const needed = v.ioas !== undefined && hasDomain(v.ioas) && v.length > 0n;
-    v.pins = (needed ? pinProblem(v.machine, v.requests) : undefined) ?? "fine";
+    v.pins = (needed ? pinProblem(v.machine, v.requests, v.proc, v.cut) : undefined) ?? "fine";
   }
   return v.pins;
 };

@@ -55,11 +55,8 @@ export const endOfMemory = (machine: MachineState): number => 2 ** 64 / machine.
 const POINTER = 8;
 const pagesAtOnce = ({ memoryLimit }: MachineState): number => Math.floor(memoryLimit / POINTER);
 
-/**
- * Why a request cannot be pinned (MAP-14): a page that is not there or has not the rights. An
- * attempt that would reach 2^64 is refused as an overflow before any page is looked at.
- */
-const faultOf = (machine: MachineState, request: PinRequest): Errno | undefined => {
+/** Index of the first page of a request that is not there or has not the rights (MAP-14). */
+const firstFault = (machine: MachineState, request: PinRequest): number | undefined => {
   const { pages } = request;
   const process = machine.processes[pages.proc];
   const last = lastIndex(machine, request);
@@ -70,11 +67,28 @@ const faultOf = (machine: MachineState, request: PinRequest): Errno | undefined 
     if (vma === undefined || number > vma.last) vma = process && vmaAt(process, number);
     const right =
       vma !== undefined && (vma.prot === "rw" || (vma.prot === "r" && !pages.writeable));
-    if (right) continue;
-    const end = number + Math.min(last - index + 1, pagesAtOnce(machine));
-    return end === endOfMemory(machine) ? "EOVERFLOW" : "EFAULT";
+    if (!right) return index;
   }
   return undefined;
+};
+
+/**
+ * Why a request cannot be pinned. A process that pins memory of its own asks for many pages at a
+ * time, and what would reach 2^64 is refused as an overflow before any of them is looked at.
+ */
+const faultOf = (machine: MachineState, request: PinRequest, caller: number): Errno | undefined => {
+  const fault = firstFault(machine, request);
+  if (fault === undefined) return undefined;
+  const { firstPage, proc } = request.pages;
+  const asked = Math.min(lastIndex(machine, request) - fault + 1, pagesAtOnce(machine));
+  const reachesEnd = firstPage + fault + asked === endOfMemory(machine);
+  return reachesEnd && proc === caller ? "EOVERFLOW" : "EFAULT";
+};
+
+/** How many bytes of a request come before the page that cannot be pinned. */
+export const bytesBeforeFault = (machine: MachineState, request: PinRequest): number => {
+  const fault = firstFault(machine, request) ?? lastIndex(machine, request) + 1;
+  return Math.max(0, Number(BigInt(fault) * machine.page - request.startByte));
 };
 
 /** True if the first page of a request that faults could have been pinned (MAP-28). */
@@ -96,15 +110,21 @@ export const isReadOnlyMemory = (machine: MachineState, request: PinRequest): bo
 /**
  * Why these requests cannot all be pinned, or undefined. They are pinned and charged one after
  * the other, so a limit met early hides a fault in a later one.
+ * @param caller the process that makes the call
+ * @param cut index of a request that cannot be mapped (CPY-11): that shows before it is charged,
+ *   and no request after it is looked at
  */
 export const pinProblem = (
   machine: MachineState,
   requests: readonly PinRequest[],
+  caller: number,
+  cut = -1,
 ): Errno | undefined => {
   let newlyPinned: Map<Pages, Set<number>> | undefined;
-  for (const request of requests) {
-    const fault = faultOf(machine, request);
+  for (const [i, request] of requests.entries()) {
+    const fault = faultOf(machine, request, caller);
     if (fault !== undefined) return fault;
+    if (i === cut) return undefined;
     if (request.pages.account === "none") continue;
     newlyPinned ??= new Map();
     const pinned = newlyPinned.get(request.pages) ?? new Set();

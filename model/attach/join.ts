@@ -13,6 +13,8 @@ import type { Ioas } from "../state/objects";
 
 /** What a call that may make a domain knows. */
 export interface Joining extends OnIommufd {
+  /** The process that makes the call. */
+  readonly proc: number;
   readonly ioas: Ioas | undefined;
   /** Index into platform.iommus. */
   readonly iommu: number;
@@ -66,12 +68,7 @@ const pinsOf = (v: Joining): Errno | "fine" => {
   if (v.pins !== undefined) return v.pins;
   const { ioas } = v;
   if (ioas === undefined || ioas.hwpts.length > 0) v.pins = "fine";
-  else {
-    // Areas are pinned and mapped one after the other: none after the cut is looked at.
-    const cut = firstCut(v);
-    const filled = cut < 0 ? ioas.areas : ioas.areas.slice(0, cut + 1);
-    v.pins = pinProblem(v.machine, filled) ?? "fine";
-  }
+  else v.pins = pinProblem(v.machine, ioas.areas, v.proc, firstCut(v)) ?? "fine";
   return v.pins;
 };
 

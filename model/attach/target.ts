@@ -40,6 +40,7 @@ export interface AttachView<Own = unknown> extends Joining {
 export interface Attaching {
   readonly machine: MachineState;
   readonly context: Context | undefined;
+  readonly proc: number;
   readonly ptId: number;
   readonly device: BoundDevice | undefined;
   readonly group: Group | undefined;
@@ -50,7 +51,7 @@ export interface Attaching {
 }
 
 export const attachView = <Own>(from: Attaching, own: Own): AttachView<Own> => {
-  const { machine, context, ptId, device, group, iommu } = from;
+  const { machine, context, proc, ptId, device, group, iommu } = from;
   const pt = context?.objects.get(ptId);
   const replacing = device?.group.attached.includes(device) === true;
   const named = pt?.type === "hwpt" || pt?.type === "nested" ? pt : undefined;
@@ -60,6 +61,7 @@ export const attachView = <Own>(from: Attaching, own: Own): AttachView<Own> => {
     own,
     machine,
     context,
+    proc,
     ptId,
     pt,
     device,

@@ -12,7 +12,7 @@ import { U64_MAX } from "../../spec/units";
 import { pinRange, unpinRange } from "../access";
 import { fact, judge, never, rule } from "../judge";
 import { piecesOf } from "../pieces";
-import { hasDomain, pageNow, pinProblem } from "../pinning";
+import { endOfMemory, hasDomain, pageNow, pinProblem } from "../pinning";
 import { pageNumber, vmaAt } from "../state/memory";
 import type { Access, Piece } from "../state/objects";
 import { expectLater } from "../state/seen";
@@ -57,7 +57,7 @@ const badIsMisaligned = (v: View): boolean =>
 const pinsOf = (v: View): Errno | "fine" => {
   if (v.pins === undefined) {
     const good = v.bad === undefined ? v.pieces : v.pieces.slice(0, v.pieces.indexOf(v.bad));
-    v.pins = (takesPins(v) ? pinProblem(v.machine, good) : undefined) ?? "fine";
+    v.pins = (takesPins(v) ? pinProblem(v.machine, good, v.proc) : undefined) ?? "fine";
   }
   return v.pins;
 };
@@ -75,6 +75,8 @@ const compare = (v: View): Errno | "fine" => {
   let number = pageNumber(uptr, machine.pageSize);
   for (const { pages, startByte, first, last } of v.pieces) {
     for (let at = startByte; at <= startByte + (last - first); at += machine.page) {
+      // As when it is pinned: the end is added up before the page is looked at.
+      if (number + 1 === endOfMemory(machine)) return "EOVERFLOW";
       const vma = process && vmaAt(process, number);
       if (vma === undefined || vma.prot === "none") return "EFAULT";
       const index = Number(at / machine.page);
@@ -158,6 +160,7 @@ export const ACCESS_PAGES = judge<"ACCESS_PAGES", View>("ACCESS_PAGES", {
       hard: true,
     }),
     rule("ACC-32", "EFAULT", (v) => comparedOf(v) === "EFAULT", { applies: never }),
+    rule("ACC-32", "EOVERFLOW", (v) => comparedOf(v) === "EOVERFLOW", { applies: never }),
     rule("ACC-32", "EBADE", (v) => comparedOf(v) === "EBADE", { applies: never, hard: true }),
   ],
   facts: [

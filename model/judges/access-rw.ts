@@ -5,14 +5,15 @@
  * memory that is now at the user address, even where the mapping is pinned to other pages; only
  * its slow path, over more than one page of a mapping, takes the pinned pages, and pins the
  * others for as long as it takes (ACC-22). The fast path stops at the first byte that the process
- * may not access, the slow one moves all bytes of a mapping or none.
+ * may not access. The slow one pins as much as its batches hold, moves it, and goes on: of a
+ * mapping that fits into one batch it moves all bytes or none.
  */
 import type { Errno } from "../../spec/errno";
 import { ACCESS_RW_SLOW_PATH, ACCESS_RW_WRITE } from "../../spec/uapi/flags";
 import { U64_MAX } from "../../spec/units";
 import { fact, judge, never, rule } from "../judge";
 import { piecesOf } from "../pieces";
-import { isStale, pinProblem, touch } from "../pinning";
+import { bytesBeforeFault, isStale, pinProblem, touch } from "../pinning";
 import { type Page, readBytes, vmaAt, writeBytes } from "../state/memory";
 import type { Piece } from "../state/objects";
 import { expectLater } from "../state/seen";
@@ -28,6 +29,16 @@ import { fileIsAccess, type OnAccess } from "./access";
 import { ACCESS_BYTES_MAX } from "./access-pages";
 import { fdIsOpen } from "./common";
 
+/** How far the bytes move, how many more may have been moved, and what ends it. */
+interface Moved {
+  readonly bytes: number;
+  readonly perhaps: number;
+  readonly end: Errno | "fine";
+}
+
+/** What decides how a piece is moved. */
+type How = Pick<View, "machine" | "proc" | "flags" | "strict">;
+
 interface View extends OnAccess {
   readonly strict: boolean;
   readonly proc: number;
@@ -38,13 +49,11 @@ interface View extends OnAccess {
   readonly pieces: readonly Piece[];
   readonly whole: boolean;
   readonly data: Buffer;
-  /** How far the bytes move, and what ends it. */
-  readonly moved: { readonly bytes: number; readonly end: Errno | "fine" };
+  readonly moved: Moved;
   loaded: Contents | undefined;
 }
 
 const lastOf = (v: View): bigint => v.iova + v.length - 1n;
-const writes = (v: View): boolean => (v.flags & ACCESS_RW_WRITE) !== 0;
 const isInBounds = (v: View): boolean => v.length <= ACCESS_BYTES_MAX;
 const callerFaults = (v: View): boolean => isInBounds(v) && Number(v.length) > v.accessible;
 
@@ -56,56 +65,63 @@ const userRange = (machine: View["machine"], piece: Piece): UserRange => ({
   length: Number(piece.last - piece.first) + 1,
 });
 
+const isWrite = ({ flags }: Pick<View, "flags">): boolean => (flags & ACCESS_RW_WRITE) !== 0;
+
+/** In another process than the mapping's, 6.12 always takes the slow path. */
+const isSlow = ({ flags, proc }: How, { pages }: Piece): boolean =>
+  pages.proc !== proc || (flags & ACCESS_RW_SLOW_PATH) !== 0;
+
 /** The slow path goes by pins over more than a page, and where there is no process any more. */
-const goesByPins = (machine: View["machine"], piece: Piece, slow: boolean): boolean => {
-  const { process, va, length } = userRange(machine, piece);
-  return slow && (process === undefined || (va % machine.page) + BigInt(length) > machine.page);
+const goesByPins = (how: How, piece: Piece): boolean => {
+  if (!isSlow(how, piece)) return false;
+  const { process, va, length } = userRange(how.machine, piece);
+  const { page } = how.machine;
+  return process === undefined || (va % page) + BigInt(length) > page;
 };
+
+/** A batch has room for so many pages that lie apart: 12 bytes for each (TST-06). */
+const pagesInBatch = ({ machine }: How): number => Math.floor(machine.memoryLimit / 12);
 
 /** How many bytes of a piece move, and what hinders the rest. */
-const move = (
-  machine: View["machine"],
-  piece: Piece,
-  write: boolean,
-  slow: boolean,
-): View["moved"] => {
+const move = (how: How, piece: Piece): Moved => {
+  const { machine } = how;
   const { area } = piece;
-  if (write ? !area.writeable : !area.readable) return { bytes: 0, end: "EPERM" };
+  const write = isWrite(how);
+  if (write ? !area.writeable : !area.readable) return { bytes: 0, perhaps: 0, end: "EPERM" };
   const range = userRange(machine, piece);
-  if (goesByPins(machine, piece, slow)) {
-    // Pinned for the moment, and charged to nobody.
-    const pages = { ...piece.pages, account: "none" } as const;
-    const problem = pinProblem(machine, [{ ...piece, pages }]);
-    return { bytes: problem === undefined ? range.length : 0, end: problem ?? "fine" };
+  if (!goesByPins(how, piece)) {
+    const bytes = reachOf(range, write);
+    return { bytes, perhaps: 0, end: bytes < range.length ? "EFAULT" : "fine" };
   }
-  const reach = reachOf(range, write);
-  return { bytes: reach, end: reach < range.length ? "EFAULT" : "fine" };
+  // Pinned for the moment, and charged to nobody.
+  const request = { ...piece, pages: { ...piece.pages, account: "none" } as const };
+  const problem = pinProblem(machine, [request], how.proc);
+  if (problem === undefined) return { bytes: range.length, perhaps: 0, end: "fine" };
+  const before = bytesBeforeFault(machine, request);
+  const fitInOne = how.strict && before <= pagesInBatch(how) * machine.pageSize;
+  return { bytes: 0, perhaps: fitInOne ? 0 : before, end: problem };
 };
 
-const moveAll = (
-  machine: View["machine"],
-  pieces: readonly Piece[],
-  write: boolean,
-  slow: boolean,
-): View["moved"] => {
+const moveAll = (how: How, pieces: readonly Piece[]): Moved => {
   let bytes = 0;
   for (const piece of pieces) {
-    const moved = move(machine, piece, write, slow);
+    const moved = move(how, piece);
     bytes += moved.bytes;
-    if (moved.end !== "fine") return { bytes, end: moved.end };
+    if (moved.end !== "fine") return { ...moved, bytes };
   }
-  return { bytes, end: "fine" };
+  return { bytes, perhaps: 0, end: "fine" };
 };
 
-/** Calls `visit` for each piece of the first `moved` bytes: its part of them is [from, to). */
-const eachMoved = (
+/** Calls `visit` for each piece of the first `bytes` bytes: its part of them is [from, to). */
+const eachOf = (
   v: View,
+  bytes: number,
   visit: (piece: Piece, range: UserRange, from: number, to: number) => void,
 ): void => {
   let from = 0;
   for (const piece of v.pieces) {
     const range = userRange(v.machine, piece);
-    const to = Math.min(from + range.length, v.moved.bytes);
+    const to = Math.min(from + range.length, bytes);
     if (to <= from) return;
     visit(piece, { ...range, length: to - from }, from, to);
     from = to;
@@ -134,19 +150,19 @@ const eachPinned = (
   }
 };
 
-const isSlow = (v: View): boolean => (v.flags & ACCESS_RW_SLOW_PATH) !== 0;
-
 /** The bytes that a write moves: the caller's data over and over, or zeros if there is none. */
-const bytesToWrite = ({ moved, data }: View): Uint8Array =>
-  data.length === 0 ? new Uint8Array(moved.bytes) : Buffer.alloc(moved.bytes, data);
+const bytesToWrite = ({ data }: View, length: number): Uint8Array =>
+  data.length === 0 ? new Uint8Array(length) : Buffer.alloc(length, data);
 
-/** Stores what is moved; nobody knows those bytes afterwards if that is `open`. */
-const store = (v: View, open = false): void => {
-  const all = bytesToWrite(v);
-  eachMoved(v, (piece, range, from, to) => {
+/** Stores what is moved, and of those from `sure` on nobody knows whether they are. */
+const store = (v: View, sure: number): void => {
+  const moved = v.moved.bytes + v.moved.perhaps;
+  const all = bytesToWrite(v, moved);
+  eachOf(v, moved, (piece, range, from, to) => {
     const bytes = all.subarray(from, to);
-    const unknown = open ? new Uint8Array(to - from).fill(1) : undefined;
-    if (!goesByPins(v.machine, piece, isSlow(v))) storeBytes(range, bytes, unknown);
+    const unknown =
+      to > sure ? new Uint8Array(to - from).fill(1, Math.max(0, sure - from)) : undefined;
+    if (!goesByPins(v, piece)) storeBytes(range, bytes, unknown);
     else {
       eachPinned(v, piece, range.length, (page, offset, a, b) =>
         writeBytes(page, offset, bytes.subarray(a, b), unknown?.subarray(a, b)),
@@ -159,8 +175,8 @@ const load = (v: View): Contents => {
   if (v.loaded !== undefined) return v.loaded;
   const bytes = new Uint8Array(Number(v.length));
   const open = new Uint8Array(Number(v.length));
-  eachMoved(v, (piece, range, from) => {
-    if (!goesByPins(v.machine, piece, isSlow(v))) {
+  eachOf(v, v.moved.bytes, (piece, range, from) => {
+    if (!goesByPins(v, piece)) {
       const contents = loadBytes(range);
       bytes.set(contents.bytes, from);
       open.set(contents.open, from);
@@ -220,24 +236,18 @@ export const ACCESS_RW = judge<"ACCESS_RW", View>("ACCESS_RW", {
     const last = iova + length - 1n;
     const inBounds = length <= ACCESS_BYTES_MAX;
     const pieces = piecesOf(inBounds ? access?.ioas : undefined, iova, last);
-    const write = (flags & ACCESS_RW_WRITE) !== 0;
-    // In another process than the mapping's, 6.12 always takes the slow path.
-    const foreign = pieces.some(({ pages }) => pages.proc !== call.proc);
-    const slow = foreign || (flags & ACCESS_RW_SLOW_PATH) !== 0;
+    const how = { machine, proc: call.proc, flags, strict: profile === "linux-6.12" };
     return {
-      machine,
-      strict: profile === "linux-6.12",
+      ...how,
       context: machine.fds.get(call.fd),
       access,
-      proc: call.proc,
-      flags: slow ? flags | ACCESS_RW_SLOW_PATH : flags,
       iova,
       length,
       accessible: accessible_bytes,
       pieces,
       whole: pieces.at(-1)?.last === last,
       data: Buffer.from(data_repeat, "hex"),
-      moved: moveAll(machine, pieces, write, slow),
+      moved: moveAll(how, pieces),
       loaded: undefined,
     };
   },
@@ -251,7 +261,7 @@ export const ACCESS_RW = judge<"ACCESS_RW", View>("ACCESS_RW", {
       { applies: never },
     ),
     fileIsAccess(),
-    rule("ACC-32", "EFAULT", (v) => writes(v) && callerFaults(v), { applies: never, hard: true }),
+    rule("ACC-32", "EFAULT", (v) => isWrite(v) && callerFaults(v), { applies: never, hard: true }),
     rule("ACC-20", "EINVAL", (v) => v.length === 0n),
     rule("ACC-20", "EOVERFLOW", (v) => lastOf(v) > U64_MAX, {
       applies: never,
@@ -264,25 +274,25 @@ export const ACCESS_RW = judge<"ACCESS_RW", View>("ACCESS_RW", {
       applies: never,
       hard: true,
     }),
-    rule("ACC-32", "EFAULT", (v) => !writes(v) && callerFaults(v), { applies: never, hard: true }),
+    rule("ACC-32", "EFAULT", (v) => !isWrite(v) && callerFaults(v), { applies: never, hard: true }),
   ],
   facts: [
     fact("ACC-22", {
-      when: (v) => !writes(v),
+      when: (v) => !isWrite(v),
       holds: dataIsRight,
       right: (v) => `data ${toHex(load(v).bytes.subarray(0, DATA_MAX))}`,
     }),
     fact("ACC-22", {
-      when: writes,
+      when: isWrite,
       holds: (_v, out) => out.data === undefined && out.data_fnv1a64 === undefined,
       right: () => "no data of a write",
       uncounted: true,
     }),
     fact("ALN-08", { when: isUnaligned }),
   ],
-  answer: (v) => (writes(v) ? {} : { data: toHex(load(v).bytes) }),
+  answer: (v) => (isWrite(v) ? {} : { data: toHex(load(v).bytes) }),
   effect: (v) => {
-    if (writes(v)) store(v);
+    if (isWrite(v)) store(v, v.moved.bytes);
     const [piece] = v.pieces;
     if (piece === undefined) return;
     const va = piece.pages.va + piece.startByte;
@@ -291,9 +301,9 @@ export const ACCESS_RW = judge<"ACCESS_RW", View>("ACCESS_RW", {
   // What came before the fault has been written, if the bytes to write could be had at all.
   // Elsewhere it may have been or not, whichever of the broken rules the errno is of (ACC-20).
   failure: (v, broken) => {
-    if (!writes(v)) return;
+    if (!isWrite(v)) return;
     const endsEarly = v.moved.end !== "fine" || !v.whole;
-    if (!v.strict && endsEarly) store(v, true);
-    else if (broken.clause === "ACC-20") store(v);
+    if (!v.strict && endsEarly) store(v, 0);
+    else if (broken.clause === "ACC-20") store(v, v.moved.bytes);
   },
 });

@@ -38,7 +38,6 @@ import { countSeen, expectLater, settle } from "../state/seen";
 import { aboutId, fdIsOpen, ioasOf } from "./common";
 
 interface View extends MappingView {
-  readonly proc: number;
   readonly flags: number;
   readonly sourceId: number;
   readonly source: Ioas | undefined;
@@ -46,8 +45,6 @@ interface View extends MappingView {
   readonly pieces: readonly Piece[];
   /** The source range is mapped without a hole. */
   readonly whole: boolean;
-  /** Index of the first piece that no domain of the destination can map; -1: none. */
-  readonly cut: number;
 }
 
 /** A piece that ends inside a unit of the alignment: a domain maps whole ones (CPY-11). */
@@ -133,8 +130,7 @@ export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
       iova: dst_iova,
       length,
       userVa: first === undefined ? 0n : first.pages.va + first.startByte,
-      // Pieces are pinned and mapped one after the other: none after the cut is looked at.
-      requests: cut < 0 ? pieces : pieces.slice(0, cut + 1),
+      requests: pieces,
       claimed: claimed?.out?.dst_iova,
       strict: profile === "linux-6.12",
       wish: undefined,

@@ -80,6 +80,7 @@ const viewOf = (machine: View["machine"], call: CallOf<"HWPT_ALLOC">): View => {
   return {
     machine,
     context,
+    proc: call.proc,
     size,
     flags,
     reserved,

@@ -7,6 +7,7 @@
  * names a device; a pt_id that is one of them is answered accordingly. Which ids they are is the
  * IUT's choice (UNS-01), so that in profile documented any dead id may be one of them.
  */
+import type { CallOf } from "../../spec/calls";
 import type { ClauseId } from "../../spec/clauses/registry";
 import type { Errno } from "../../spec/errno";
 import { MOCK_HUGE_IOVA, MOCK_NO_DIRTY } from "../../spec/uapi/flags";
@@ -32,16 +33,15 @@ const MOCK_IOMMU = 0;
 
 const viewOf = (
   machine: OnIommufd["machine"],
-  fd: number,
-  ptId: number,
+  call: CallOf<"MOCK_DOMAIN" | "MOCK_DOMAIN_FLAGS">,
   devFlags: number,
   strict: boolean,
 ): MockView => {
-  const context = machine.fds.get(fd);
   const from = {
     machine,
-    context,
-    ptId,
+    context: machine.fds.get(call.fd),
+    proc: call.proc,
+    ptId: call.in.pt_id,
     device: undefined,
     group: undefined,
     iommu: MOCK_IOMMU,
@@ -141,14 +141,13 @@ const shared = {
 
 export const MOCK_DOMAIN = judge<"MOCK_DOMAIN", MockView>("MOCK_DOMAIN", {
   ...shared,
-  view: (machine, call, _claimed, profile) =>
-    viewOf(machine, call.fd, call.in.pt_id, 0, profile === "linux-6.12"),
+  view: (machine, call, _claimed, profile) => viewOf(machine, call, 0, profile === "linux-6.12"),
 });
 
 export const MOCK_DOMAIN_FLAGS = judge<"MOCK_DOMAIN_FLAGS", MockView>("MOCK_DOMAIN_FLAGS", {
   ...shared,
   view: (machine, call, _claimed, profile) =>
-    viewOf(machine, call.fd, call.in.pt_id, call.in.dev_flags, profile === "linux-6.12"),
+    viewOf(machine, call, call.in.dev_flags, profile === "linux-6.12"),
 });
 
 /** The own part of MOCK_DOMAIN_REPLACE is the id of the mock device. */
@@ -166,6 +165,7 @@ export const MOCK_DOMAIN_REPLACE = judge<"MOCK_DOMAIN_REPLACE", ReplaceView>(
       const from = {
         machine,
         context,
+        proc: call.proc,
         ptId: pt_id,
         device,
         group: device?.group,

@@ -217,6 +217,7 @@ export const VFIO_ATTACH = judge<"VFIO_ATTACH", AttachPtView>("VFIO_ATTACH", {
     const from = {
       machine,
       context: bound?.context,
+      proc: call.proc,
       ptId: pt_id,
       device: bound,
       group: bound?.group,
