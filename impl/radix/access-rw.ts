@@ -5,7 +5,8 @@
  * that the memory belongs to. It and the path for a single page thus reach what is mapped there
  * now, even if the mapping is pinned to other pages. The slow path takes the pages that a domain
  * would have, and is the only one that works when the process is gone. It moves nothing if one of
- * them cannot be pinned; the fast path moves what comes before.
+ * them cannot be pinned (where 6.12 works in small batches, it may have moved those before);
+ * the fast path moves what comes before.
  */
 import type { Errno } from "../../spec/errno";
 import type { Process } from "./accounting";

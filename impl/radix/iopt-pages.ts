@@ -166,14 +166,11 @@ export class IoptPages {
   /**
    * Maps an area into all domains of its IOAS. All or nothing. A COPY of several pieces can make
    * areas that begin or end inside a unit of the alignment (CPY-11); no domain maps such a one,
-   * which shows when its pages have been pinned.
+   * which shows when its pages have been pinned, and before they are charged.
    */
   fill(area: IoptArea, domains: readonly IommuDomain[], alignment: bigint): 0 | Errno {
     if (((area.iova | area.length) & (alignment - 1n)) !== 0n) {
-      const held = this.hold(area.firstIndex, area.lastIndex);
-      if (typeof held === "string") return held;
-      this.letGo(held);
-      return "EINVAL";
+      return this.lend(area, NOWHERE) || "EINVAL";
     }
     const windows = domains.map((domain) => area.window(domain));
     const sink = mapInto(windows);
@@ -383,6 +380,8 @@ export class IoptPages {
     }
   }
 }
+
+const NOWHERE: EntrySink = { run: () => {}, each: () => {} };
 
 /** Writes IOPTEs into several domains. */
 const mapInto = (windows: readonly AreaWindow[]): EntrySink => ({

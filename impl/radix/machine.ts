@@ -1,8 +1,9 @@
 /**
  * The machine behind the port: takes a call, finds its handler in a table by name, and answers.
  *
- * A process that is not there, or not any more, gets nothing but ESRCH. Calls on an iommufd find their context by file number first; a number that is not open is
- * EBADF before anything else is looked at.
+ * A process that is not there, or not any more, gets nothing but ESRCH. Calls on an iommufd find
+ * their context by file number first; a number that is not open is EBADF before anything else is
+ * looked at.
  */
 import type { Call, CallName, CallOf, Outcome, OutcomeOf } from "../../spec/calls";
 import type { Machine } from "../../spec/iut";
@@ -162,7 +163,9 @@ export class RadixMachine implements Machine {
 
   call(call: Call): Outcome {
     const process = this.#kernel.process(call.proc);
-    return process === undefined ? fail("ESRCH") : carryOut(this.#kernel, call, process);
+    if (process === undefined) return fail("ESRCH");
+    this.#kernel.physical.currentMemory = process.memory;
+    return carryOut(this.#kernel, call, process);
   }
 
   end(): void {

@@ -30,6 +30,8 @@ export class PhysicalMemory {
   readonly #bytes = new Map<number, Uint8Array>();
   /** Free frames and huge pages, by their number of pages. */
   readonly #free = new Map<number, number[]>();
+  /** The address space of the process that makes the present call: current->mm. */
+  currentMemory: object | undefined;
   /** Pages that are looked up together before the first of them is pinned. */
   pinBatch = PIN_BATCH;
   /** No frame from here on was ever in use. */

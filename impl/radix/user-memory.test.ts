@@ -87,8 +87,11 @@ describe("UserMemory", () => {
   });
 
   test("a pin that ends at 2^64 overflows, any other one outside user space faults", () => {
-    const { memory } = make();
+    const { memory, physical } = make();
     const pagesOfAll = 2 ** 52;
+    // In the memory of another process than the caller it is a fault as well.
+    expect(memory.rangeErrno(pagesOfAll - 1, 1)).toBe("EFAULT");
+    physical.currentMemory = memory;
     expect(memory.rangeErrno(pagesOfAll - 1, 1)).toBe("EOVERFLOW");
     expect(memory.rangeErrno(pagesOfAll - 2, 1)).toBe("EFAULT");
     expect(memory.rangeErrno(2 ** 35 - 1, 1)).toBe("EFAULT");

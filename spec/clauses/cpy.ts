@@ -102,8 +102,8 @@ export const CPY = [
     statement:
       "The page offset of every piece of the copy must be a multiple of the destination's " +
       "alignment, and no piece may end inside a page of an IOMMU that has to map it. (Without " +
-      "huge pages a page of the CPU counts as one: 6.12 maps whole ones and would go past the " +
-      "piece.)",
+      "huge pages a page of the CPU counts as one.) Whether its memory can be pinned shows " +
+      "first, a limit that it would exceed does not.",
     errno: "EINVAL",
     basis: { rule: "I" },
     source: ["io_pagetable.c iopt_insert_area"],

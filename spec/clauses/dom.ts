@@ -39,8 +39,8 @@ export const DOM = [
     id: "DOM-04",
     statement:
       "A domain that joins an IOAS pins mappings that were not pinned so far; if one cannot be, " +
-      "the attach fails and all is undone. Memory in the last page of the address space gets " +
-      "EOVERFLOW instead.",
+      "the attach fails and all is undone. Memory of the caller's in the last page of the address " +
+      "space gets EOVERFLOW instead.",
     errno: "EFAULT",
     basis: { rule: "T" },
     source: ["selftest iommufd.c fork_gone", "pages.c iopt_area_fill_domains"],

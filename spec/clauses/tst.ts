@@ -63,8 +63,8 @@ export const TST = [
     id: "TST-06",
     statement:
       "SET_TEMP_MEMORY_LIMIT makes internal batches small, so that code at their edges runs " +
-      "with small inputs; fewer than 12 bytes are refused. All that a history can show of it is " +
-      "the errno of a range that ends at 2^64 (MAP-14).",
+      "with small inputs; fewer than 12 bytes are refused. A history can show it by the errno of " +
+      "a range that ends at 2^64 (MAP-14), and by what a slow write has moved before a fault.",
     errno: "EINVAL",
     basis: { rule: "T" },
     source: ["selftest.c iommufd_test"],
