@@ -132,8 +132,8 @@ export const ACC = [
     statement:
       "Reading and writing reach the memory that a domain reaches. 6.12 takes the memory now " +
       "at the user address, even where the mapping is pinned to another; only its slow path " +
-      "over more than a page takes the pinned pages. A mapping of another process than the " +
-      "caller's always goes the slow path, whatever others the call is about.",
+      "over more than a page takes the pinned pages, and a mapping of another process than the " +
+      "caller's goes that path always.",
     basis: { rule: "T" },
     source: ["selftest iommufd.c check_access_rw", "pages.c iopt_pages_rw_access"],
     needs: ["mock", "access"],

@@ -99,6 +99,14 @@ static void own_numbers(const struct header *h, uint8_t *arg, const uint8_t *own
 	}
 }
 
+/* From an argument to the end of scratch memory; what lies before it may be gone. */
+static void protect(const uint8_t *arg, int prot)
+{
+	uintptr_t first = (uintptr_t)arg & ~(uintptr_t)0xfff;
+
+	mprotect((void *)first, SCRATCH_END - first, prot);
+}
+
 /* The error of the call; what it left of the struct is in `after`. */
 static int call_on(const struct header *h, uint8_t *given, uint8_t *after)
 {
@@ -112,10 +120,10 @@ static int call_on(const struct header *h, uint8_t *given, uint8_t *after)
 	memmove(arg, given, h->size);
 	note_limit(h->command, given, h->size);
 	if (h->memory == MEMORY_R)
-		mprotect((void *)(uintptr_t)SCRATCH_VA, SCRATCH_LENGTH, PROT_READ);
+		protect(arg, PROT_READ);
 	result = ioctl(fd, h->command, arg) < 0 ? errno : 0;
 	if (h->memory == MEMORY_R)
-		mprotect((void *)(uintptr_t)SCRATCH_VA, SCRATCH_LENGTH, PROT_READ | PROT_WRITE);
+		protect(arg, PROT_READ | PROT_WRITE);
 	memmove(after, arg, h->size);
 	return result;
 }
