@@ -74,7 +74,7 @@ class Campaign {
       if (!canRun(iut.info.capabilities, trace)) continue;
       const { history, finding } = await replayTrace(iut, trace, profile);
       replayed++;
-      if (finding === undefined) continue;
+      if (finding === undefined || !this.#failures.isSelected(finding)) continue;
       failing++;
       const isSame = areAlike(finding.deviation, capsule.deviation);
       if (isSame) this.#failures.addReplayed(history, finding, capsule.found, name);
@@ -88,18 +88,23 @@ class Campaign {
     const [index, of] = shard;
     let drawn = 0;
     let batch: Drawn[] = [];
-    const property = fc.asyncProperty(arbitraryOf(this.#options), async (trace) => {
-      const path = drawn++;
-      if (path % of === index - 1) batch.push({ trace, path });
-      if (batch.length < BATCH) return;
-      await this.#sequences(batch);
-      batch = [];
-      if (this.#mustStop()) throw STOP;
-    });
-    const details = await fc.check(property, { seed, numRuns: sequences, endOnFailure: true });
-    const error: unknown = details.errorInstance;
-    if (details.failed && error !== STOP) throw error;
-    if (!details.failed) await this.#sequences(batch);
+    const { restore } = withOwnSettings();
+    try {
+      const property = fc.asyncProperty(arbitraryOf(this.#options), async (trace) => {
+        const path = drawn++;
+        if (path % of === index - 1) batch.push({ trace, path });
+        if (batch.length < BATCH) return;
+        await this.#sequences(batch);
+        batch = [];
+        if (this.#mustStop()) throw STOP;
+      });
+      const details = await fc.check(property, { seed, numRuns: sequences, endOnFailure: true });
+      const error: unknown = details.errorInstance;
+      if (details.failed && error !== STOP) throw error;
+      if (!details.failed) await this.#sequences(batch);
+    } finally {
+      restore();
+    }
   }
 
   /**
@@ -135,7 +140,7 @@ class Campaign {
   #mustStop(): boolean {
     const { signal } = this.#options;
     if (signal.aborted) this.#stopped = signal.reason === "time" ? "time" : "interrupted";
-    return signal.aborted || this.#nondeterministic !== undefined;
+    return signal.aborted;
   }
 
   async #sequence(history: History, path: number): Promise<void> {
@@ -173,7 +178,8 @@ class Campaign {
       const whole = [history, again].every(({ ending }) => ending?.kind !== "inconclusive");
       return !whole || fingerprint(trace, again) === print || behavedAlike(history, again);
     };
-    if ((finding !== undefined || path % REPEAT_EVERY === 0) && !(await isAlike())) {
+    const isAsked = finding !== undefined || path % REPEAT_EVERY === 0;
+    if (isAsked && this.#nondeterministic === undefined && !(await isAlike())) {
       await iut.fresh?.();
       if (iut.fresh === undefined || !(await isAlike())) this.#nondeterministic = `${seed}:${path}`;
       else this.#inconclusive.push(`${seed}:${path} gives other answers after other traces`);
@@ -217,6 +223,16 @@ class Campaign {
   }
 }
 
+/**
+ * Whoever uses fast-check in the same process (a jest suite, a ts: module) may have configured it
+ * for all runs: a time limit, a path, another generator of random numbers. A run is its own.
+ */
+const withOwnSettings = (): { readonly restore: () => void } => {
+  const theirs = fc.readConfigureGlobal();
+  fc.resetConfigureGlobal();
+  return { restore: () => fc.configureGlobal(theirs) };
+};
+
 /** Thrown by the property to make fast-check stop; never seen outside this file. */
 const STOP = new Error("stop");
 
@@ -226,5 +242,11 @@ const arbitraryOf = ({ iut, platforms, length }: Space): fc.Arbitrary<Trace> =>
   traceArbitrary({ platforms, capabilities: iut.info.capabilities, length });
 
 /** The unshrunk trace that SEED:PATH names; good for one version and the same options only. */
-export const traceOfPath = (space: Space, seed: number, path: string): Trace | undefined =>
-  fc.sample(arbitraryOf(space), { seed, path, numRuns: 1 })[0];
+export const traceOfPath = (space: Space, seed: number, path: string): Trace | undefined => {
+  const { restore } = withOwnSettings();
+  try {
+    return fc.sample(arbitraryOf(space), { seed, path, numRuns: 1 })[0];
+  } finally {
+    restore();
+  }
+};

@@ -1,6 +1,7 @@
 /** From counters to verdicts: what a run as a whole has shown, and its exit code. */
 
 import { ruleBinds } from "../model/basis";
+import { type CallName, shapeOf } from "../spec/calls";
 import type { Clause } from "../spec/clauses/clause";
 import { BASIS_NAMES } from "../spec/clauses/clause";
 import { CLAUSES, type ClauseId, clauseIndex } from "../spec/clauses/registry";
@@ -19,7 +20,8 @@ import type { Profile } from "../spec/verdict";
 import { VERSION } from "../spec/version";
 import type { Expectation } from "./expectation";
 import type { Health } from "./health";
-import { INVARIANTS } from "./invariants/catalogue";
+import { INVARIANTS, WATCHED } from "./invariants/catalogue";
+import type { Invariant } from "./invariants/invariant";
 import type { InvariantTally } from "./invariants/watch";
 import { withNotes } from "./notes";
 import type { CampaignOptions, Stop } from "./options";
@@ -58,22 +60,34 @@ const percent = (part: number, whole: number): number =>
   whole === 0 ? 0 : Math.round((1000 * part) / whole) / 10;
 
 export const concludeRun = (options: CampaignOptions, tallies: Tallies): Results => {
-  const { iut, iutSpec, profile, seed, platforms, knownFailing, clauses } = options;
+  const { iut, iutSpec, profile, seed, platforms, knownFailing, clauses, shard } = options;
   const available = availableNeeds(options);
   const failing = new Set(tallies.failures.map((failure) => failure.clause));
   const clauseResults = countedClauses(profile)
     .filter(({ id }) => clauses.has(id))
     .map((clause) => clauseResult(clause, tallies.coverage, available, failing));
-  const invariants = INVARIANTS.filter(({ id }) => clauses.has(id)).map(
-    ({ id, statement, needs }): InvariantResult => {
+  const invariants = WATCHED.filter(({ id }) => clauses.has(id)).map(
+    (invariant): InvariantResult => {
+      const { id, statement, needs } = invariant;
       const checked = tallies.tally.of(id);
       // Some can be compared in several ways: what they need is a reason only if none was there.
       const lacks = checked > 0 ? [] : needs;
-      return { id, statement, checked, ...verdictOf(id, lacks, checked > 0, available, failing) };
+      const judged = verdictOf(id, lacks, checked > 0, available, failing);
+      const lacked = judged.verdict === "inconclusive" ? lackedBy(invariant, available) : "";
+      return {
+        id,
+        statement,
+        checked,
+        ...(lacked === "" ? judged : { verdict: "unsupported", reason: `needs ${lacked}` }),
+      };
     },
   );
   const quotas = quotasOf(tallies.health);
-  const stale = knownFailing.filter((one) => !one.rare && !tallies.held.has(one));
+  // A run that was cut short, or is one share of several, need not have come by a known failure.
+  const isWhole = tallies.stopped === undefined && shard[1] === 1;
+  const stale = knownFailing.filter(
+    (one) => isWhole && !one.rare && clauses.has(one.clause) && !tallies.held.has(one),
+  );
   const cutShort = byReason([
     ...tallies.inconclusive,
     ...Array.from({ length: tallies.coverage.lost }, () => LOST),
@@ -138,7 +152,19 @@ export const availableNeeds = ({
   platforms,
 }: Pick<CampaignOptions, "iut" | "platforms">): ReadonlySet<Need> => {
   const offered = new Set(platforms.flatMap((platform) => [...offersOf(platform)]));
-  return new Set(iut.info.capabilities.filter((need) => offered.has(need)));
+  const available = new Set(iut.info.capabilities.filter((need) => offered.has(need)));
+  if (available.has("mock") || available.has("vfio")) available.add("device");
+  return available;
+};
+
+/** What an invariant lacks if none of the calls that it looks at can be made; "": nothing. */
+const lackedBy = ({ on }: Invariant, available: ReadonlySet<Need>): string => {
+  const lacking = (Object.keys(on) as CallName[]).map((call) =>
+    shapeOf(call)
+      .needs.filter((need) => !available.has(need))
+      .join(" and "),
+  );
+  return lacking.includes("") ? "" : [...new Set(lacking)].join(" or ");
 };
 
 const clauseResult = (

@@ -61,6 +61,11 @@ export class Failures {
       .map(([, { failure, occurrences }]) => ({ ...failure, occurrences }));
   }
 
+  /** It is of a clause that the run is about. */
+  isSelected({ deviation }: Finding): boolean {
+    return deviation.clauses.some((id) => this.#options.clauses.has(id));
+  }
+
   /** A failure like this one is going to be shrunk. */
   isNew({ deviation }: Finding): boolean {
     return !this.#kept.has(this.#keyOf(deviation)) && this.#kept.size < MAX_FAILURES;
@@ -76,8 +81,8 @@ export class Failures {
    * @param drawn 1 for a sequence of this run, 0 for a replayed one, which no count includes
    */
   async add(history: History, finding: Finding, found: Found, drawn: 0 | 1 = 1): Promise<void> {
-    const { iut, clauses, signal, saveCapsule, saveUnshrunk } = this.#options;
-    if (!finding.deviation.clauses.some((id) => clauses.has(id))) return;
+    const { iut, signal, saveCapsule, saveUnshrunk } = this.#options;
+    if (!this.isSelected(finding)) return;
     const known = this.#kept.get(this.#keyOf(finding.deviation));
     if (known !== undefined) {
       known.occurrences += drawn;

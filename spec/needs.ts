@@ -6,6 +6,7 @@
 export const NEEDS = {
   mock: "the kernel's selftest mock driver or an equal (TEST_CMD)",
   vfio: "VFIO device cdevs: bind, attach, detach",
+  device: "a device of either kind: follows from mock and from vfio, and is not declared",
   "multi-device-group": "two devices in one IOMMU group",
   "mixed-iommus": "two IOMMUs whose domains cannot serve each other's devices",
   "unfit-device": "a device that must be refused: incoherent, groupless, without MSI isolation",

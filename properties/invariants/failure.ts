@@ -71,7 +71,7 @@ const I_106: Invariant = {
 const I_107: Invariant = {
   id: "I-107",
   statement: "An attach that fails changes nothing: ranges, translations and pins stay.",
-  needs: [],
+  needs: ["device"],
   clauses: ["DEV-17"],
   on: whenRepeated(FAILED_ATTACH),
 };

@@ -122,7 +122,7 @@ export const UNM = [
     statement: "The range may contain reserved IOVAs.",
     basis: { rule: "I" },
     source: ["io_pagetable.c iopt_unmap_iova"],
-    needs: [],
+    needs: ["device"],
     sides: ["success"],
   },
   {
