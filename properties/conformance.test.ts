@@ -3,16 +3,20 @@
  * (`npm run conform`); what must hold for every run is held here.
  */
 import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
 import { radix } from "../impl/radix";
+import { RadixMachine } from "../impl/radix/machine";
 import { modelMachine } from "../model/machine";
 import type { Call, Outcome } from "../spec/calls";
 import type { Capsule } from "../spec/capsule";
 import { type Iut, inProcess, type Machine } from "../spec/iut";
+import type { Need } from "../spec/needs";
 import type { Results } from "../spec/results";
 import { PROFILES } from "../spec/verdict";
 import { runCampaign } from "./campaign";
 import { AS_LINUX_6_12 } from "./expectation";
 import { type CampaignOptions, QUICK, quickRun } from "./options";
+import { WHOLE_HUNT } from "./testdata/whole-hunt";
 
 const options = (iut: Iut, more: Partial<CampaignOptions> = {}): CampaignOptions =>
   quickRun({ iut, seed: 20, sequences: 150, saveCapsule: () => "capsule.json", ...more });
@@ -233,4 +237,74 @@ describe("known failures", () => {
     const results = await runCampaign(options(radix, { knownFailing: [expectation] }));
     expect(results).toMatchObject({ exitCode: 1, staleExpectations: ["MAP-01 errno"] });
   });
+
+  test.each([
+    ["is not selected", { clauses: new Set(["UNM-01"]) }],
+    ["may be in another shard", { shard: [1, 8] }],
+    ["was not reached in time", { signal: AbortSignal.abort("time") }],
+  ] as const)("of which a run cannot know are not stale: what %s", async (_, budget) => {
+    const expectation = { clause: "MAP-01", kind: "errno", reason: "mended" } as const;
+    const run = { sequences: 16, knownFailing: [expectation], ...budget };
+    const { exitCode, staleExpectations } = await runCampaign(options(radix, run));
+    expect(staleExpectations).toEqual([]);
+    expect(exitCode).not.toBe(1);
+  });
 });
+
+test("a replayed capsule of a clause that is not selected fails nothing", async () => {
+  const noCopies = altered("no copies", (call, outcome) =>
+    call.call === "IOAS_COPY" ? { errno: "EIO" } : outcome,
+  );
+  const saved: Capsule[] = [];
+  const saveCapsule = (capsule: Capsule): string => `capsule ${saved.push(capsule)}`;
+  await runCampaign(options(noCopies, { sequences: 30, saveCapsule }));
+  const corpus = saved.map((capsule) => ({ name: "copy", capsule }));
+  expect(corpus.length).toBeGreaterThan(0);
+  const clauses = new Set(["UNM-01"]);
+  const again = await runCampaign(options(noCopies, { sequences: 30, corpus, clauses }));
+  expect(again.failures).toEqual([]);
+});
+
+test("what is wrong is found behind a nondeterminism", async () => {
+  let boots = 0;
+  const late = inProcess({ ...radix.info, name: "late" }, (platform): Machine => {
+    const machine = modelMachine(platform);
+    // Eight are run together; then the first again, and differs. Much later no copy works.
+    const isOdd = ++boots === 9;
+    const isBad = boots > 60;
+    return {
+      call: (call) => {
+        const outcome = machine.call(call);
+        if (isOdd && call.call === "OPEN") return { errno: "ENOMEM" };
+        return isBad && call.call === "IOAS_COPY" ? { errno: "EIO" } : outcome;
+      },
+    };
+  });
+  const results = await runCampaign(options(late));
+  expect(results.exitCode).toBe(1);
+  expect(results.reason).toMatch(/^not conformant: .*; and nondeterministic: 20:0 run twice/);
+});
+
+test("settings of fast-check for all runs of this process do not reach a campaign", async () => {
+  const usual = await runCampaign(options(radix, { sequences: 20 }));
+  const theirs = { numRuns: 3, path: "7", interruptAfterTimeLimit: 1, randomType: "mersenne" };
+  fc.configureGlobal(theirs as fc.GlobalParameters);
+  try {
+    expect(await runCampaign(options(radix, { sequences: 20 }))).toEqual(usual);
+    expect(fc.readConfigureGlobal()).toEqual(theirs);
+  } finally {
+    fc.resetConfigureGlobal();
+  }
+});
+
+/** What an IUT has not got is unsupported, and keeps no run from a clear verdict. */
+test.each(WHOLE_HUNT ? [[], ["vfio"], ["mock", "vfio"], ["mock"]] : [["mock"]])(
+  "an IUT with the capabilities %p can pass",
+  async (...capabilities) => {
+    const info = { ...radix.info, capabilities: capabilities as Need[] };
+    const iut = inProcess(info, (platform) => new RadixMachine(platform));
+    const results = await runCampaign(options(iut, { sequences: QUICK.sequences, seed: 1 }));
+    expect(results).toMatchObject({ exitCode: 0, reason: "" });
+  },
+  120_000,
+);
