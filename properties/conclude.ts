@@ -151,11 +151,17 @@ export const availableNeeds = ({
   iut,
   platforms,
 }: Pick<CampaignOptions, "iut" | "platforms">): ReadonlySet<Need> => {
-  const offered = new Set(platforms.flatMap((platform) => [...offersOf(platform)]));
-  const available = new Set(iut.info.capabilities.filter((need) => offered.has(need)));
-  if (available.has("mock") || available.has("vfio")) available.add("device");
-  return available;
+  const declared = new Set(iut.info.capabilities);
+  const offered = new Set<Need>();
+  for (const platform of platforms) {
+    for (const need of offersOf(platform, declared.has(platform.frontEnd))) offered.add(need);
+  }
+  const available = [...offered].filter((need) => need === "device" || declared.has(need));
+  return new Set(available.filter((need) => declared.has("hwpt") || !RESTS_ON_HWPT.has(need)));
 };
+
+/** Dirty bits and nested tables are those of HWPTs made by hand. */
+const RESTS_ON_HWPT: ReadonlySet<Need> = new Set(["dirty", "nesting"]);
 
 /** What an invariant lacks if none of the calls that it looks at can be made; "": nothing. */
 const lackedBy = ({ on }: Invariant, available: ReadonlySet<Need>): string => {

@@ -103,22 +103,27 @@ export const SCRATCH: { readonly va: UserVa; readonly length: Bytes } = {
   length: 0x1_0000n as Bytes,
 };
 
-/** What a platform offers to clauses and calls. */
-export const offersOf = (platform: Platform): ReadonlySet<Need> => {
-  const offers = new Set<Need>([
-    "translate",
-    "page-refs",
-    "proc-status",
-    "raw-bytes",
-    "self-report",
-    "hwpt",
-    "compat",
-    "dup",
-    "second-process",
-    "privilege",
-    "memlimit",
-  ]);
-  offers.add(platform.frontEnd);
+/** What every platform offers, its devices left aside. */
+const OFFERED_BY_ALL: readonly Need[] = [
+  "page-refs",
+  "proc-status",
+  "raw-bytes",
+  "self-report",
+  "compat",
+  "dup",
+  "second-process",
+  "privilege",
+  "memlimit",
+];
+
+/**
+ * What a platform offers to clauses and calls.
+ * @param hasDevices false: to an IUT that does not know this platform's kind of devices
+ */
+export const offersOf = (platform: Platform, hasDevices = true): ReadonlySet<Need> => {
+  const offers = new Set<Need>(OFFERED_BY_ALL);
+  if (!hasDevices) return offers;
+  offers.add("device").add("translate").add("hwpt").add(platform.frontEnd);
   if (platform.frontEnd === "vfio") offers.add("dma").add("dma-result").add("device-info");
   else offers.add("access").add("fault-queue").add("small-batches");
   if (platform.iommus.some((iommu) => iommu.dirty)) offers.add("dirty");

@@ -40,6 +40,15 @@ describe("IOAS_IOVA_RANGES", () => {
     expect(blamed(b.ok("IOAS_IOVA_RANGES", ASK, answer([[0n, U64]], 0x800n)))).toBe("RNG-12");
   });
 
+  test("an alignment of the IUT's own stays in force until something changes it", () => {
+    const b = bench("documented");
+    expect(b.ok("IOAS_IOVA_RANGES", ASK, answer([[0n, U64]], 0x1000n))).toBeUndefined();
+    b.done("CREATE_ACCESS", { ioas_id: 1 });
+    const half = { ioas_id: 1, flags: 7, user_va: buf(0), length: 0x800n, iova: 0x1000n };
+    expect(b.fails("IOAS_MAP", half, "EINVAL")).toBeUndefined();
+    expect(blamed(b.ok("IOAS_MAP", half, { iova: 0x1000n }))).toBe("MAP-08");
+  });
+
   const reserved = () => {
     const b = bench();
     for (const start of [0x4000n, 0x1000n, 0x2000n]) {

@@ -13,6 +13,7 @@ export const newIoas = (id: number): Ioas => ({
   accesses: [],
   hugePages: true,
   alignment: 1n,
+  alignmentByRule: 1n,
   usable: complement([]),
   seen: {
     fresh: true,
@@ -98,7 +99,8 @@ export const alignmentOf = (ioas: Ioas, pageSize: bigint, hugePages = ioas.hugeP
 
 export const realign = (ioas: Ioas, pageSize: bigint): void => {
   const alignment = alignmentOf(ioas, pageSize);
-  if (alignment === ioas.alignment) return;
+  if (alignment === ioas.alignmentByRule) return;
+  ioas.alignmentByRule = alignment;
   ioas.alignment = alignment;
   ioas.seen.rangesAsked = false;
 };

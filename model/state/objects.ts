@@ -55,6 +55,8 @@ export interface Ioas {
   hugePages: boolean;
   /** ALN-01. */
   alignment: bigint;
+  /** What ALN-01 makes of it; in profile documented an IUT may have told another. */
+  alignmentByRule: bigint;
   /** What nothing reserves (RNG-03). */
   usable: readonly IovaRange[];
   readonly seen: SeenOfIoas;

@@ -85,7 +85,7 @@ export const ACC = [
       "pinned once.",
     basis: { rule: "T" },
     source: ["selftest iommufd.c access_pin"],
-    needs: ["mock", "access"],
+    needs: ["mock", "access", "page-refs"],
     sides: ["success"],
   },
   {

@@ -187,7 +187,7 @@ export const MAP = [
     errno: "ENOMEM",
     basis: { rule: "I" },
     source: ["pages.c iopt_pages_update_pinned"],
-    needs: ["memlimit"],
+    needs: ["memlimit", "privilege"],
     sides: ["success", "violation"],
   },
   {
@@ -314,7 +314,7 @@ export const MAP = [
       "is written later: the page is unshared when it is pinned.",
     basis: { rule: "T" },
     source: ["selftest iommufd.c ro_unshare"],
-    needs: ["translate"],
+    needs: ["dma", "dma-result"],
     sides: ["success"],
   },
   {

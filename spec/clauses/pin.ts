@@ -79,7 +79,7 @@ export const ACT = [
       "that mapping and its copies.",
     basis: { rule: "D" },
     source: ["uapi iommufd.h", "pages.c iopt_alloc_pages", "io_pagetable.c iopt_map_user_pages"],
-    needs: ["memlimit"],
+    needs: ["memlimit", "privilege"],
     sides: ["success"],
   },
   {
@@ -89,7 +89,7 @@ export const ACT = [
       "pinned.",
     basis: { rule: "D" },
     source: ["uapi iommufd.h", "pages.c iopt_pages_update_pinned"],
-    needs: ["memlimit"],
+    needs: ["memlimit", "privilege", "proc-status"],
     sides: ["success"],
   },
   {
@@ -121,7 +121,7 @@ export const ACT = [
     errno: "ENOMEM",
     basis: { rule: "D" },
     source: ["uapi iommufd.h", "pages.c iopt_pages_update_pinned"],
-    needs: ["memlimit"],
+    needs: ["memlimit", "privilege"],
     sides: ["violation"],
   },
   {
@@ -139,7 +139,7 @@ export const ACT = [
       "pinned are charged to the one who made the MAP.",
     basis: { rule: "DS" },
     source: ["uapi iommufd.h", "document 003 (VFIO adopts iommufd, 2022)"],
-    needs: ["memlimit"],
+    needs: ["memlimit", "privilege"],
     sides: ["success"],
   },
   {
@@ -149,7 +149,7 @@ export const ACT = [
       "twice when it was mapped twice, once when it was copied.",
     basis: { rule: "S" },
     source: ["document 003 (VFIO adopts iommufd, 2022)", "document 001 (iommufd patches, 2022)"],
-    needs: ["memlimit"],
+    needs: ["memlimit", "privilege", "proc-status"],
     sides: ["success"],
   },
   {
