@@ -67,6 +67,12 @@ test("outputs have names as well", () => {
   ]);
 });
 
+test("a call of another process than the first says whose it is", () => {
+  const steps: Step[] = [{ call: "EXIT", proc: 1, in: {} }];
+  const history = { trace: { platform: MOCK_PLATFORM, steps }, outcomes: [{ errno: 0 }] };
+  expect(stepRows(history as History, undefined)[0]?.call).toBe("EXIT(proc=1)");
+});
+
 test("lists and records are shown without quotes", () => {
   const read: Step = { call: "FAULT_READ", in: { fault_fd: 4, count: 40 } };
   const ranges: Step = { call: "IOAS_IOVA_RANGES", fd: 3, in: {} };

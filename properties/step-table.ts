@@ -57,7 +57,8 @@ const isInBytes = (call: Call): ((field: string) => boolean) => {
   return (field) => fields.some(({ name, pointer }) => name === field && pointer !== true);
 };
 
-const showCall = ({ call, fd, in: args }: Call, isShown: (field: string) => boolean): string => {
+const showCall = (made: Call, isShown: (field: string) => boolean): string => {
+  const { call, proc, fd, in: args } = made;
   const shown = Object.entries(shapeOf(call).in).flatMap(([field, type]) => {
     if (!isShown(field)) return [];
     const value = (args as Readonly<Record<string, unknown>>)[field];
@@ -67,7 +68,8 @@ const showCall = ({ call, fd, in: args }: Call, isShown: (field: string) => bool
     // 0 is as good an id, or a number of a device, as any other.
     return isDefault && !isName(type) && field !== "dev" ? [] : [`${field}=${show(value)}`];
   });
-  return `${call}(${[...(fd >= 0 ? [`fd=${fd}`] : []), ...shown].join(", ")})`;
+  const by = [...(proc === 0 ? [] : [`proc=${proc}`]), ...(fd >= 0 ? [`fd=${fd}`] : [])];
+  return `${call}(${[...by, ...shown].join(", ")})`;
 };
 
 const showEdits = ({ keep, tail, size, put = [], nr, memory, arg }: RawEdits): string =>
