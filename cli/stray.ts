@@ -5,6 +5,8 @@ import path from "node:path";
 const HARNESS = ["spec", "model", "properties", "reports", "cli"].map(
   (folder) => `${path.join(__dirname, "..", folder)}/`,
 );
+/** A thrown text can be of any length. */
+const READ = 10_000;
 const FRAME = /^ *at (?:async |.+ \()?(\/.+?):\d+:\d+\)?$/gm;
 
 /**
@@ -19,7 +21,7 @@ export const isOurs = (thrown: unknown): boolean => {
 const framesOf = (thrown: unknown): string[] => {
   try {
     if (!(thrown instanceof Error)) return [];
-    return [...String(thrown.stack).matchAll(FRAME)].map(([, file = ""]) => file);
+    return [...String(thrown.stack).slice(0, READ).matchAll(FRAME)].map(([, file = ""]) => file);
   } catch {
     // Looking at what somebody has thrown may throw again.
     return [];
