@@ -142,6 +142,16 @@ const CASES: readonly (readonly [what: string, bytes: string | Buffer, says: str
     damaged('"page_size":4096', '"page_size":0'),
     "line 2, platform, page_size: expected a power of two",
   ],
+  [
+    "an aperture that falls",
+    damaged('"mock_aperture":["0x1000000"', '"mock_aperture":["0x80000000"'),
+    "line 2, platform, mock_aperture: the last address is below the first",
+  ],
+  [
+    "half a page of memory",
+    damaged('"length":"0x20000"', '"length":"0x20800"'),
+    "line 2, memory 0, length: expected whole pages",
+  ],
   ["a line that ends early", `${GOOD}\n${GOOD.slice(0, 300)}`, "line 2: not JSON"],
   ["a first line that ends early", GOOD.slice(0, 300), "line 1: not JSON"],
   ["two traces in one line", `${GOOD}${GOOD}\n`, "line 1: not JSON"],

@@ -3,6 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { guarded } from "../properties/guard";
 import { type Iut, inProcess } from "../spec/iut";
+import { decodeTrace, encodeTrace, parseDocument } from "../spec/json/trace";
 import { isNeed, NEEDS } from "../spec/needs";
 import { VERSION } from "../spec/version";
 import { EXIT, firstLine, Stop } from "./exit";
@@ -101,7 +102,27 @@ const loadTs = (given: string, cwd: string): Iut => {
     const known = Object.keys(NEEDS);
     throw refuse(`it declares an unknown capability ${unknown}${didYouMean(unknown, known)}`);
   }
+  const flaw = flawOfPlatforms(own.platforms);
+  if (flaw !== undefined) throw refuse(`its platforms cannot be used: ${flaw}`);
   return guarded(own);
+};
+
+/** Platforms must be what a file may hold: a failure on one is kept in a file. */
+const flawOfPlatforms = (platforms: unknown): string | undefined => {
+  if (platforms === undefined) return undefined;
+  if (!Array.isArray(platforms) || platforms.length === 0) {
+    return "expected a list of at least one; leave it out for the usual ones";
+  }
+  for (const [i, platform] of platforms.entries()) {
+    const name = `platforms[${i}]`;
+    try {
+      const text = JSON.stringify(encodeTrace({ platform, steps: [] }));
+      decodeTrace(parseDocument(text, name).json, name);
+    } catch (error) {
+      return firstLine(error);
+    }
+  }
+  return undefined;
 };
 
 /** The shape of an Iut; what it does is for the oracle to judge. */

@@ -2,7 +2,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
-import { encodeCapsule, encodeTrace } from "../spec/json/trace";
+import { encodeCapsule, encodeHistory, encodeTrace } from "../spec/json/trace";
 import { MOCK_PLATFORM } from "../spec/platform";
 import { fakeIo } from "./fake-io";
 import { main } from "./main";
@@ -28,6 +28,18 @@ const capsule = encodeCapsule({
   found: { version: "", seed: 1, path: "0" },
 });
 put("odd-iut.json", JSON.stringify(capsule));
+const odd = { ...MOCK_PLATFORM, pageSize: 3 };
+const onOdd = { platform: odd, steps: [] };
+put("odd-platform.json", JSON.stringify(encodeTrace(onOdd)));
+put("odd-history.json", JSON.stringify(encodeHistory({ trace: onOdd, outcomes: [] })));
+const exporting = (platforms: string): string =>
+  `exports.iut = { info: { name: "n", version: "1", capabilities: [] }, run() {}, platforms: ${platforms} };`;
+put("no-platforms.cjs", exporting("[]"));
+put("half-platform.cjs", exporting('[{ name: "x" }]'));
+const machine = 'name: "x", pageSize: 3, thpSize: 1n, frontEnd: "mock", devices: []';
+const iommu = "{ ioPageSize: 1, aperture: [0n, 1n] }";
+const process = "{ uid: 0, capabilities: [], memlock: null, memory: [] }";
+put("odd-platform.cjs", exporting(`[{ ${machine}, iommus: [${iommu}], processes: [${process}] }]`));
 put("odd-profile.json", JSON.stringify({ ...capsule, profile: "linux" }));
 put("known-object.json", "{}");
 put("known-clause.json", '[{"clause": "MPA-01", "kind": "errno", "reason": "x"}]');
@@ -83,6 +95,8 @@ const REFUSALS: readonly (readonly [argv: string, exit: number, says: RegExp])[]
   ["replay not.json", 65, /not.json: line 1: not JSON/],
   ["replay bom.json", 65, /bom.json: must have required property/],
   ["replay odd-call.json", 65, /odd-call.json: .steps.0.call: "IOAS_MOP" is not known here$/],
+  ["replay odd-platform.json", 65, /odd-platform.json: platform.pageSize: expected a power of two/],
+  ["judge odd-history.json", 65, /odd-history.json: platform.pageSize: expected a power of two/],
   ["replay odd-profile.json", 65, /profile: "linux" is not known here; expected documented, linux/],
   ["replay odd-iut.json", 65, /odd-iut.json: iut: no IUT is called "rdix"; name .* with --iut/],
   ["run --clause MPA-12", 66, /--clause "MPA-12": matches no clause; near it: .*MAP-1/],
@@ -99,6 +113,9 @@ const REFUSALS: readonly (readonly [argv: string, exit: number, says: RegExp])[]
   ["run --iut ts:./absent.ts", 69, /IUT ts:.\/absent.ts is unavailable: there is no file/],
   ["run --iut ts:.", 69, /is a folder; name the module in it$/],
   ["run --iut ts:./no-iut.ts", 69, /must export an Iut/],
+  ["run --iut ts:./no-platforms.cjs", 69, /its platforms cannot be used: expected a list of at/],
+  ["run --iut ts:./half-platform.cjs", 69, /platforms\[0\]: \/platform: must have required prop/],
+  ["run --iut ts:./odd-platform.cjs", 69, /platforms\[0\]: platform.pageSize: expected a power/],
   ["run --iut ts:./throws.ts", 69, /loading it failed: first line \(throws.ts:1:7\)$/],
   ["run --iut ts:./syntax.cjs", 69, /Unexpected token ';' \(syntax.cjs:2\)$/],
   ["run --iut mutant:no-such-mutant", 69, /mutant:no-such-mutant is unavailable/],

@@ -2,10 +2,13 @@
 /** The entry: arguments in, exit code out. Everything heavy is loaded by the subcommand. */
 import { CommanderError } from "commander";
 import { inert } from "../spec/inert";
+import { reasonOf } from "../spec/thrown";
 import { EXIT, firstLine, messageOf, Stop } from "./exit";
 import { type Io, processIo } from "./io";
 import { didYouMean } from "./near";
 import { buildProgram, SUBCOMMANDS, type Subcommands, seeHelp } from "./program";
+import { isOurs } from "./stray";
+import { hasLoaded } from "./ts-loader";
 import { LISTING_NAMES } from "./values";
 
 // `require` and not `import()`: in a CommonJS package the latter needs file extensions.
@@ -125,32 +128,56 @@ const usageMessage = (error: CommanderError, argv: readonly string[]): string =>
 
 /** Leaves when everything is written, even if an IUT left a timer behind. */
 const leave = (exit: number, lost: () => string | undefined): void => {
-  process.exitCode = exit;
   const end = (): void => {
     const reason = lost();
     if (reason !== undefined) {
       process.stderr.write(`iommufd-conformance: cannot write to stdout: ${reason}\n`);
+      // Whoever reads the output must not take what is missing for a clean run.
+      if (exit === EXIT.conformant) decided = EXIT.badConfig;
     }
-    // Whoever reads the output must not take what is missing for a clean run.
-    const code = reason !== undefined && exit === EXIT.conformant ? EXIT.badConfig : exit;
-    process.stderr.write("", () => process.exit(code));
+    process.stderr.write("", () => process.exit());
   };
   // The error of a write may be told after the write that follows it has been called back.
   process.stdout.write("", () => setImmediate(end));
 };
 
-if (require.main === module) {
-  // An IUT in this process may end it: that must not look like a conformant run.
-  let done = false;
-  process.on("exit", () => {
-    if (done) return;
-    process.stderr.write("iommufd-conformance: the IUT ended the process; nothing was judged\n");
-    process.exitCode = EXIT.unavailable;
-  });
+/** The exit code, once there is one: nothing that an IUT does later can change it. */
+let decided: number | undefined;
+
+/** Takes a progress bar away and shows the cursor again: the run ends in the middle of it. */
+const TIDY = "\r\u001b[K\u001b[?25h";
+
+const runAsProcess = (): void => {
+  const argv = process.argv.slice(2);
   const io = processIo();
-  const finish = (exit: number): void => {
-    done = true;
-    leave(exit, io.lost);
+  const tidy = (): void => void io.terminal?.write(TIDY);
+  // An IUT in this process may end it: that must not look like a conformant run.
+  process.on("exit", () => {
+    if (decided === undefined) {
+      tidy();
+      process.stderr.write("iommufd-conformance: the IUT ended the process; nothing was judged\n");
+    }
+    process.exitCode = decided ?? EXIT.unavailable;
+  });
+  // So may what it throws from a timer, or a rejection that nobody waits for.
+  const onStray = (thrown: unknown): void => {
+    if (decided !== undefined) return;
+    tidy();
+    const isForeign = hasLoaded() && !isOurs(thrown);
+    decided = fail(isForeign ? thrownOutside(thrown) : thrown, argv, io);
+    process.exit();
   };
-  void main(process.argv.slice(2), io).then(finish);
-}
+  process.on("uncaughtException", onStray);
+  process.on("unhandledRejection", onStray);
+  void main(argv, io).then((exit) => {
+    decided = exit;
+    leave(exit, io.lost);
+  });
+};
+
+const thrownOutside = (thrown: unknown): Stop => {
+  const what = `the IUT threw outside of run(): ${reasonOf(thrown)}`;
+  return new Stop(EXIT.unavailable, `${what}; no later answer is judged, failures until then stay`);
+};
+
+if (require.main === module) runAsProcess();

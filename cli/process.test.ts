@@ -77,4 +77,49 @@ describe("as a process", () => {
     expect([stderr, status]).toEqual(["", 0]);
     expect(stdout).toContain("Conformant");
   });
+
+  /** An IUT that answers nothing right; `boot` runs when its 40th machine is made. */
+  const stray = (boot: string): string => `
+    import { decodeTrace, inProcess } from "iommufd-conformance";
+    let machines = 0;
+    const boot = (): void => { ${boot} };
+    export default inProcess({ name: "toy", version: "1", capabilities: ["mock"] }, () => {
+      if (++machines === 40) boot();
+      return { call: () => ({ errno: "ENOTTY" }) };
+    });`;
+  const REASON = "Error: later\\\\u001b\\[31m \\(stray.ts:\\d+\\)";
+  const OUTSIDE = `^iommufd-conformance: the IUT threw outside of run\\(\\): ${REASON}; [^\\n]+\\n$`;
+  test.each([
+    ["a rejection", 'void Promise.reject(new Error("later\\u001b[31m"))', 69, OUTSIDE],
+    ["a timer", 'setTimeout(() => { throw new Error("later\\u001b[31m"); })', 69, OUTSIDE],
+    ["what is no error", "void Promise.reject({ toString: null })", 69, "outside of run"],
+    ["an end", "process.exit(0)", 69, "^iommufd-conformance: the IUT ended the process"],
+    ["the harness's own error", "setImmediate(decodeTrace)", 70, "internal error: [^\\n]+\\n$"],
+  ])("%s outside of all calls ends the run in one line", (_, boot, exit, says) => {
+    fs.writeFileSync(path.join(cwd, "stray.ts"), stray(boot));
+    const db = fs.mkdtempSync(path.join(cwd, "db-"));
+    const { status, stdout, stderr } = conform("run", "--iut", "ts:./stray.ts", "--db", db);
+    expect(stderr).toMatch(new RegExp(says));
+    expect(stderr.split("\n")).toHaveLength(2);
+    expect(status).toBe(exit);
+    expect(stdout).not.toMatch(/onformant:/);
+    expect(fs.readdirSync(db)).toHaveLength(1);
+  });
+
+  test("what an IUT does when the exit code is decided changes nothing", () => {
+    const late = `process.exitCode = 4;
+      setTimeout(() => process.exit(3));
+      throw new Error("late");`;
+    const toy = `export default {
+      info: { name: "toy", version: "1", capabilities: [] },
+      run: () => { setTimeout(() => { ${late} }); return { outcomes: [{ errno: 0, out: { fd: 3 } }] }; },
+    };`;
+    fs.writeFileSync(path.join(cwd, "late.ts"), toy);
+    const steps = [{ call: "OPEN", as: "fd0", in: {} }] as const;
+    const trace = encodeTrace({ platform: MOCK_PLATFORM, steps });
+    fs.writeFileSync(path.join(cwd, "open.json"), renderJson(trace));
+    const { status, stdout, stderr } = conform("replay", "open.json", "--iut", "ts:./late.ts");
+    expect([stderr, status]).toEqual(["", 0]);
+    expect(stdout).toContain("Conformant");
+  });
 });

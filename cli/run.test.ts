@@ -163,11 +163,14 @@ describe("run", () => {
     expect(names[0]).toMatch(/^LIV-01-crash-[0-9a-f]{10}\.json$/);
     expect(new Set([...names, ...fs.readdirSync(db)]).size).toBe(1);
     fs.writeFileSync(path.join(db, "broken.json"), "{");
+    const whole = fs.readFileSync(path.join(db, names[0] ?? ""), "utf8");
+    fs.writeFileSync(path.join(db, "odd.json"), whole.replace('"0x200000"', '"0x0"'));
     const io = fakeIo(cwd);
     await main(RUN, io);
     expect(seen?.corpus.map(({ name }) => name)).toEqual([names[0]]);
     expect(seen?.corpus[0]?.capsule.deviation).toEqual(CAPSULE.deviation);
     expect(io.err()).toMatch(/not replayed: .*broken.json: line 1: not JSON/);
+    expect(io.err()).toMatch(/not replayed: .*odd.json: platform.thpSize: expected a power of two/);
   });
 
   test("a report that cannot be written is 78, after the summary", async () => {

@@ -36,6 +36,9 @@ const isRegistered = (): boolean =>
   Reflect.get(process, Symbol.for("ts-node.register.instance")) !== undefined ||
   process.env["JEST_WORKER_ID"] !== undefined;
 
+/** True once code that is not ours may run in this process. */
+export const hasLoaded = (): boolean => ready;
+
 export const loadModule = (file: string): unknown => {
   prepare();
   return require(file) as unknown;

@@ -20,6 +20,10 @@ describe("guarded", () => {
     [() => ({ outcomes: [] }), /answered 0 of 1 calls/],
     [() => ({ outcomes: [], ending: { kind: "odd" } }), /an ending that is no/],
     [() => ({ outcomes: [], ending: { kind: "inconclusive", reason: "no VM" } }), /no VM/],
+    [
+      () => ({ outcomes: [], ending: { kind: "crash", reason: "x".repeat(2 ** 28) } }),
+      /^x{500}… \(268435456 characters in all\)$/,
+    ],
     [() => Promise.reject(new Error("late\nmore")), /run\(\) threw: Error: late more/],
   ])("%s", async (answer, reason) => {
     const { ending } = await run(answer);

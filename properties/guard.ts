@@ -9,6 +9,7 @@ import { type Iut, isSealed, type Run } from "../spec/iut";
 import { plainOutcome } from "../spec/outcome";
 import { reasonOf } from "../spec/thrown";
 import type { Ending, Trace } from "../spec/trace";
+import { inPart } from "./in-part";
 
 const GUARDED = new WeakSet<Iut>();
 
@@ -69,7 +70,7 @@ const checked = (answer: unknown, wanted: number): Run => {
   }
   const { kind, reason } = (given.ending ?? {}) as { kind?: unknown; reason?: unknown };
   return isKind(kind) && typeof reason === "string"
-    ? { outcomes, ending: { kind, reason } }
+    ? { outcomes, ending: { kind, reason: inPart(reason) } }
     : crash(outcomes, "run() gave an ending that is no {kind, reason}");
 };
 

@@ -14,6 +14,7 @@ import { Resolver } from "../spec/resolve";
 import type { Ending, History } from "../spec/trace";
 import type { Deviation, Profile } from "../spec/verdict";
 import { TwinWatch } from "./algebra/twin-watch";
+import { inPart } from "./in-part";
 import { type InvariantTally, InvariantWatch } from "./invariants/watch";
 import { type Quirk, quirkOf } from "./quirks";
 
@@ -48,7 +49,7 @@ export class Oracle {
         actual: wrong.actual,
       };
     }
-    return this.#model.judge(call, outcome) ?? this.#watch.step(call, outcome);
+    return told(this.#model.judge(call, outcome) ?? this.#watch.step(call, outcome));
   }
 
   /** So much was left open that nothing more can be said. */
@@ -61,6 +62,14 @@ export class Oracle {
     return quirkOf(ending, during, this.#model.state);
   }
 }
+
+/** A deviation goes into tables, reports and capsules. */
+const told = (deviation: Deviation | undefined): Deviation | undefined =>
+  deviation && {
+    ...deviation,
+    expected: inPart(deviation.expected),
+    actual: inPart(deviation.actual),
+  };
 
 /** Judges a history from its first call; undefined: conformant. */
 export const judgeHistory = (
@@ -77,7 +86,7 @@ export const judgeHistory = (
     const step = trace.steps[i];
     if (step === undefined) throw new Error(`history has more outcomes than steps`);
     const call = resolver.resolve(step);
-    const deviation = oracle.judge(call, outcome) ?? twins.step(i, call, outcome);
+    const deviation = oracle.judge(call, outcome) ?? told(twins.step(i, call, outcome));
     if (deviation !== undefined) return { step: i, deviation };
     resolver.note(step, outcome);
   }

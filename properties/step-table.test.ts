@@ -1,7 +1,11 @@
 import { expect, test } from "@jest/globals";
+import { Coverage } from "../spec/coverage";
 import { Handle } from "../spec/handle";
 import { MOCK_PLATFORM } from "../spec/platform";
 import type { History, Step } from "../spec/trace";
+import type { UserVa } from "../spec/units";
+import { InvariantTally } from "./invariants/watch";
+import { judgeHistory } from "./oracle";
 import { stepRows } from "./step-table";
 
 const fd = new Handle("fd0");
@@ -115,4 +119,17 @@ test("a raw call is shown without pointers, which lead nowhere", () => {
   expect(callOf(step)).toBe(
     "IOAS_IOVA_RANGES(fd=3, ioas_id=1, num_iovas=4) as bytes with nothing changed",
   );
+});
+
+test("an answer of megabytes is shown by its beginning, wherever it stands", () => {
+  const bytes = "ab".repeat(2 ** 24);
+  const read: Step = { call: "MEM_READ", in: { va: 0x2000_0000_0000n as UserVa, length: 1 } };
+  const history: History = {
+    trace: { platform: MOCK_PLATFORM, steps: [read] },
+    outcomes: [{ errno: 0, out: { bytes } }],
+  };
+  const finding = judgeHistory(history, "linux-6.12", new Coverage(), new InvariantTally());
+  expect(finding?.deviation.actual).toMatch(/^bytes (ab){10,}… \(\d+ characters in all\)$/);
+  const [row] = stepRows(history, undefined);
+  expect(row?.actual).toMatch(/^ok bytes=(ab){10,}… \(33554432 characters in all\)$/);
 });

@@ -9,6 +9,7 @@ import { isIoctlCall } from "../spec/uapi/ioctls";
 import { LAYOUTS } from "../spec/uapi/layouts";
 import { nameOfCommand, nameOfValue } from "../spec/uapi/names";
 import { isName } from "./algebra/agree";
+import { inPart } from "./in-part";
 import type { Finding } from "./oracle";
 
 export const stepRows = (history: History, finding: Finding | undefined): StepRow[] => {
@@ -96,7 +97,7 @@ const showOutcome = (outcome: Outcome, call?: CallName): string => {
 const show = (value: unknown): string => {
   if (typeof value === "bigint") return encodeU64(value);
   if (Array.isArray(value)) return `[${value.map(show).join(", ")}]`;
-  if (typeof value !== "object" || value === null) return String(value);
+  if (typeof value !== "object" || value === null) return inPart(String(value));
   const fields = Object.entries(value).map(([name, field]) => `${name}=${show(field)}`);
   return `{${fields.join(", ")}}`;
 };

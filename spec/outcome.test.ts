@@ -111,6 +111,35 @@ describe("plain outcomes", () => {
     const kept = plainOutcome({ errno: 0, out: { array } });
     expect(malformed(call("IOAS_IOVA_RANGES"), kept)?.actual).toContain("more than 65536 elements");
   });
+
+  /** 16 MiB, the most that ACCESS_RW reads. */
+  const longest = "ab".repeat(2 ** 24);
+  test.each([
+    ["text", `${longest}ab`, "more than 33554432 characters"],
+    ["a number", 1n << (2n ** 29n), "a number of more than 128 bits"],
+    ["a number below 0", -(1n << (2n ** 29n)), "a number of more than 128 bits"],
+  ])("do not keep endless %s", (_, endless, instead) => {
+    const out = { bytes: endless, list: [endless, [endless]] };
+    const kept = plainOutcome({ errno: 0, out });
+    expect(kept.out).toEqual({ bytes: instead, list: [instead, [instead]] });
+    expect(malformed(call("MEM_READ"), kept)?.actual).toBe(`bytes = "${instead}"`);
+  });
+
+  test("keep as many bytes as any call can read", () => {
+    const kept = plainOutcome({ errno: 0, out: { bytes: longest } });
+    expect(kept.out).toEqual({ bytes: longest });
+    expect(malformed(call("MEM_READ"), kept)).toBeUndefined();
+  });
+
+  test.each(["E".repeat(2 ** 28), 1n << (2n ** 29n)])(
+    "keep the beginning of an endless errno",
+    (errno) => {
+      const kept = plainOutcome({ errno });
+      expect(String(kept.errno).length).toBeLessThan(70);
+      expect(malformed(call("CLOSE"), kept)?.actual).toMatch(/^errno "(E{64}…|a number of more)/);
+      expect(malformed(call("CLOSE"), { errno } as never)?.actual.length).toBeLessThan(100);
+    },
+  );
 });
 
 const RANGES = { num_iovas: 1, out_iova_alignment: 1n, array: [[1n]] };

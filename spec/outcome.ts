@@ -10,6 +10,12 @@ const LIST_MAX = 2 ** 16;
 const DEPTH_MAX = 8;
 /** A page fault has nine fields, and the capability chain room for sixteen ranges. */
 const ITEM_MAX = 16;
+/** Hex digits of 16 MiB, the most that one call can read (ACC-32). */
+const TEXT_MAX = 2 ** 25;
+/** No errno is as long. */
+const ERRNO_MAX = 64;
+/** Numbers of more bits may take hours to be written down. */
+const WIDE = 2n ** 128n;
 
 /**
  * The answer as plain data of the harness's own. A machine may use one object for all its
@@ -22,7 +28,7 @@ export const plainOutcome = (answer: unknown): Outcome => {
     return { errno: `${show(answer)} instead of {errno, out}` } as unknown as Outcome;
   }
   const { errno: said, out } = answer as Outcome;
-  const errno = (isOfMachine(said) ? opaque(said) : said) as Outcome["errno"];
+  const errno = plainErrno(said) as Outcome["errno"];
   if (out === undefined) return { errno };
   try {
     return { errno, out: plain(out, 0) } as Outcome;
@@ -32,19 +38,39 @@ export const plainOutcome = (answer: unknown): Outcome => {
   }
 };
 
-/** What could run code of the machine, or cannot be written down. */
-const isOfMachine = (value: unknown): boolean =>
-  typeof value === "function" ||
-  typeof value === "symbol" ||
-  (typeof value === "object" && value !== null);
-const opaque = (value: unknown): string => `a value of type ${typeof value}`;
+const plainErrno = (said: unknown): unknown => {
+  if (typeof said === "string") {
+    return said.length > ERRNO_MAX ? `${said.slice(0, ERRNO_MAX)}…` : said;
+  }
+  return isOdd(said) ? opaque(said) : said;
+};
+
+/** What could run code of the machine, cannot be written down, or is without end. */
+const isOdd = (value: unknown): boolean => {
+  switch (typeof value) {
+    case "string":
+      return value.length > TEXT_MAX;
+    case "bigint":
+      return value > WIDE || value < -WIDE;
+    case "object":
+      return value !== null;
+    default:
+      return typeof value === "function" || typeof value === "symbol";
+  }
+};
+const opaque = (value: unknown): string => {
+  if (typeof value === "string") return `more than ${TEXT_MAX} characters`;
+  return typeof value === "bigint"
+    ? "a number of more than 128 bits"
+    : `a value of type ${typeof value}`;
+};
 
 const TOO_LARGE = `more than ${LIST_MAX} elements`;
 
 /** @param depth 0: the outputs, 1: a list, from 2: its elements */
 const plain = (value: unknown, depth: number): unknown => {
   if (typeof value !== "object" || value === null) {
-    return isOfMachine(value) ? opaque(value) : value;
+    return isOdd(value) ? opaque(value) : value;
   }
   const most = depth < 2 ? LIST_MAX : ITEM_MAX;
   if (depth > DEPTH_MAX) throw TOO_LARGE;
@@ -60,7 +86,7 @@ const plain = (value: unknown, depth: number): unknown => {
   for (const key in copy) {
     if (++fields > most) throw TOO_LARGE;
     const item = copy[key];
-    if (isOfMachine(item)) copy[key] = plain(item, depth + 1);
+    if (isOdd(item)) copy[key] = plain(item, depth + 1);
   }
   return copy;
 };
@@ -209,8 +235,12 @@ const decimal = (value: bigint): string => `${value}n`;
 const inJson = (_: string, value: unknown): unknown =>
   typeof value === "bigint" ? decimal(value) : value;
 
+const SHOWN = 80;
+
 /** A short, inert rendering of whatever an IUT sent: no control characters, no endless text. */
 const show = (value: unknown): string => {
+  if (typeof value === "string" && value.length > SHOWN) return show(value.slice(0, SHOWN));
+  if (isOdd(value) && typeof value === "bigint") return opaque(value);
   let text: string;
   try {
     const isBig = typeof value === "bigint";
@@ -218,5 +248,5 @@ const show = (value: unknown): string => {
   } catch {
     text = `a value of type ${typeof value}`;
   }
-  return inert(text.length > 80 ? `${text.slice(0, 77)}…` : text);
+  return inert(text.length > SHOWN ? `${text.slice(0, SHOWN - 3)}…` : text);
 };

@@ -9,6 +9,7 @@ import {
   type Process,
   VTD_FEATURES,
 } from "./platform";
+import { platformFlaw } from "./platform-flaw";
 import type { Bytes, Iova, IovaRange } from "./units";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -33,8 +34,28 @@ const DEVICE_KEYS = new Set(["dev", "bdf", "group", "cdev"]);
 /** Who the process ends up as. It starts as root: SETUID steps say when that ends. */
 const USER = /^(root|uid \d+)\b/;
 
-/** @throws DataError through `fail` for anything that is missing or of the wrong type */
+/** @throws DataError through `fail` for anything that is missing, of the wrong type or impossible */
 export const recordedPlatform = (platform: unknown, memory: unknown, fail: Fail): Platform => {
+  const read = readPlatform(platform, memory, fail);
+  const flaw = platformFlaw(read);
+  if (flaw !== undefined) throw fail(recordedPlace(flaw.where, read.frontEnd), flaw.what);
+  return read;
+};
+
+/** Where a recording has what is `where` in a platform of ours. */
+const recordedPlace = (where: string, frontEnd: Platform["frontEnd"]): string => {
+  const [, region, field = ""] = /^processes\[0\]\.memory\[(\d+)\](\..+)?$/.exec(where) ?? [];
+  if (region !== undefined) return `memory ${region}${field.replace(".", ", ")}`;
+  const names: Readonly<Record<string, string>> = {
+    pageSize: "page_size",
+    thpSize: "thp_size",
+    "iommus[0].ioPageSize": "mock_io_page_size",
+    "iommus[0].aperture": frontEnd === "mock" ? "mock_aperture" : "aperture",
+  };
+  return `platform, ${names[where] ?? "reserved"}`;
+};
+
+const readPlatform = (platform: unknown, memory: unknown, fail: Fail): Platform => {
   const p = asObject(platform, "platform", fail);
   const stranger = Object.keys(p).find((key) => !PLATFORM_KEYS.has(key));
   if (stranger !== undefined) throw fail(`platform, ${stranger}`, "unknown field");
@@ -43,7 +64,7 @@ export const recordedPlatform = (platform: unknown, memory: unknown, fail: Fail)
     throw fail("platform, user", 'expected "root", or "uid N" with what follows');
   }
   const thpSize = u64(p, "thp_size", "platform", fail) as Bytes;
-  const pageSize = pageSizeOf(p, "page_size", 4096, fail);
+  const pageSize = number(p, "page_size", 4096, "platform", fail);
   const process: Process = {
     uid: 0,
     capabilities: ["IPC_LOCK", "SYS_RESOURCE"],
@@ -52,7 +73,7 @@ export const recordedPlatform = (platform: unknown, memory: unknown, fail: Fail)
   };
   const common = { pageSize, thpSize, processes: [process] };
   if (p["iommu"] === "mock") {
-    const ioPageSize = pageSizeOf(p, "mock_io_page_size", 2048, fail);
+    const ioPageSize = number(p, "mock_io_page_size", 2048, "platform", fail);
     const aperture = range(p["mock_aperture"], "platform, mock_aperture", fail);
     return {
       ...common,
@@ -145,14 +166,6 @@ const number = (
   const decoded = decodeField("u32", value);
   if (decoded === undefined) throw fail(`${where}, ${key}`, "expected a number 0..2^32-1");
   return decoded;
-};
-
-/** A size of pages: what is no power of two makes no sense of any address. */
-const pageSizeOf = (json: Json, key: string, absent: number, fail: Fail): number => {
-  const size = number(json, key, absent, "platform", fail);
-  const isPowerOfTwo = size > 0 && Number.isInteger(Math.log2(size));
-  if (!isPowerOfTwo) throw fail(`platform, ${key}`, "expected a power of two");
-  return size;
 };
 
 const range = (json: unknown, where: string, fail: Fail): IovaRange => {

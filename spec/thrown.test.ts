@@ -17,6 +17,7 @@ describe("the reason of what was thrown", () => {
     ["nothing", undefined, /^undefined$/],
     ["a symbol", Symbol("s"), /^Symbol\(s\)$/],
     ["an endless text", "x".repeat(10_000), /^x{500}$/],
+    ["an error of an endless text", new Error("at ".repeat(2 ** 24)), /^Error: (at )+a$/],
     ["an object without a prototype", Object.create(null), /cannot be shown/],
     ["a revoked proxy", revoked(), /cannot be shown/],
     [

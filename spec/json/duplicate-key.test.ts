@@ -23,4 +23,8 @@ describe("duplicateKey", () => {
   ])("finds none in %s", (text) => {
     expect(find(text)).toBeUndefined();
   });
+
+  test("finds the one behind a text of 16 MiB", () => {
+    expect(find(`{"a":"${"ab".repeat(2 ** 24)}","a":2}`)).toBe("a");
+  });
 });

@@ -10,6 +10,7 @@ import { ABSENT, type FieldType } from "../fields";
 import { parseHandle } from "../handle";
 import { malformed } from "../outcome";
 import type { Platform } from "../platform";
+import { platformFlaw } from "../platform-flaw";
 import { callMade } from "../raw";
 import type { History, Step, Trace } from "../trace";
 import { duplicateKey } from "./duplicate-key";
@@ -116,7 +117,7 @@ export const decodeTrace = (json: Json, file: string): Trace => {
       throw new DataError(file, `twins (${relation})`, "there is no such step");
     }
   }
-  const platform = decodePlatform(json["platform"] as Json);
+  const platform = decodePlatform(json["platform"] as Json, file);
   return { platform, steps, ...(twins !== undefined && { twins }) };
 };
 
@@ -228,7 +229,12 @@ const WIDE = new Set([
   "arg",
 ]);
 
-const decodePlatform = (json: Json): Platform => widen(json, false) as Platform;
+const decodePlatform = (json: Json, file: string): Platform => {
+  const platform = widen(json, false) as Platform;
+  const flaw = platformFlaw(platform);
+  if (flaw !== undefined) throw new DataError(file, `platform.${flaw.where}`, flaw.what);
+  return platform;
+};
 
 const widen = (json: unknown, wide: boolean): unknown => {
   if (typeof json === "string") return wide ? BigInt(json) : json;
