@@ -108,7 +108,7 @@ export const BATCHES: readonly Aim[] = [
     check();
   }),
   // ACC-22, TST-06: what a slow write has moved before it came to a page that is not there.
-  batchMotif("written-in-part", 1, ["CREATE_ACCESS", "ACCESS_RW"], 80, (c, ioas) => {
+  batchMotif("written-in-part", 1.5, ["CREATE_ACCESS", "ACCESS_RW"], 55, (c, ioas) => {
     const { draw } = c;
     const pages = draw.int(1, 4);
     const va = atTheEnd(c, BigInt(pages));

@@ -88,32 +88,31 @@ export const HOLDERS: readonly Aim[] = [
     for (const region of ["buf0", "buf1"]) {
       c.make({ call: "MEM_WRITE", in: { va: start(region), bytes: "aa55aa55" } });
     }
+    // Both processes have its file.
+    const user = newAccess(c, ioas, 0);
     const child = fork(c);
-    if (child === undefined) return;
+    if (user === undefined || child === undefined) return;
     const as = (proc: number, make: () => void): void => {
       c.proc = proc;
       make();
       c.proc = parent;
     };
     const owners = draw.of([parent, child] as const, [child, parent] as const);
-    const isEarly = draw.chance(60);
-    if (isEarly) attach(c, ioas);
+    if (draw.chance(75)) attach(c, ioas);
     const regions = ["buf0", "buf1"] as const;
     for (const [i, region] of regions.entries()) {
       const at = PLACE + PAGE * BigInt(2 * i);
       as(owners[i] ?? parent, () => map(c, ioas, { va: start(region), bytes: 2n * PAGE, at }));
     }
-    const user = newAccess(c, ioas, 0);
-    if (user === undefined) return;
-    const changed = regions.filter(() => draw.chance(60));
+    const changed = regions.filter(() => draw.chance(70));
     for (const region of changed) {
       as(owners[regions.indexOf(region)] ?? parent, () => {
-        if (draw.chance(60)) replace(c, region, 0n, 2n);
+        if (draw.chance(70)) replace(c, region, 0n, 2n);
         else c.make({ call: "MUNMAP", in: { va: pageOf(region, 1n), length: PAGE as Bytes } });
       });
     }
-    for (let n = draw.int(1, 3); n > 0; n--) {
-      const [from, bytes] = draw.of([0n, 0x4000], [0n, 0x3000], [PAGE, 8192], [8176n, 32]);
+    for (let n = draw.int(2, 4); n > 0; n--) {
+      const [from, bytes] = draw.of([0n, 0x4000], [0n, 0x3000], [PAGE - 5n, 0x2800], [8176n, 32]);
       as(draw.of(parent, child), () => rw(c, user, PLACE + from, bytes, ways(c)));
       for (const proc of [parent, child]) as(proc, () => readBack(c, draw.of("buf0", "buf1"), 2n));
     }

@@ -347,13 +347,13 @@ const AT_THE_LIMIT: readonly Aim[] = [
   }),
   // DOM-04, MAP-14: the last pages that there are, mapped while nothing had to pin them: it matters
   // whose they are, and whether that process still is.
-  freshMotif("end-of-memory", 2, ["FORK", "EXIT"], (c, ioas) => {
+  freshMotif("end-of-memory", 2, ["MOCK_DOMAIN", "FORK", "EXIT"], (c, ioas) => {
     const { draw } = c;
     const parent = c.proc;
     const child = fork(c);
     if (child === undefined) return;
     c.proc = child;
-    map(c, ioas, { va: LAST_PAGES, bytes: draw.of(0x1800n, PAGE + 1n, PAGE), at: PLACE });
+    map(c, ioas, { va: LAST_PAGES, bytes: draw.of(0x1800n, 0x1800n, PAGE), at: PLACE });
     const isGone = draw.chance(35);
     if (isGone) c.make({ call: "EXIT", in: {} });
     for (let n = draw.int(1, 2); n > 0; n--) {
