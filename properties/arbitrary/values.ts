@@ -16,6 +16,8 @@ export const PAGE = 4096n;
 
 /** IOVAs inside every aperture, where most mappings are put. */
 const PLAYGROUND = 0x100_0000n;
+/** Where IOVAs no longer fit 32 bits. */
+const BORDER = 0x1_0000_0000n;
 /** Where an entry of an I/O page table of 2 MiB, 1 GiB and 512 GiB begins. */
 export const TABLE_EDGES = [0x120_0000n, 0x4000_0000n, 0x80_0000_0000n] as const;
 
@@ -129,9 +131,11 @@ const candidate = (c: Composer, ioas: IoasView, length: bigint): Candidate => {
       if (draw.chance(30)) return same(U64_MAX - length + 1n);
       return same((draw.u64() / ioas.alignment) * ioas.alignment);
     case 5:
-      // Across the end of a page table.
+      // Across the end of a page table, or of 32 bits.
       if (draw.chance(30)) {
-        return same(draw.of(...TABLE_EDGES) - PAGE * BigInt(draw.int(0, Number(length / PAGE))));
+        return same(
+          draw.of(...TABLE_EDGES, BORDER) - PAGE * BigInt(draw.int(0, Number(length / PAGE))),
+        );
       }
       break;
   }

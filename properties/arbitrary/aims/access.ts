@@ -18,6 +18,8 @@ import { edge, PAGE, size } from "../values";
 import { type AccessView, type AreaView, type IoasView, type SceneView, userVaOf } from "../view";
 
 const NO_FILE = -1;
+/** Of all addresses. */
+const LAST_PAGE = U64_MAX - PAGE + 1n;
 
 const ioasOf = (scene: SceneView, { fd, ioas }: AccessView): IoasView | undefined =>
   scene.ioases.find((one) => one.fd === fd && one.id === ioas);
@@ -114,7 +116,7 @@ const PAGES_TWISTS: readonly Twist<"ACCESS_PAGES", Use>[] = [
   ["ACC-32", (a) => ({ ...a, flags: 2 })],
   ["ACC-32", (a) => ({ ...a, length: 0x100_1000n as Bytes })],
   ["ACC-32", (a) => ({ ...a, access_fd: NO_FILE })],
-  ["ACC-32", (a) => ({ ...a, uptr: BAD_VAS[0] as UserVa })],
+  ["ACC-32", (a, c) => ({ ...a, uptr: c.draw.of(BAD_VAS[0], LAST_PAGE) as UserVa })],
   ["ACC-32", (a, _, { area }) => ({ ...a, uptr: (userVaOf(area) + PAGE) as UserVa })],
 ];
 

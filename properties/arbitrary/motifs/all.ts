@@ -9,6 +9,7 @@ import { BATCHES } from "./batches";
 import { CONTAINERS } from "./containers";
 import { DEVICES } from "./devices";
 import { DIRTY_PAGES } from "./dirty-pages";
+import { HOLDERS } from "./holders";
 import { IN_THE_WAY } from "./in-the-way";
 import { IOASES } from "./ioases";
 import { MEMORY } from "./memory";
@@ -25,6 +26,7 @@ export const MOTIFS: readonly Aim[] = [
   ...TABLES,
   ...DIRTY_PAGES,
   ...USERS,
+  ...HOLDERS,
   ...BATCHES,
   ...CONTAINERS,
 ];

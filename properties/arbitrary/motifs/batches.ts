@@ -20,7 +20,7 @@ const HALF = PAGE / 2n;
 /** TST-06: room for one run of pages at a time, or for a few. */
 const inSmallBatches = (c: Composer, fd: number): void => {
   if (!c.can("SET_TEMP_MEMORY_LIMIT")) return;
-  const limit = c.draw.of(12, 12, 16, 24, 40);
+  const limit = c.draw.of(12, 12, 16, 24, 36, 40);
   c.make({ call: "SET_TEMP_MEMORY_LIMIT", fd: c.iommufd(fd), in: { limit } });
 };
 
@@ -106,6 +106,21 @@ export const BATCHES: readonly Aim[] = [
     if (user !== undefined && item !== undefined) letGo(c, user, item);
     look(c, src);
     check();
+  }),
+  // ACC-22, TST-06: what a slow write has moved before it came to a page that is not there.
+  batchMotif("written-in-part", 1.5, ["CREATE_ACCESS", "ACCESS_RW"], 55, (c, ioas) => {
+    const { draw } = c;
+    const pages = draw.int(1, 4);
+    const va = atTheEnd(c, BigInt(pages));
+    map(c, ioas, { va, bytes: PAGE * BigInt(pages + 1), at: PLACE });
+    const user = newAccess(c, ioas, 0);
+    if (user === undefined) return;
+    const from = draw.of(0n, 0n, PAGE - 5n);
+    const way = ACCESS_RW_WRITE | draw.of(ACCESS_RW_SLOW_PATH, ACCESS_RW_SLOW_PATH, 0);
+    rw(c, user, PLACE + from, 4096 * pages + draw.of(0, 8, 2048), way);
+    for (let page = BigInt(pages); page > 0n; page--) {
+      c.make({ call: "MEM_READ", in: { va: atTheEnd(c, page), length: 4 } });
+    }
   }),
   // MAP-28, ACC-10: the last page is not there, or is not to be written to, and the others may be
   // somebody's already.

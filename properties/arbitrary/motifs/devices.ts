@@ -1,10 +1,12 @@
 /** Devices that come, move together, and go; and what they reach then. */
-import type { Iova } from "../../../spec/units";
+import type { Iova, IovaRange } from "../../../spec/units";
 import type { Aim } from "../aim";
+import type { Composer } from "../composer";
 import { closedDevices, fitDevices, pairOfAGroup } from "../devices";
 import { PAGE } from "../values";
 import type { CdevView } from "../view";
 import {
+  allow,
   attach,
   attachCdev,
   bindDevice,
@@ -22,6 +24,17 @@ import {
   unmap,
 } from "./steps";
 import { paging } from "./tables";
+
+/** Regions that one of two devices has to itself. */
+const reservedForOne = ({ platform }: Composer, pair: readonly number[]): readonly IovaRange[] => {
+  const [some = [], others = []] = pair.map((dev) => platform.devices[dev]?.reserved);
+  const isIn = (list: readonly IovaRange[], [first]: IovaRange): boolean =>
+    list.some((one) => one[0] === first);
+  return [
+    ...others.filter((range) => !isIn(some, range)),
+    ...some.filter((range) => !isIn(others, range)),
+  ];
+};
 
 export const DEVICES: readonly Aim[] = [
   // DEV-15, DEV-16, DEV-32, DEV-41: the devices of a group go together or not at all.
@@ -51,6 +64,46 @@ export const DEVICES: readonly Aim[] = [
         const load = { devfd: c.cdev(devfd), iova: PLACE as Iova, length: 16 };
         if (c.can("DMA")) c.make({ call: "DMA", in: { ...load, dir: "to_device" } });
       }
+      return true;
+    },
+  },
+  // DEV-33, DEV-34, RSV-02: a group is to move to where only one of its devices must not be, so that
+  // all of it stays and nothing is reserved for those that could have gone.
+  {
+    name: "group-stays",
+    weight: 1,
+    calls: ["VFIO_ATTACH", "IOAS_IOVA_RANGES"],
+    make: (c, { fds }) => {
+      const { draw } = c;
+      const pair = pairOfAGroup(c.platform);
+      const fd = draw.pick(fds);
+      const closed = closedDevices(c);
+      if (fd === undefined || pair.length < 2) return false;
+      if (!pair.every((dev) => closed.includes(dev))) return false;
+      const [from, to] = [fresh(c, fd), fresh(c, fd)];
+      if (from === undefined || to === undefined) return true;
+      map(c, from, { va: start("buf0"), bytes: PAGE, at: PLACE });
+      const devfds = (draw.chance(75) ? pair : pair.toReversed()).map((dev) => {
+        const devfd = bindDevice(c, dev, fd) ?? -1;
+        attachCdev(c, devfd, from);
+        return devfd;
+      });
+      const [region = [0n, 0n]] = reservedForOne(c, pair);
+      const at = draw.of(region[0], region[1] - PAGE + 1n);
+      const isMapped = draw.chance(60);
+      if (isMapped) map(c, to, { va: start("buf4"), bytes: PAGE, at });
+      else allow(c, to, [[at, at + PAGE - 1n]]);
+      const move = (): void => {
+        attachCdev(c, draw.pick(devfds) ?? -1, to);
+        look(c, from);
+        look(c, to);
+      };
+      move();
+      if (isMapped) unmap(c, to, at, PAGE);
+      else allow(c, to, []);
+      if (draw.chance(60)) move();
+      if (draw.chance(50)) detachCdev(c, { devfd: draw.pick(devfds) ?? -1 });
+      look(c, from);
       return true;
     },
   },

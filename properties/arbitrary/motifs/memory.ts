@@ -1,7 +1,8 @@
 /** Pages behind mappings: replaced, shared, many, and pinned several times. */
 import { Handle } from "../../../spec/handle";
+import { SCRATCH } from "../../../spec/platform";
 import { MAP_READABLE, MAP_WRITEABLE } from "../../../spec/uapi/flags";
-import type { Bytes, UserVa } from "../../../spec/units";
+import type { Bytes, Iova, UserVa } from "../../../spec/units";
 import type { Aim } from "../aim";
 import { probeProcess, probeRefs } from "../probes";
 import { PAGE, pinsAt, size, TABLE_EDGES } from "../values";
@@ -37,6 +38,8 @@ export const MEMORY: readonly Aim[] = [
       const area = draw.pick(ioas?.areas ?? []);
       if (ioas === undefined || area === undefined || size(area) > 16n * PAGE) return false;
       const va = userVaOf(area);
+      // Arguments of other calls live there.
+      if (va < SCRATCH.va + SCRATCH.length && SCRATCH.va < va + size(area)) return false;
       const first = (va - (va % PAGE)) as UserVa;
       const length = (((va + size(area) - first + PAGE - 1n) / PAGE) * PAGE) as Bytes;
       if (draw.chance(60)) {
@@ -187,5 +190,82 @@ export const MEMORY: readonly Aim[] = [
     look(c, ioas);
     probeRefs(c, ioas.fd, LARGE_BUFFER, LARGE);
     if (draw.chance(50)) c.make({ call: "MUNMAP", in: { va: LARGE_BUFFER, length: LARGE } });
+  }),
+  // MAP-23, DOM-08: an IOVA where a large entry could begin, but not for this memory, and a part of
+  // the memory once more elsewhere.
+  freshMotif("large-but-shifted", 0.3, ["MMAP", "IOAS_MAP"], (c, ioas) => {
+    const { draw } = c;
+    const memory = { va: LARGE_BUFFER, length: LARGE, prot: "rw", kind: "anon-shared" } as const;
+    c.make({ call: "MMAP", in: memory });
+    const va = (LARGE_BUFFER + PAGE * draw.of(1n, 2n, 3n, 256n, 511n)) as UserVa;
+    const bytes = PAGE * draw.of(512n, 513n);
+    const at = draw.of(0x120_0000n, 0x110_0000n, 0x4000_0000n);
+    const early = draw.chance(50);
+    if (early) attach(c, ioas);
+    map(c, ioas, { va, bytes, at });
+    if (!early) attach(c, ioas);
+    const page = PAGE * draw.of(0n, 1n, 256n);
+    map(c, ioas, { va: (va + page) as UserVa, bytes: 2n * PAGE, at: PLACE });
+    look(c, ioas);
+    const hwpt = now(c, ioas)?.hwpts.at(-1);
+    if (hwpt !== undefined && c.can("MD_CHECK_MAP")) {
+      const range = {
+        iova: (at + page) as Iova,
+        length: PAGE as Bytes,
+        uptr: (va + page) as UserVa,
+      };
+      const args = { hwpt_id: c.object(ioas.fd, hwpt), ...range };
+      c.make({ call: "MD_CHECK_MAP", fd: c.iommufd(ioas.fd), in: args });
+    }
+    const cdev = c.scene.cdevs.findLast((one) => one.fd === ioas.fd && one.ioas === ioas.id);
+    if (cdev !== undefined && c.can("DMA")) {
+      const load = { devfd: c.cdev(cdev.devfd), iova: (at + page) as Iova, length: 4 };
+      c.make({ call: "MEM_WRITE", in: { va: (va + page) as UserVa, bytes: "c0ffee01" } });
+      c.make({ call: "DMA", in: { ...load, dir: "to_device" } });
+    }
+    probeRefs(c, ioas.fd, LARGE_BUFFER, LARGE);
+    unmap(c, ioas, at, bytes);
+    look(c, ioas);
+    c.make({ call: "MUNMAP", in: { va: LARGE_BUFFER, length: LARGE } });
+  }),
+  // CPY-10, CPY-24, UNM-21: mappings across 4 GiB, where an IOVA no longer fits 32 bits.
+  freshMotif("across-4-gib", 0.7, ["IOAS_MAP", "IOAS_COPY"], (c, src) => {
+    const { draw } = c;
+    const border = 1n << 32n;
+    const from = border - PAGE * draw.of(1n, 2n);
+    map(c, src, { va: start("buf0"), bytes: 4n * PAGE, at: from });
+    const dst = draw.chance(50) ? fresh(c, src.fd) : src;
+    if (dst === undefined) return;
+    if (draw.chance(40)) attach(c, dst);
+    const to = draw.of(PLACE, border - PAGE, border + 8n * PAGE);
+    const skipped = draw.of(0n, 0n, border - PAGE - from);
+    const bytes = 4n * PAGE - skipped - draw.of(0n, PAGE);
+    copy(c, dst, { src, from: from + skipped, bytes, at: to });
+    look(c, dst);
+    unmap(c, dst, to, draw.of(PAGE, border - from - skipped));
+    unmap(c, src, draw.of(from, border), border - from);
+    unmap(c, dst, to, bytes);
+    look(c, dst);
+    if (draw.chance(50)) unmap(c, src, from, 4n * PAGE);
+    look(c, src);
+  }),
+  // UNM-24: an unmap that ends within a mapping has taken those before it, and nothing of that one.
+  freshMotif("unmapped-in-part", 1, ["IOAS_UNMAP", "IOAS_MAP"], (c, ioas) => {
+    const { draw } = c;
+    const whole = 2n * PAGE;
+    const count = draw.of(2n, 3n);
+    const last = PLACE + whole * (count - 1n);
+    for (let at = PLACE; at <= last; at += whole) {
+      map(c, ioas, { va: start(draw.of("buf0", "buf4")), bytes: whole, at });
+    }
+    if (draw.chance(40)) attach(c, ioas);
+    unmap(c, ioas, PLACE, last - PLACE + draw.of(PAGE, 1n));
+    if (draw.chance(50)) look(c, ioas);
+    map(c, ioas, { va: start("buf1"), bytes: whole, at: PLACE });
+    if (draw.chance(50)) {
+      copy(c, ioas, { src: ioas, from: last, bytes: whole, at: PLACE + 16n * PAGE });
+    }
+    unmap(c, ioas, last, whole);
+    look(c, ioas);
   }),
 ];

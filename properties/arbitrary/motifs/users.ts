@@ -10,6 +10,8 @@ import {
   MAP_READABLE,
   MAP_WRITEABLE,
   MOCK_NO_DIRTY,
+  OPTION_OP_SET,
+  OPTION_RLIMIT_MODE,
 } from "../../../spec/uapi/flags";
 import { type Bytes, type Iova, U64_MAX, type UserVa } from "../../../spec/units";
 import type { Aim } from "../aim";
@@ -27,7 +29,9 @@ import {
   look,
   map,
   motif,
+  openIommufd,
   PLACE,
+  RW,
   start,
   unmap,
 } from "./steps";
@@ -78,7 +82,7 @@ export const rw = (
 };
 
 /** A child of the present process, if there may be one more. */
-const fork = (c: Composer): number | undefined => {
+export const fork = (c: Composer): number | undefined => {
   const { processes } = c.scene;
   const child = [1, 2, 3].find((i) => c.model.state.processes[i] === undefined);
   if (child === undefined || processes.length > 2) return undefined;
@@ -288,6 +292,82 @@ const LIMITS: readonly Aim[] = [
   }),
 ];
 
+/** The last two pages of the address space begin there. */
+const LAST_PAGES = (U64_MAX - 2n * PAGE + 1n) as UserVa;
+
+const AT_THE_LIMIT: readonly Aim[] = [
+  // OPT-05, ACT-04: by process it is charged whatever may be done with it.
+  {
+    name: "charged-to-the-process",
+    weight: 2,
+    calls: ["OPTION", "SETUID", "PROC_STATUS"],
+    make: (c, { fds }) => {
+      const { draw } = c;
+      if (fds.length >= 3) return false;
+      const fd = openIommufd(c);
+      const mode = { option_id: OPTION_RLIMIT_MODE, op: OPTION_OP_SET, val64: 1n };
+      c.make({ call: "OPTION", fd: c.iommufd(fd), in: mode });
+      const ioas = fresh(c, fd);
+      if (ioas === undefined) return true;
+      c.make({ call: "SETUID", in: { uid: USER } });
+      if (draw.chance(70)) attach(c, ioas);
+      const flags = draw.of(MAP_READABLE, MAP_READABLE, RW);
+      map(c, ioas, { va: start("buf0"), bytes: 2n * PAGE, at: PLACE, flags });
+      probeProcess(c);
+      if (draw.chance(50)) attach(c, ioas);
+      probeProcess(c);
+      unmap(c, ioas, PLACE, 2n * PAGE);
+      probeProcess(c);
+      return true;
+    },
+  },
+  // CPY-11, CPY-12, ACT-05: pieces that meet inside an IOMMU page cannot be mapped, which shows
+  // before a limit, and after a page that is missing.
+  freshMotif("cut-at-the-limit", 2, ["SETRLIMIT_MEMLOCK", "SETUID", "IOAS_COPY"], (c, src) => {
+    const { draw } = c;
+    const dst = fresh(c, src.fd);
+    if (dst === undefined) return;
+    const cur = (BigInt(draw.int(0, 2)) * PAGE) as Bytes;
+    c.make({ call: "SETRLIMIT_MEMLOCK", in: { cur, max: cur } });
+    c.make({ call: "SETUID", in: { uid: USER } });
+    const hole = { va: new Handle("buf0", "", 3n * PAGE), length: PAGE as Bytes };
+    const isMissing = draw.chance(30);
+    if (isMissing) c.make({ call: "MUNMAP", in: hole });
+    const [bytes, cut] = [2n * PAGE, draw.of(0x1400n, 0x1400n, 0x1800n, 0xc00n)];
+    map(c, src, { va: start("buf0"), bytes: cut, at: PLACE });
+    map(c, src, { va: start("buf1"), bytes: bytes - cut, at: PLACE + cut });
+    const early = draw.chance(70);
+    if (early) attach(c, dst);
+    copy(c, dst, { src, from: PLACE, bytes, at: PLACE });
+    if (!early) attach(c, dst);
+    look(c, dst);
+    probeProcess(c);
+    probeRefs(c, dst.fd, start("buf0"), bytes as Bytes);
+    if (isMissing) c.make({ call: "MMAP", in: { ...hole, prot: "rw", kind: "anon-shared" } });
+  }),
+  // DOM-04, MAP-14: the last pages that there are, mapped while nothing had to pin them: it matters
+  // whose they are, and whether that process still is.
+  freshMotif("end-of-memory", 2, ["MOCK_DOMAIN", "FORK", "EXIT"], (c, ioas) => {
+    const { draw } = c;
+    const parent = c.proc;
+    const child = fork(c);
+    if (child === undefined) return;
+    c.proc = child;
+    map(c, ioas, { va: LAST_PAGES, bytes: draw.of(0x1800n, 0x1800n, PAGE), at: PLACE });
+    const isGone = draw.chance(35);
+    if (isGone) c.make({ call: "EXIT", in: {} });
+    for (let n = draw.int(1, 2); n > 0; n--) {
+      c.proc = isGone || draw.chance(50) ? parent : child;
+      attach(c, ioas);
+    }
+    c.proc = parent;
+    unmap(c, ioas, PLACE, 2n * PAGE);
+    attach(c, ioas);
+    look(c, ioas);
+    if (!isGone && draw.chance(80)) c.make({ call: "EXIT", proc: child, in: {} });
+  }),
+];
+
 const TRACKERS: readonly Aim[] = [
   // HWP-24: a domain that tracks takes no device that cannot be tracked.
   motif("untracked-device", 3, ["MOCK_DOMAIN_FLAGS", "HWPT_ALLOC"], (c, ioas, scene) => {
@@ -307,6 +387,6 @@ const TRACKERS: readonly Aim[] = [
 
 export const USERS: readonly Aim[] = [
   ...HELD.map((aim): Aim => ({ ...aim, family: "access" })),
-  ...LIMITS.map((aim): Aim => ({ ...aim, family: "process" })),
+  ...[...LIMITS, ...AT_THE_LIMIT].map((aim): Aim => ({ ...aim, family: "process" })),
   ...TRACKERS.map((aim): Aim => ({ ...aim, family: "hwpt" })),
 ];
