@@ -2,9 +2,12 @@
 import { fits, type Platform } from "../../spec/platform";
 import type { Composer } from "./composer";
 
-/** Indexes of the devices that nobody has open. */
-export const closedDevices = ({ platform, scene }: Composer): readonly number[] =>
-  [...platform.devices.keys()].filter((i) => scene.cdevs.every(({ dev }) => dev !== i));
+/** Indexes of the devices that nobody has open; none if the IUT has no such devices. */
+export const closedDevices = (c: Composer): readonly number[] => {
+  const { cdevs } = c.scene;
+  const all = c.can("DEVICE_OPEN") ? [...c.platform.devices.keys()] : [];
+  return all.filter((i) => cdevs.every(({ dev }) => dev !== i));
+};
 
 /** Those of them that can be bound and attached. */
 export const fitDevices = (c: Composer): readonly number[] => {

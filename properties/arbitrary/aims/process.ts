@@ -96,7 +96,9 @@ export const exitAim: Aim = {
     if (processes.length < 2) return false;
     c.make({ call: "EXIT", in: {} });
     const gone = c.proc;
-    if (c.draw.chance(20)) c.make({ call: "PROC_STATUS", proc: gone, in: {} });
+    if (c.can("PROC_STATUS") && c.draw.chance(20)) {
+      c.make({ call: "PROC_STATUS", proc: gone, in: {} });
+    }
     c.proc = c.scene.processes[0] ?? 0;
     return true;
   },

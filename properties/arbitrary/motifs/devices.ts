@@ -3,6 +3,7 @@ import type { Iova, IovaRange } from "../../../spec/units";
 import type { Aim } from "../aim";
 import type { Composer } from "../composer";
 import { closedDevices, fitDevices, pairOfAGroup } from "../devices";
+import { probeProcess } from "../probes";
 import { PAGE } from "../values";
 import type { CdevView } from "../view";
 import {
@@ -258,18 +259,21 @@ export const DEVICES: readonly Aim[] = [
   {
     name: "orphaned-device",
     weight: 1,
-    calls: ["DEVICE_CLOSE", "VFIO_BIND", "DMA"],
+    calls: ["DEVICE_CLOSE", "VFIO_BIND", "VFIO_DETACH"],
     make: (c, scene) => {
       const { draw } = c;
       const cdev = draw.pick(scene.cdevs.filter((d) => d.fd !== undefined));
       if (cdev?.fd === undefined) return false;
       c.make({ call: "CLOSE", fd: c.iommufd(cdev.fd), in: {} });
       const devfd = c.cdev(cdev.devfd);
-      const iova = (PLACE + PAGE * BigInt(draw.int(0, 4))) as Iova;
-      c.make({ call: "DMA", in: { devfd, dir: "to_device", iova, length: 16 } });
-      c.make({ call: "PROC_STATUS", in: {} });
+      if (c.can("DMA")) {
+        const iova = (PLACE + PAGE * BigInt(draw.int(0, 4))) as Iova;
+        c.make({ call: "DMA", in: { devfd, dir: "to_device", iova, length: 16 } });
+      }
+      if (draw.chance(c.can("DMA") ? 20 : 80)) detachCdev(c, cdev);
+      probeProcess(c);
       c.make({ call: "DEVICE_CLOSE", in: { devfd } });
-      c.make({ call: "PROC_STATUS", in: {} });
+      probeProcess(c);
       const fd = openIommufd(c);
       fresh(c, fd);
       bindDevice(c, cdev.dev, fd);

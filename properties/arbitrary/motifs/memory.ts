@@ -261,7 +261,7 @@ export const MEMORY: readonly Aim[] = [
     if (draw.chance(40)) attach(c, ioas);
     unmap(c, ioas, PLACE, last - PLACE + draw.of(PAGE, 1n));
     if (draw.chance(50)) look(c, ioas);
-    map(c, ioas, { va: start("buf1"), bytes: whole, at: PLACE });
+    map(c, ioas, { va: start("buf1"), bytes: draw.of(PAGE, whole), at: PLACE });
     if (draw.chance(50)) {
       copy(c, ioas, { src: ioas, from: last, bytes: whole, at: PLACE + 16n * PAGE });
     }

@@ -25,6 +25,7 @@ import { copy, destroy, freshMotif, look, map, PLACE, start, unmap } from "./ste
 import { letGo, newAccess, pin } from "./users";
 
 export const mockDevice = (c: Composer, fd: number, pt: number): MockView | undefined => {
+  if (!c.can("MOCK_DOMAIN")) return undefined;
   c.make({ call: "MOCK_DOMAIN", fd: c.iommufd(fd), in: { pt_id: c.object(fd, pt) } });
   return c.scene.mocks.at(-1);
 };
@@ -269,7 +270,7 @@ export const TABLES: readonly Aim[] = [
     if (c.can("MOCK_DOMAIN_FLAGS") && draw.chance(50)) {
       const untracked = { pt_id: c.object(fd, ioas.id), dev_flags: MOCK_NO_DIRTY };
       c.make({ call: "MOCK_DOMAIN_FLAGS", fd: c.iommufd(fd), in: untracked });
-    } else if (c.can("MOCK_DOMAIN")) mockDevice(c, fd, ioas.id);
+    } else mockDevice(c, fd, ioas.id);
     map(c, ioas, { va: new Handle("buf0"), bytes: PAGE });
     info();
   }),

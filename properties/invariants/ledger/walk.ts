@@ -82,8 +82,10 @@ export class Walk {
           return;
         }
         if (run === undefined || next > at) {
-          // A doubtful mapping is there as a whole or not at all; without rights it does nothing.
-          const optional = area.perm === 0 || (!area.sure && at === from);
+          // A doubtful mapping is there as a whole or not at all, if what was found of it cannot
+          // be of a stray; without rights it does nothing.
+          const isNoProof = at === from || ioas.strays.length > 0;
+          const optional = area.perm === 0 || (!area.sure && isNoProof);
           if (!optional) this.missing ??= this.#missingAt(area, at);
           break;
         }
