@@ -79,7 +79,8 @@ export const DEVICES: readonly Aim[] = [
       const pair = pairOfAGroup(c.platform);
       const fd = draw.pick(fds);
       const closed = closedDevices(c);
-      if (fd === undefined || pair.length < 2) return false;
+      const [region] = reservedForOne(c, pair);
+      if (fd === undefined || pair.length < 2 || region === undefined) return false;
       if (!pair.every((dev) => closed.includes(dev))) return false;
       const [from, to] = [fresh(c, fd), fresh(c, fd)];
       if (from === undefined || to === undefined) return true;
@@ -89,7 +90,6 @@ export const DEVICES: readonly Aim[] = [
         attachCdev(c, devfd, from);
         return devfd;
       });
-      const [region = [0n, 0n]] = reservedForOne(c, pair);
       const at = draw.of(region[0], region[1] - PAGE + 1n);
       const isMapped = draw.chance(60);
       if (isMapped) map(c, to, { va: start("buf4"), bytes: PAGE, at });
