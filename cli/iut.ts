@@ -107,6 +107,9 @@ const loadTs = (given: string, cwd: string): Iut => {
   return guarded(own);
 };
 
+/** Traces are drawn, and runs of them compared, for pages of this size only. */
+const PAGE_SIZE = 4096;
+
 /** Platforms must be what a file may hold: a failure on one is kept in a file. */
 const flawOfPlatforms = (platforms: unknown): string | undefined => {
   if (platforms === undefined) return undefined;
@@ -117,7 +120,8 @@ const flawOfPlatforms = (platforms: unknown): string | undefined => {
     const name = `platforms[${i}]`;
     try {
       const text = JSON.stringify(encodeTrace({ platform, steps: [] }));
-      decodeTrace(parseDocument(text, name).json, name);
+      const { pageSize } = decodeTrace(parseDocument(text, name).json, name).platform;
+      if (pageSize !== PAGE_SIZE) return `${name}: pageSize: a run needs ${PAGE_SIZE}`;
     } catch (error) {
       return firstLine(error);
     }

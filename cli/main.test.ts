@@ -39,6 +39,8 @@ put("half-platform.cjs", exporting('[{ name: "x" }]'));
 const machine = 'name: "x", pageSize: 3, thpSize: 1n, frontEnd: "mock", devices: []';
 const iommu = "{ ioPageSize: 1, aperture: [0n, 1n] }";
 const process = "{ uid: 0, capabilities: [], memlock: null, memory: [] }";
+const large = machine.replace("pageSize: 3, thpSize: 1n", "pageSize: 8192, thpSize: 8192n");
+put("large-pages.cjs", exporting(`[{ ${large}, iommus: [${iommu}], processes: [${process}] }]`));
 put("odd-platform.cjs", exporting(`[{ ${machine}, iommus: [${iommu}], processes: [${process}] }]`));
 put("odd-profile.json", JSON.stringify({ ...capsule, profile: "linux" }));
 put("known-object.json", "{}");
@@ -115,6 +117,7 @@ const REFUSALS: readonly (readonly [argv: string, exit: number, says: RegExp])[]
   ["run --iut ts:./no-iut.ts", 69, /must export an Iut/],
   ["run --iut ts:./no-platforms.cjs", 69, /its platforms cannot be used: expected a list of at/],
   ["run --iut ts:./half-platform.cjs", 69, /platforms\[0\]: \/platform: must have required prop/],
+  ["run --iut ts:./large-pages.cjs", 69, /platforms\[0\]: pageSize: a run needs 4096/],
   ["run --iut ts:./odd-platform.cjs", 69, /platforms\[0\]: platform.pageSize: expected a power/],
   ["run --iut ts:./throws.ts", 69, /loading it failed: first line \(throws.ts:1:7\)$/],
   ["run --iut ts:./syntax.cjs", 69, /Unexpected token ';' \(syntax.cjs:2\)$/],
