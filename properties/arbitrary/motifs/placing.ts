@@ -2,8 +2,35 @@
 import { Handle } from "../../../spec/handle";
 import { U64_MAX } from "../../../spec/units";
 import type { Aim } from "../aim";
+import type { Draw } from "../draw";
 import { PAGE } from "../values";
 import { allow, attach, freshMotif, look, map, motif, PLACE, reserve, start, unmap } from "./steps";
+
+/** Where a reservation begins behind a mapping, and the room behind it; `offset` of user memory. */
+interface Crumb {
+  readonly reserved: bigint;
+  readonly room: bigint;
+  readonly end: bigint;
+  readonly offset: bigint;
+}
+
+const crumb = (draw: Draw): Crumb => {
+  const reserved = PAGE + BigInt(draw.int(1, 8));
+  const room = reserved + BigInt(draw.int(1, 4));
+  return { reserved, room, end: room + BigInt(draw.int(2, 8)), offset: BigInt(draw.int(0, 15)) };
+};
+
+/**
+ * The bit of the offset is clear where the reservation begins, so that setting it there leads past
+ * the room, and set where the room begins, so that from there it fits.
+ */
+const notMonotone = (draw: Draw): Crumb => {
+  const offset = 1n << BigInt(draw.int(1, 3));
+  const even = PAGE + 2n * offset * BigInt(draw.int(1, 4));
+  const into = draw.int(1, Number(offset) - 1);
+  const room = even + offset;
+  return { reserved: even + BigInt(into), room, end: room + BigInt(draw.int(2, into + 1)), offset };
+};
 
 export const PLACING: readonly Aim[] = [
   // RNG-13, MAP-11b: an IOAS in which nothing can be mapped any more.
@@ -59,15 +86,13 @@ export const PLACING: readonly Aim[] = [
   // further down can be higher up.
   freshMotif("last-crumb", 3, ["ADD_RESERVED"], (c, ioas) => {
     const { draw } = c;
-    const reserved = PAGE + BigInt(draw.int(1, 8));
-    const room = reserved + BigInt(draw.int(1, 4));
-    const end = room + BigInt(draw.int(2, 8));
+    const { reserved, room, end, offset } = draw.chance(50) ? crumb(draw) : notMonotone(draw);
     reserve(c, ioas, 0n, PAGE);
     map(c, ioas, { va: start("buf0"), bytes: reserved - PAGE, at: PAGE });
     reserve(c, ioas, reserved, room - reserved);
     reserve(c, ioas, end, U64_MAX - end + 1n);
     for (let n = 6; n > 0; n--) {
-      const va = new Handle("buf0", "", BigInt(draw.int(0, 15)));
+      const va = new Handle("buf0", "", draw.chance(30) ? offset : BigInt(draw.int(0, 15)));
       map(c, ioas, { va, bytes: BigInt(draw.int(1, Number(end - room))) });
       unmap(c, ioas, room, end - room);
     }

@@ -85,7 +85,8 @@ const invalidate = (c: Composer, fd: number, hwpt: number): void => {
   const { draw } = c;
   const slot = (): number => draw.int(0, MOCK_IOTLB_SLOTS - 1);
   const entries = Array.from({ length: draw.int(0, 3) }, () => entry(0, slot()));
-  if (draw.chance(20)) entries.push(draw.of(entry(INVALIDATE_ALL, 0), entry(2, 0), entry(0, 4)));
+  const all = entry(INVALIDATE_ALL, draw.chance(50) ? 0 : slot());
+  if (draw.chance(30)) entries.push(draw.of(all, all, entry(2, 0), entry(0, 4)));
   const entry_num = entries.length;
   const wrong = draw.of<StepOf<"HWPT_INVALIDATE">["in"]>(
     {},
