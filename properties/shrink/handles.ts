@@ -23,8 +23,11 @@ export const usedBy = ({ fd, in: args }: Step): Handle[] =>
 export const uses = (step: Step, handle: string): boolean =>
   usedBy(step).some(({ name }) => name === handle);
 
-/** The same step object where nothing changes: labels of a trace follow step objects. */
-const mapHandles = (step: Step, rename: (name: string) => string): Step => {
+/**
+ * The same step object where nothing changes: labels of a trace follow step objects.
+ * @param output the output that a renamed handle means; absent: that of the old one
+ */
+const mapHandles = (step: Step, rename: (name: string) => string, output?: string): Step => {
   const used = usedBy(step).map(({ name }) => name);
   if ([...used, step.as ?? ""].every((name) => rename(name) === name)) return step;
   const arg = (value: unknown): unknown => {
@@ -35,7 +38,7 @@ const mapHandles = (step: Step, rename: (name: string) => string): Step => {
       );
     }
     const name = rename(value.name);
-    return name === value.name ? value : new Handle(name, value.output, value.add);
+    return name === value.name ? value : new Handle(name, output ?? value.output, value.add);
   };
   const args = Object.fromEntries(Object.entries(step.in).map(([k, v]) => [k, arg(v)]));
   return {
@@ -46,24 +49,27 @@ const mapHandles = (step: Step, rename: (name: string) => string): Step => {
   } as Step;
 };
 
-export const renamed = (steps: readonly Step[], from: string, to: string): readonly Step[] =>
-  steps.map((step) => mapHandles(step, (name) => (name === from ? to : name)));
+export const renamed = (
+  steps: readonly Step[],
+  from: string,
+  to: string,
+  output?: string,
+): readonly Step[] =>
+  steps.map((step) => mapHandles(step, (name) => (name === from ? to : name), output));
 
 /**
  * The trace in which `to` stands for `from`, whose own call is dropped; undefined when they are
- * of different kinds.
+ * of different kinds. A mock device can stand for an HWPT, by the one that it is on.
  */
 export const mergeHandle = (
   steps: readonly Step[],
   from: string,
   to: string,
 ): readonly Step[] | undefined => {
-  if (kindOf(from) !== kindOf(to)) return undefined;
-  return renamed(
-    steps.filter((step) => step.as !== from),
-    from,
-    to,
-  );
+  const isItsHwpt = kindOf(from) === "hwpt" && kindOf(to) === "mock";
+  if (kindOf(from) !== kindOf(to) && !isItsHwpt) return undefined;
+  const others = steps.filter((step) => step.as !== from);
+  return renamed(others, from, to, isItsHwpt ? "out_hwpt_id" : undefined);
 };
 
 /** Numbers handles 0, 1, 2… per kind in the order in which they are made. */

@@ -98,6 +98,11 @@ describe("page responses", () => {
     expect(mergeHandle([read("read0"), read("read1"), answer], "read1", "read0")?.[1]?.in).toEqual(
       of("read0"),
     );
+    const walk: Step = { call: "TRANSLATE", in: { hwpt_id: new Handle("hwpt0", "") } };
+    expect(mergeHandle([walk], "hwpt0", "mock0")?.[0]?.in).toEqual({
+      hwpt_id: new Handle("mock0", "out_hwpt_id"),
+    });
+    expect(mergeHandle([walk], "hwpt0", "ioas0")).toBeUndefined();
   });
 });
 
