@@ -171,6 +171,11 @@ export class Ioas {
     this.#iommus = iommus;
   }
 
+  /** Of a mapping that may be gone: one whose place nobody knows may be where it was. */
+  isVague(area: Area): boolean {
+    return !area.sure && this.strays.length > 0;
+  }
+
   /** IOVAs that nothing known reserves. */
   get usable(): RangeSet {
     this.#usable ??= this.#complement((device) => device.reserved);

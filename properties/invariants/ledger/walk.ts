@@ -75,6 +75,7 @@ export class Walk {
       let at = higher(area.start, first);
       const end = lower(area.last, last);
       const from = at;
+      const isVague = ioas.isVague(area);
       while (at <= end) {
         const run = runs[r];
         if (run !== undefined && next < at) {
@@ -82,16 +83,14 @@ export class Walk {
           return;
         }
         if (run === undefined || next > at) {
-          // A doubtful mapping is there as a whole or not at all, if what was found of it cannot
-          // be of a stray; without rights it does nothing.
-          const isNoProof = at === from || ioas.strays.length > 0;
-          const optional = area.perm === 0 || (!area.sure && isNoProof);
+          // A doubtful mapping is there as a whole or not at all; without rights it does nothing.
+          const optional = area.perm === 0 || isVague || (!area.sure && at === from);
           if (!optional) this.missing ??= this.#missingAt(area, at);
           break;
         }
         const runLast = run.iova + run.length - 1n;
         const to = lower(runLast, end);
-        this.#piece(area, at, to, run);
+        if (!isVague) this.#piece(area, at, to, run);
         at = to + 1n;
         next = at;
         if (next > runLast) {
