@@ -140,7 +140,8 @@ const pin = (
     const end = area.userVa + (lower(area.last, last) - area.start);
     const { memory } = area.pages.process;
     const [firstPage, lastPage] = [memory.page(start), memory.page(end)];
-    return { pages: area.pages, firstPage, lastPage, perm, sure: true, held: false };
+    const sure = !ioas.isVague(area);
+    return { pages: area.pages, firstPage, lastPage, perm, sure, held: false };
   });
   for (const area of sources.areas) confirm(ledger, ioas, area);
   for (const { pages, firstPage, lastPage } of sources.strays) {

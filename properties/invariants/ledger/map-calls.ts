@@ -94,7 +94,8 @@ const copiesOf = (
     const first = higher(source.start, src);
     const userVa = source.userVa + (first - source.start);
     const [start, end] = [dst + (first - src), dst + (lower(source.last, last) - src)];
-    return newArea({ ioas, start, last: end, pages, userVa, perm, whole, sure: true });
+    const sure = !from.isVague(source);
+    return newArea({ ioas, start, last: end, pages, userVa, perm, whole, sure });
   });
   const strays = sources.strays.map((stray) => ({ ...stray, ioas, held: false }));
   return { sources: sources.areas, areas, strays };
@@ -111,7 +112,10 @@ export const noteCopy = (ledger: LedgerState, call: CallOf<"IOAS_COPY">, dst: bi
   ledger.copies++;
   // It was copied, so it is there.
   if (!from.ctx.closed) for (const source of copies.sources) confirm(ledger, from, source);
-  for (const copy of copies.areas) insert(ledger, ioas, copy);
+  for (const copy of copies.areas) {
+    if (copy.sure) insert(ledger, ioas, copy);
+    else mayBeThere(ledger, ioas, copy, true);
+  }
   for (const stray of copies.strays) mayBeThere(ledger, ioas, stray, false);
 };
 

@@ -134,7 +134,7 @@ export interface Sources {
 /** What a range that is mapped for certain consists of; undefined: nobody can have mapped it. */
 export const sourcesOf = (ioas: Ioas, start: bigint, last: bigint): Sources | undefined => {
   const areas = sourceAreas(ioas, start, last);
-  if (areas !== undefined) return { areas, strays: [] };
+  if (areas?.every((area) => !ioas.isVague(area))) return { areas, strays: [] };
   if (ioas.strays.length === 0) return undefined;
   return { areas: touching(ioas, start, last), strays: [...ioas.strays] };
 };
