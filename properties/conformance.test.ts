@@ -5,18 +5,15 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { radix } from "../impl/radix";
-import { RadixMachine } from "../impl/radix/machine";
 import { modelMachine } from "../model/machine";
 import type { Call, Outcome } from "../spec/calls";
 import type { Capsule } from "../spec/capsule";
 import { type Iut, inProcess, type Machine } from "../spec/iut";
-import type { Need } from "../spec/needs";
 import type { Results } from "../spec/results";
 import { PROFILES } from "../spec/verdict";
 import { runCampaign } from "./campaign";
 import { AS_LINUX_6_12 } from "./expectation";
 import { type CampaignOptions, QUICK, quickRun } from "./options";
-import { WHOLE_HUNT } from "./testdata/whole-hunt";
 
 const options = (iut: Iut, more: Partial<CampaignOptions> = {}): CampaignOptions =>
   quickRun({ iut, seed: 20, sequences: 150, saveCapsule: () => "capsule.json", ...more });
@@ -296,15 +293,3 @@ test("settings of fast-check for all runs of this process do not reach a campaig
     fc.resetConfigureGlobal();
   }
 });
-
-/** What an IUT has not got is unsupported, and keeps no run from a clear verdict. */
-test.each(WHOLE_HUNT ? [[], ["vfio"], ["mock", "vfio"], ["mock"]] : [["mock"]])(
-  "an IUT with the capabilities %p can pass",
-  async (...capabilities) => {
-    const info = { ...radix.info, capabilities: capabilities as Need[] };
-    const iut = inProcess(info, (platform) => new RadixMachine(platform));
-    const results = await runCampaign(options(iut, { sequences: QUICK.sequences, seed: 1 }));
-    expect(results).toMatchObject({ exitCode: 0, reason: "" });
-  },
-  120_000,
-);

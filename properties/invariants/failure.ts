@@ -39,7 +39,7 @@ const whenRepeated = (kind: number): Checks => {
 export const I_63: Invariant = {
   id: "I-63",
   statement: "A replace that fails changes nothing: translations, ranges and pins stay.",
-  needs: [],
+  needs: ["device"],
   clauses: ["DEV-33"],
   on: whenRepeated(FAILED_REPLACE),
 };

@@ -157,7 +157,7 @@ const I_65: Invariant = {
 const I_66: Invariant = {
   id: "I-66",
   statement: "Detach undoes attach: it cannot fail, and the ranges are what they were before.",
-  needs: [],
+  needs: ["device"],
   clauses: ["DEV-40", "RNG-14"],
   on: {
     VFIO_DETACH: (call, { errno }, ledger) => {

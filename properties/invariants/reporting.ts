@@ -125,7 +125,7 @@ const I_06: Invariant = {
 const I_09: Invariant = {
   id: "I-09",
   statement: "Attaching a device only narrows the ranges, and detaching one only widens them.",
-  needs: [],
+  needs: ["device"],
   clauses: ["RNG-14"],
   on: {
     IOAS_IOVA_RANGES: whenAnswered((ioas, set) => {

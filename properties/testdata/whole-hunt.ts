@@ -1,5 +1,5 @@
 /**
- * `npm run hunt`: the long form of the tests that look for planted bugs, which .ci/run runs too.
- * `npm test` begins nearer to some of them, or ends once it has seen each of them.
+ * `npm run hunt`: the long form of some tests, which .ci/run runs too. `npm test` begins nearer to
+ * planted bugs, or ends once it has seen each of them, and tries fewer sets of capabilities.
  */
 export const WHOLE_HUNT = process.env["WHOLE_HUNT"] === "1";

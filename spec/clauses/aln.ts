@@ -60,7 +60,7 @@ export const ALN = [
       "from all that is there.",
     basis: { rule: "I" },
     source: ["io_pagetable.c iopt_table_add_domain"],
-    needs: [],
+    needs: ["device"],
     sides: ["success"],
   },
   {

@@ -63,7 +63,7 @@ export const ALW = [
       "io_pagetable.c iopt_set_allow_iova",
       "selftest iommufd.c area_allowed",
     ],
-    needs: [],
+    needs: ["device"],
     sides: ["success", "violation"],
   },
   {
@@ -118,7 +118,7 @@ export const ALW = [
       "io_pagetable.c iopt_reserve_iova",
       "selftest iommufd.c area_allowed",
     ],
-    needs: [],
+    needs: ["device"],
     sides: ["success", "violation"],
   },
   {
@@ -129,7 +129,7 @@ export const ALW = [
     errno: "EINVAL",
     basis: { rule: "I" },
     source: ["ioas.c iommufd_ioas_allow_iovas"],
-    needs: [],
+    needs: ["device"],
     sides: ["violation"],
   },
   {

@@ -107,7 +107,7 @@ export const CPY = [
     errno: "EINVAL",
     basis: { rule: "I" },
     source: ["io_pagetable.c iopt_insert_area"],
-    needs: [],
+    needs: ["device"],
     sides: ["success", "violation"],
   },
   {
@@ -119,7 +119,7 @@ export const CPY = [
     errno: "EFAULT",
     basis: { rule: "I" },
     source: ["pages.c iopt_area_fill_domains"],
-    needs: [],
+    needs: ["device"],
     sides: ["success", "violation"],
     evidence: ["domains-42 step 4"],
   },
@@ -192,7 +192,7 @@ export const CPY = [
     statement: "src_iova itself need not be aligned; only what results in the destination must be.",
     basis: { rule: "I" },
     source: ["io_pagetable.c iopt_get_pages"],
-    needs: [],
+    needs: ["device"],
     sides: ["success"],
   },
   {

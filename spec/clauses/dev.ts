@@ -86,7 +86,7 @@ export const DEV = [
       "device.c iommufd_device_change_pt",
       "selftest iommufd.c hwpt_attach",
     ],
-    needs: [],
+    needs: ["device"],
     sides: ["success", "violation"],
     evidence: ["domains-35 step 46"],
   },
@@ -164,7 +164,7 @@ export const DEV = [
       "What was done is undone, and a new automatic HWPT goes.",
     basis: { rule: "I" },
     source: ["device.c iommufd_hw_pagetable_attach", "device.c iommufd_device_auto_get_domain"],
-    needs: [],
+    needs: ["device"],
     sides: ["violation"],
   },
   {
@@ -176,7 +176,7 @@ export const DEV = [
       "document 000 (/dev/iommu RFC, 2021)",
       "document 001 (iommufd patches, 2022)",
     ],
-    needs: [],
+    needs: ["device"],
     sides: ["success"],
   },
   {
@@ -186,7 +186,7 @@ export const DEV = [
       "belong to.",
     basis: { rule: "DS" },
     source: ["iommufd.rst", "document 003 (VFIO adopts iommufd, 2022)"],
-    needs: [],
+    needs: ["device"],
     sides: ["success"],
   },
   {
@@ -196,7 +196,7 @@ export const DEV = [
       "from then on its id names nothing.",
     basis: { rule: "T" },
     source: ["selftest iommufd.c replace", "device.c iommufd_hw_pagetable_put"],
-    needs: [],
+    needs: ["device"],
     sides: ["success"],
   },
   {
@@ -245,7 +245,7 @@ export const DEV = [
       "were.",
     basis: { rule: "I" },
     source: ["device.c iommufd_device_do_replace", "device.c iommufd_device_replace"],
-    needs: [],
+    needs: ["device"],
     sides: ["violation"],
   },
   {
@@ -255,7 +255,7 @@ export const DEV = [
       "IOVAs in the way, ENOENT, EINVAL, ENOMEM, EFAULT.",
     basis: { rule: "I" },
     source: ["device.c iommufd_device_do_replace"],
-    needs: [],
+    needs: ["device"],
     sides: ["violation"],
   },
   {
@@ -277,7 +277,7 @@ export const DEV = [
       "goes.",
     basis: { rule: "D" },
     source: ["uapi iommufd.h", "uapi vfio.h", "device.c iommufd_device_detach"],
-    needs: [],
+    needs: ["device"],
     sides: ["success"],
   },
   {

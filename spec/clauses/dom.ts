@@ -22,7 +22,7 @@ export const DOM = [
     errno: "EADDRINUSE",
     basis: { rule: "I" },
     source: ["io_pagetable.c iopt_table_add_domain"],
-    needs: [],
+    needs: ["device"],
     sides: ["success", "violation"],
   },
   {
@@ -32,7 +32,7 @@ export const DOM = [
       "IOAS.",
     basis: { rule: "D" },
     source: ["uapi iommufd.h"],
-    needs: [],
+    needs: ["device"],
     sides: ["success"],
   },
   {
@@ -44,7 +44,7 @@ export const DOM = [
     errno: "EFAULT",
     basis: { rule: "T" },
     source: ["selftest iommufd.c fork_gone", "pages.c iopt_area_fill_domains"],
-    needs: [],
+    needs: ["device"],
     sides: ["success", "violation"],
     evidence: ["domains-42 step 4"],
   },
@@ -184,7 +184,7 @@ export const RSV = [
     errno: "EADDRINUSE",
     basis: { rule: "D" },
     source: ["uapi iommufd.h", "iommufd.rst"],
-    needs: [],
+    needs: ["device"],
     sides: ["violation"],
   },
 ] as const satisfies readonly Clause[];

@@ -111,7 +111,7 @@ export const MAP = [
     errno: "EINVAL",
     basis: { rule: "D", errno: "I" },
     source: ["uapi iommufd.h", "io_pagetable.c iopt_check_iova"],
-    needs: [],
+    needs: ["device"],
     sides: ["success", "violation"],
   },
   {
@@ -176,7 +176,7 @@ export const MAP = [
       "pages.c pfn_reader_user_pin",
       "selftest iommufd.c basic",
     ],
-    needs: [],
+    needs: ["device"],
     sides: ["success", "violation"],
     evidence: ["domains-42 step 4"],
   },

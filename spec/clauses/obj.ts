@@ -41,7 +41,7 @@ export const OBJ = [
     errno: "ENOENT",
     basis: { rule: "D" },
     source: ["uapi iommufd.h", "main.c iommufd_get_object"],
-    needs: [],
+    needs: ["device"],
     sides: ["violation"],
   },
   {
@@ -106,7 +106,7 @@ export const DES = [
     errno: "EBUSY",
     basis: { rule: "T" },
     source: ["main.c iommufd_object_remove", "selftest iommufd.c ioas_destroy"],
-    needs: [],
+    needs: ["device"],
     sides: ["success", "violation"],
   },
   {
@@ -117,7 +117,7 @@ export const DES = [
     errno: "EBUSY",
     basis: { rule: "I" },
     source: ["device.c iommufd_device_bind"],
-    needs: [],
+    needs: ["device"],
     sides: ["violation"],
   },
   {
@@ -128,7 +128,7 @@ export const DES = [
     errno: "EBUSY",
     basis: { rule: "T" },
     source: ["selftest iommufd.c ioas_destroy"],
-    needs: [],
+    needs: ["device"],
     sides: ["success", "violation"],
   },
   {
@@ -149,7 +149,7 @@ export const DES = [
     errno: "EBUSY",
     basis: { rule: "I" },
     source: ["device.c iommufd_device_auto_get_domain"],
-    needs: [],
+    needs: ["device"],
     sides: ["violation"],
   },
   {

@@ -121,7 +121,7 @@ export const OPT = [
     errno: "EINVAL",
     basis: { rule: "I" },
     source: ["io_pagetable.c iopt_disable_large_pages"],
-    needs: [],
+    needs: ["device"],
     sides: ["success", "violation"],
   },
   {
@@ -226,7 +226,7 @@ export const VFI = [
     statement: "GET, SET and CLEAR change nothing for devices that are attached.",
     basis: { rule: "D" },
     source: ["uapi iommufd.h"],
-    needs: [],
+    needs: ["device"],
     sides: ["success"],
   },
 ] as const satisfies readonly Clause[];

@@ -64,7 +64,7 @@ export const PIN = [
       "may only read can be mapped READABLE into a domain.",
     basis: { rule: "I" },
     source: ["pages.c pfn_reader_user_pin"],
-    needs: [],
+    needs: ["device"],
     sides: ["success"],
   },
 ] as const satisfies readonly Clause[];

@@ -135,7 +135,7 @@ export const RNG = [
       "all devices gone it is what it was before the first.",
     basis: { rule: "D" },
     source: ["uapi iommufd.h", "iommufd.rst"],
-    needs: [],
+    needs: ["device"],
     sides: ["success"],
   },
   {
@@ -156,7 +156,7 @@ export const RNG = [
       "(MAP-11a).",
     basis: { rule: "D" },
     source: ["uapi iommufd.h", "io_pagetable.c iopt_check_iova"],
-    needs: [],
+    needs: ["device"],
     sides: ["success"],
   },
 ] as const satisfies readonly Clause[];

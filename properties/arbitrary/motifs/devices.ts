@@ -108,6 +108,13 @@ export const DEVICES: readonly Aim[] = [
       return true;
     },
   },
+  // UNM-23: the mapping goes, and the regions of the device that lie in the range stay.
+  freshMotif("unmap-over-regions", 0.7, ["VFIO_ATTACH", "IOAS_UNMAP"], (c, ioas) => {
+    attach(c, ioas);
+    map(c, ioas, { va: start("buf0"), bytes: PAGE, at: PLACE });
+    unmap(c, ioas, PLACE, 1n << 32n);
+    look(c, ioas);
+  }),
   // DEV-12, DOM-05, DOM-06: as many domains in one IOAS as there are IOMMUs to make them; what is
   // mapped before, between and after reaches all of them, and outlives each.
   {
