@@ -62,7 +62,7 @@ export const HWP = [
     errno: "EOPNOTSUPP",
     basis: { rule: "D" },
     source: ["uapi iommufd.h", "hw_pagetable.c iommufd_hwpt_paging_alloc"],
-    needs: ["hwpt"],
+    needs: ["hwpt", "vfio"],
     sides: ["violation"],
   },
   {
@@ -121,7 +121,7 @@ export const HWP = [
     errno: "EOPNOTSUPP",
     basis: { rule: "D" },
     source: ["uapi iommufd.h", "hw_pagetable.c iommufd_hwpt_nested_alloc"],
-    needs: ["hwpt"],
+    needs: ["hwpt", "nesting"],
     sides: ["success", "violation"],
     evidence: ["vfio-16 step 37"],
   },

@@ -79,7 +79,7 @@ export const ACT = [
       "that mapping and its copies.",
     basis: { rule: "D" },
     source: ["uapi iommufd.h", "pages.c iopt_alloc_pages", "io_pagetable.c iopt_map_user_pages"],
-    needs: ["memlimit", "privilege"],
+    needs: ["memlimit", "privilege", "proc-status"],
     sides: ["success"],
   },
   {
@@ -129,7 +129,7 @@ export const ACT = [
     statement: "Pages count as a whole, even when a mapping starts or ends inside them.",
     basis: { rule: "I" },
     source: ["pages.c iopt_pages_update_pinned"],
-    needs: ["proc-status"],
+    needs: ["proc-status", "mock"],
     sides: ["success"],
   },
   {

@@ -3,7 +3,7 @@ import type { Iova, IovaRange } from "../../../spec/units";
 import type { Aim } from "../aim";
 import type { Composer } from "../composer";
 import { closedDevices, fitDevices, pairOfAGroup } from "../devices";
-import { probeProcess } from "../probes";
+import { probeAllPins, probeProcess } from "../probes";
 import { PAGE } from "../values";
 import type { CdevView } from "../view";
 import {
@@ -185,7 +185,8 @@ export const DEVICES: readonly Aim[] = [
       return true;
     },
   },
-  // RSV-01, DEV-32: a device moves from table to table of one IOAS, and what it reserves there stays.
+  // RSV-01, DEV-32, DES-05, OBJ-07: a device moves from table to table of one IOAS, and what it
+  // reserves there stays. One that it is on stays, too, until all is closed.
   freshMotif("from-table-to-table", 1, ["VFIO_ATTACH", "HWPT_ALLOC"], (c, ioas) => {
     attach(c, ioas);
     const cdev = c.scene.cdevs.findLast((one) => one.fd === ioas.fd && one.ioas === ioas.id);
@@ -194,10 +195,16 @@ export const DEVICES: readonly Aim[] = [
     const two = paging(c, ioas, cdev.devid, 0);
     for (const id of [one, two, ioas.id]) {
       attachCdev(c, cdev.devfd, { ...ioas, id });
+      if (c.draw.chance(40)) destroy(c, ioas.fd, id);
       look(c, ioas);
     }
     detachCdev(c, cdev);
     look(c, ioas);
+    if (c.draw.chance(70)) return;
+    map(c, ioas, { va: start("buf0"), bytes: PAGE, at: PLACE });
+    c.make({ call: "DEVICE_CLOSE", in: { devfd: c.cdev(cdev.devfd) } });
+    c.make({ call: "CLOSE", fd: c.iommufd(ioas.fd), in: {} });
+    probeAllPins(c, openIommufd(c));
   }),
   // DEV-20: an automatic HWPT goes with its last device, and its id with it.
   freshMotif("last-device-leaves", 1.5, ["DESTROY"], (c, ioas) => {

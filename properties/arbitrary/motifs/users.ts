@@ -369,19 +369,29 @@ const AT_THE_LIMIT: readonly Aim[] = [
 ];
 
 const TRACKERS: readonly Aim[] = [
-  // HWP-24: a domain that tracks takes no device that cannot be tracked.
+  // HWP-08, HWP-24: a domain that tracks is made for no device that cannot be tracked, nor takes one.
   motif("untracked-device", 3, ["MOCK_DOMAIN_FLAGS", "HWPT_ALLOC"], (c, ioas, scene) => {
     const { fd, id } = ioas;
+    const domainFor = (dev: number): number => {
+      const alloc = { flags: HWPT_DIRTY_TRACKING, dev_id: c.object(fd, dev) };
+      const args = { ...alloc, pt_id: c.object(fd, id) };
+      const { outcome } = c.make({ call: "HWPT_ALLOC", fd: c.iommufd(fd), in: args });
+      return (outcome.out as { out_hwpt_id?: number } | undefined)?.out_hwpt_id ?? 0;
+    };
+    const arrive = (pt: number, dev_flags: number): void => {
+      const args = { pt_id: c.object(fd, pt), dev_flags };
+      c.make({ call: "MOCK_DOMAIN_FLAGS", fd: c.iommufd(fd), in: args });
+    };
+    if (c.draw.chance(30)) {
+      arrive(id, MOCK_NO_DIRTY);
+      const own = c.scene.devices.findLast((one) => one.fd === fd && !one.tracksDirty);
+      if (own !== undefined) domainFor(own.id);
+    }
     const device = scene.devices.find((one) => one.fd === fd && one.tracksDirty);
     if (device === undefined) return;
-    const alloc = { flags: HWPT_DIRTY_TRACKING, dev_id: c.object(fd, device.id) };
-    const args = { ...alloc, pt_id: c.object(fd, id) };
-    const { outcome } = c.make({ call: "HWPT_ALLOC", fd: c.iommufd(fd), in: args });
-    const hwpt = (outcome.out as { out_hwpt_id?: number } | undefined)?.out_hwpt_id ?? 0;
-    const tracked = { pt_id: c.object(fd, hwpt), dev_flags: 0 };
-    if (c.draw.chance(60)) c.make({ call: "MOCK_DOMAIN_FLAGS", fd: c.iommufd(fd), in: tracked });
-    const untracked = { pt_id: c.object(fd, hwpt), dev_flags: MOCK_NO_DIRTY };
-    c.make({ call: "MOCK_DOMAIN_FLAGS", fd: c.iommufd(fd), in: untracked });
+    const hwpt = domainFor(device.id);
+    if (c.draw.chance(60)) arrive(hwpt, 0);
+    arrive(hwpt, MOCK_NO_DIRTY);
   }),
 ];
 
