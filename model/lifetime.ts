@@ -4,7 +4,7 @@
  */
 import { revoke } from "./access";
 import { dropFaults, leaveDomain, removeNested } from "./domains";
-import { release, vaOf } from "./pinning";
+import { hasDomain, release, vaOf } from "./pinning";
 import { forget } from "./state/dirty";
 import { newIoas, reserve, unreserve } from "./state/ioas";
 import type { MachineState } from "./state/machine";
@@ -159,13 +159,11 @@ export const endIfUnused = (machine: MachineState, context: Context): void => {
 
 /** OBJ-07: everything goes, leaves first. */
 const destroyContext = (machine: MachineState, context: Context): void => {
-  for (const object of context.objects.values()) {
-    if (object.type !== "stdev") continue;
-    const { device } = object;
-    const area = device.group.hwpt?.ioas.areas[0];
-    unbindDevice(machine, device);
-    if (area !== undefined) expectLater(machine.seenRefs, "OBJ-07", vaOf(area));
-  }
+  const objects = [...context.objects.values()];
+  const pinned = objects.flatMap((object) =>
+    object.type === "ioas" && hasDomain(object) ? object.areas.slice(0, 1) : [],
+  );
+  for (const object of objects) if (object.type === "stdev") unbindDevice(machine, object.device);
   for (const object of context.objects.values()) {
     if (object.type === "nested") removeNested(context, object);
   }
@@ -176,6 +174,7 @@ const destroyContext = (machine: MachineState, context: Context): void => {
     if (object.type === "ioas") removeIoas(context, object);
   }
   context.objects.clear();
+  for (const area of pinned) expectLater(machine.seenRefs, "OBJ-07", vaOf(area));
 };
 
 export const isAttached = (device: BoundDevice): boolean => device.group.attached.includes(device);

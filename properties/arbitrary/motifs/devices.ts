@@ -200,9 +200,11 @@ export const DEVICES: readonly Aim[] = [
     }
     detachCdev(c, cdev);
     look(c, ioas);
-    if (c.draw.chance(70)) return;
+    if (c.draw.chance(40)) return;
     map(c, ioas, { va: start("buf0"), bytes: PAGE, at: PLACE });
-    c.make({ call: "DEVICE_CLOSE", in: { devfd: c.cdev(cdev.devfd) } });
+    for (const { devfd } of c.scene.cdevs.filter((one) => one.fd === ioas.fd)) {
+      c.make({ call: "DEVICE_CLOSE", in: { devfd: c.cdev(devfd) } });
+    }
     c.make({ call: "CLOSE", fd: c.iommufd(ioas.fd), in: {} });
     probeAllPins(c, openIommufd(c));
   }),
