@@ -204,15 +204,17 @@ class Machines {
 
   async #conclude(trace: Trace, kind: MachineKind, done: Done): Promise<Run> {
     const { complaint, status, detail, answers } = done;
-    if (complaint !== undefined) {
-      const reason = complaintOf(complaint.log);
-      // After a mere warning the machine goes on; after anything else nothing it says counts.
-      if (!reason.startsWith("WARNING")) await this.#pool.retire(kind);
-      return ended(trace, answers.slice(0, complaint.call), { kind: "complaint", reason });
-    }
-    if (status === STATUS.hung) {
-      await this.#pool.retire(kind);
+    const isHung = status === STATUS.hung;
+    const reason = complaint && complaintOf(complaint.log);
+    const isWarning = reason?.startsWith("WARNING") === true;
+    // After a mere warning the machine goes on; after anything else nothing it says counts.
+    if (isHung || (reason !== undefined && !isWarning)) await this.#pool.retire(kind);
+    // A call that warns and then does not come back has done worse than to warn.
+    if (isHung && (reason === undefined || isWarning)) {
       return ended(trace, answers, { kind: "crash", reason: "the call does not come back" });
+    }
+    if (complaint !== undefined && reason !== undefined) {
+      return ended(trace, answers.slice(0, complaint.call), { kind: "complaint", reason });
     }
     if (status === STATUS.workerDied) {
       const reason = `the process of the trace died (wait status ${detail})`;

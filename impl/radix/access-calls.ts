@@ -12,6 +12,7 @@ import { done, fail, type OnIommufd, type OnProcess } from "./call";
 import { fromHex, toHex } from "./hex";
 import type { Kernel } from "./kernel";
 import { hasMockDriver } from "./mock-front-end";
+import { pageOf } from "./page-math";
 import type { UserMemory } from "./user-memory";
 
 /** 16 MiB */
@@ -55,8 +56,10 @@ export const accessPages: OnIommufd<"ACCESS_PAGES"> = (_ctx, args, process, kern
   if (typeof pin === "string") return fail(pin);
   if (uptr !== 0n) {
     const { memory } = process;
-    const firstPage = BigInt.asUintN(64, uptr - (iova % BigInt(memory.pageSize)));
-    const errno = checkPages(memory, firstPage, pfnsOf(pin));
+    const { pageSize } = memory;
+    const firstPage = pageOf(BigInt.asUintN(64, uptr - (iova % BigInt(pageSize))), pageSize);
+    const count = pageOf(iova + length - 1n, pageSize) - pageOf(iova, pageSize) + 1;
+    const errno = checkPages(memory, firstPage, [...pfnsOf(pin)], count);
     if (errno !== 0) {
       letGo(pin);
       return fail(errno);
@@ -65,16 +68,20 @@ export const accessPages: OnIommufd<"ACCESS_PAGES"> = (_ctx, args, process, kern
   return { errno: 0, out: { out_access_pages_id: access.keep(pin) } };
 };
 
-/** Whether these pages are the ones that are at an address now. */
-const checkPages = (memory: UserMemory, va: bigint, pfns: Iterable<number>): 0 | Errno => {
-  let page = Number(va / BigInt(memory.pageSize));
-  for (const pfn of pfns) {
+/** Whether `count` pages from `firstPage` on are now these; past their end nothing is the same. */
+const checkPages = (
+  memory: UserMemory,
+  firstPage: number,
+  pfns: readonly number[],
+  count: number,
+): 0 | Errno => {
+  for (let i = 0; i < count; i += 1) {
+    const page = firstPage + i;
     // Its end is added up before it is looked at, as when it is pinned.
     if (page + 1 === 2 ** 64 / memory.pageSize) return "EOVERFLOW";
     const present = memory.touch(page, false);
     if (present === 0) return "EFAULT";
-    if (present !== pfn) return "EBADE";
-    page += 1;
+    if (present !== pfns[i]) return "EBADE";
   }
   return 0;
 };

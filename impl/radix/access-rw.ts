@@ -43,6 +43,8 @@ export const rwPages = (pages: IoptPages, startByte: bigint, transfer: Transfer)
       },
     );
   }
+  // What leaves user space is refused before the first byte of it moves.
+  if (!pages.process.memory.isUserSpace(pages.firstPage + lastIndex)) return "EFAULT";
   for (let index = firstIndex; index <= lastIndex; index += 1) {
     const pfn = pages.process.memory.touch(pages.firstPage + index, transfer.write);
     if (pfn === 0) return "EFAULT";

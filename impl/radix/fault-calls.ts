@@ -19,7 +19,12 @@ export const faultQueueAlloc: OnIommufd<"FAULT_QUEUE_ALLOC"> = (
   return { errno: 0, out: { out_fault_id: fault.id, out_fault_fd: fd } };
 };
 
-export const faultRead: OnProcess<"FAULT_READ"> = (kernel, { fault_fd, count }, process) => {
+/** What read and write of Linux pass on of a count that is larger (MAX_RW_COUNT). */
+const COUNT_MAX = 0x7fff_f000;
+
+export const faultRead: OnProcess<"FAULT_READ"> = (kernel, args, process) => {
+  const { fault_fd } = args;
+  const count = Math.min(args.count, COUNT_MAX);
   const fault = queueOf(kernel, fault_fd, process);
   if (fault === undefined) return fail("EBADF");
   if (count % PAGE_FAULT.size !== 0) return fail("ESPIPE");
@@ -29,7 +34,8 @@ export const faultRead: OnProcess<"FAULT_READ"> = (kernel, { fault_fd, count }, 
 
 /** FLT-04: what was taken before something bad counts. */
 export const faultWrite: OnProcess<"FAULT_WRITE"> = (kernel, args, process) => {
-  const { count, responses } = args;
+  const { responses } = args;
+  const count = Math.min(args.count, COUNT_MAX);
   const fault = queueOf(kernel, args.fault_fd, process);
   if (fault === undefined) return fail("EBADF");
   if (count % PAGE_RESPONSE.size !== 0) return fail("ESPIPE");

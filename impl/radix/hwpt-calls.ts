@@ -4,7 +4,6 @@
  */
 import type { In } from "../../spec/calls";
 import type { Errno } from "../../spec/errno";
-import { ABSENT } from "../../spec/fields";
 import { decodeStruct } from "../../spec/uapi/codec";
 import {
   HW_CAP_DIRTY_TRACKING,
@@ -44,16 +43,19 @@ export const hwptAlloc: OnIommufd<"HWPT_ALLOC"> = (ctx, given) => {
   return typeof hwpt === "string" ? fail(hwpt) : { errno: 0, out: { out_hwpt_id: hwpt.id } };
 };
 
-/** Fields that the caller's struct does not reach count as zero (GEN-08, HWP-29). */
+/** Bytes that the caller's struct does not reach count as zero (GEN-08, HWP-29). */
 const knownPart = (args: AllocArgs): AllocArgs => {
   const known: Record<string, unknown> = { ...args };
-  const types = { u64: "u64", u32: "u32" } as const;
   for (const { name, offset, type } of LAYOUTS.HWPT_ALLOC.fields) {
-    if (name in known && offset + WIDTH[type] > args.size) {
-      known[name] = ABSENT[types[type as keyof typeof types]];
-    }
+    if (!(name in known) || offset + WIDTH[type] <= args.size) continue;
+    const bits = 8 * Math.max(0, args.size - offset);
+    const value = known[name] as number | bigint;
+    const low = BigInt.asUintN(bits, BigInt(value));
+    known[name] = typeof value === "bigint" ? low : Number(low);
   }
-  return known as AllocArgs;
+  // A pointer that is cut short leads to other memory.
+  const isElsewhere = known["data_uptr"] !== args.data_uptr || known["data_uptr"] === 0n;
+  return { ...(known as AllocArgs), ...(isElsewhere && { data: "" }) };
 };
 
 const allocOn = (ctx: IommufdCtx, args: AllocArgs, device: IommufdDevice): IommufdHwpt | Errno => {

@@ -245,9 +245,10 @@ export class IoPagetable {
 
   #fillAll(areas: readonly IoptArea[]): 0 | Errno {
     if (this.#domains.length === 0) return 0;
+    const unit = this.#unitOf(this.#domains);
     for (let i = 0; i < areas.length; i += 1) {
       const area = areas[i]!;
-      const errno = area.pages.fill(area, this.#domains, this.alignment);
+      const errno = area.pages.fill(area, this.#domains, unit);
       if (errno === 0) continue;
       for (const filled of areas.slice(0, i)) filled.pages.unfill(filled, this.#domains);
       return errno;
@@ -257,13 +258,12 @@ export class IoPagetable {
 
   #fillDomain(domain: IommuDomain): 0 | Errno {
     const filled: IoptArea[] = [];
-    const ioPageSize = BigInt(domain.ioPageSize);
-    const alignment = ioPageSize > this.alignment ? ioPageSize : this.alignment;
+    const unit = this.#unitOf([domain]);
     for (const area of this.areas) {
       if (area.storageDomain !== undefined) {
         area.pages.fillAnother(area, domain);
       } else {
-        const errno = area.pages.fill(area, [domain], alignment);
+        const errno = area.pages.fill(area, [domain], unit);
         if (errno !== 0) {
           this.#unfillDomain(domain, filled);
           return errno;
@@ -289,6 +289,12 @@ export class IoPagetable {
       (first === 0n ? 0 : this.reserve(0n, first - 1n, domain)) ||
       (last === U64_MAX ? 0 : this.reserve(last + 1n, U64_MAX, domain))
     );
+  }
+
+  /** What these domains map as a whole; an in-kernel user that pins pages asks nothing of them. */
+  #unitOf(domains: readonly IommuDomain[]): number {
+    const largest = Math.max(...domains.map(({ ioPageSize }) => ioPageSize));
+    return this.largePages ? largest : Math.max(largest, Number(this.pageSize));
   }
 
   /** Whether all areas are aligned well enough, which counts when it would be more (ALN-03). */

@@ -165,11 +165,11 @@ export class IoptPages {
 
   /**
    * Maps an area into all domains of its IOAS. All or nothing. A COPY of several pieces can make
-   * areas that begin or end inside a unit of the alignment (CPY-11); no domain maps such a one,
+   * areas that begin or end inside a unit of the domains (CPY-11); none of them maps such a one,
    * which shows when its pages have been pinned, and before they are charged.
    */
-  fill(area: IoptArea, domains: readonly IommuDomain[], alignment: bigint): 0 | Errno {
-    if (((area.iova | area.length) & (alignment - 1n)) !== 0n) {
+  fill(area: IoptArea, domains: readonly IommuDomain[], unit: number): 0 | Errno {
+    if (((area.iova | area.length) & BigInt(unit - 1)) !== 0n) {
       return this.lend(area, NOWHERE) || "EINVAL";
     }
     const windows = domains.map((domain) => area.window(domain));

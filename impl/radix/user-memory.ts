@@ -194,6 +194,10 @@ export class UserMemory {
     return page + count > this.#pagesEnd ? "EFAULT" : 0;
   }
 
+  isUserSpace(page: number): boolean {
+    return page < this.#pagesEnd;
+  }
+
   /**
    * Pins `count` pages from page number `page` once each, and gives their pfns to `sink`, counted
    * from `index`. A read-only pin needs a readable page, the other kind a writable one (MAP-14,

@@ -7,8 +7,8 @@ import type { Errno } from "../../spec/errno";
 import { never, type Rule, rule } from "../judge";
 import type { OnIommufd } from "../judges/common";
 import { pinProblem } from "../pinning";
-import { higher, type Interval, intersectsAny } from "../state/intervals";
-import { conforms, hasAreaIn } from "../state/ioas";
+import { type Interval, intersectsAny } from "../state/intervals";
+import { conforms, hasAreaIn, unitOf } from "../state/ioas";
 import type { Ioas } from "../state/objects";
 
 /** What a call that may make a domain knows. */
@@ -60,7 +60,7 @@ const raisesAgainstMappings = ({ ioas }: Joining, alignment: bigint): boolean =>
  */
 const firstCut = (v: Joining): number => {
   if (v.ioas === undefined) return -1;
-  const mask = higher(ioPageSize(v), v.ioas.alignment) - 1n;
+  const mask = unitOf(v.ioas, ioPageSize(v), v.machine.page) - 1n;
   return v.ioas.areas.findIndex(({ first, last }) => ((first | (last + 1n)) & mask) !== 0n);
 };
 

@@ -8,7 +8,7 @@
  */
 import type { Errno } from "../../spec/errno";
 import { ACCESS_PAGES_WRITE } from "../../spec/uapi/flags";
-import { U64_MAX } from "../../spec/units";
+import { U64_MAX, wrap64 } from "../../spec/units";
 import { pinRange, unpinRange } from "../access";
 import { fact, judge, never, rule } from "../judge";
 import { piecesOf } from "../pieces";
@@ -68,13 +68,19 @@ const comparedOf = (v: View): Errno | "fine" => {
   return v.compared;
 };
 
+/**
+ * The driver counts pages by IOVA, from where uptr would have the first of them. That and the
+ * pages that are pinned differ where a COPY has cut memory inside a page.
+ */
 const compare = (v: View): Errno | "fine" => {
   if (v.uptr === 0n || !takesPins(v) || !v.whole || v.bad !== undefined) return "fine";
   const { machine, proc, uptr } = v;
   const process = machine.processes[proc];
-  let number = pageNumber(uptr, machine.pageSize);
+  let left = lastOf(v) / machine.page - v.iova / machine.page + 1n;
+  let number = pageNumber(wrap64(uptr - (v.iova % machine.page)), machine.pageSize);
   for (const { pages, startByte, first, last } of v.pieces) {
     for (let at = startByte; at <= startByte + (last - first); at += machine.page) {
+      if (left-- === 0n) return "fine";
       // As when it is pinned: the end is added up before the page is looked at.
       if (number + 1 === endOfMemory(machine)) return "EOVERFLOW";
       const vma = process && vmaAt(process, number);
@@ -90,7 +96,15 @@ const compare = (v: View): Errno | "fine" => {
       number++;
     }
   }
-  return "fine";
+  return left === 0n ? "fine" : afterThem(v, number);
+};
+
+/** Where no page was pinned, nothing that is at uptr can be the same. */
+const afterThem = ({ machine, proc }: View, number: number): Errno => {
+  if (number + 1 === endOfMemory(machine)) return "EOVERFLOW";
+  const process = machine.processes[proc];
+  const vma = process && vmaAt(process, number);
+  return vma === undefined || vma.prot === "none" ? "EFAULT" : "EBADE";
 };
 
 /** A page not pinned yet is what the mapping's address leads to: is it the one at `number`? */

@@ -14,7 +14,7 @@ import { U64_MAX } from "../../spec/units";
 import { fact, judge, never, rule } from "../judge";
 import { piecesOf } from "../pieces";
 import { bytesBeforeFault, isStale, pinProblem, touch } from "../pinning";
-import { type Page, readBytes, vmaAt, writeBytes } from "../state/memory";
+import { type Page, readBytes, USER_LAST, vmaAt, writeBytes } from "../state/memory";
 import type { Piece } from "../state/objects";
 import { expectLater } from "../state/seen";
 import {
@@ -90,7 +90,8 @@ const move = (how: How, piece: Piece): Moved => {
   if (write ? !area.writeable : !area.readable) return { bytes: 0, perhaps: 0, end: "EPERM" };
   const range = userRange(machine, piece);
   if (!goesByPins(how, piece)) {
-    const bytes = reachOf(range, write);
+    // What leaves user space is refused before the first byte of it moves.
+    const bytes = range.va + BigInt(range.length) - 1n > USER_LAST ? 0 : reachOf(range, write);
     return { bytes, perhaps: 0, end: bytes < range.length ? "EFAULT" : "fine" };
   }
   // Pinned for the moment, and charged to nobody.

@@ -15,11 +15,9 @@ import {
   pagesOf,
   place,
   protect,
+  USER_LAST,
   unplace,
 } from "../state/memory";
-
-/** Last byte of user space on x86-64. */
-const USER_LAST = 0x7fff_ffff_efffn;
 
 interface RangeView {
   readonly machine: MachineState;

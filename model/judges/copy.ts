@@ -33,6 +33,8 @@ import {
 } from "../mapping";
 import { piecesOf } from "../pieces";
 import { hasDomain, isStale } from "../pinning";
+import { higher } from "../state/intervals";
+import { unitOf } from "../state/ioas";
 import type { Ioas, Piece } from "../state/objects";
 import { countSeen, expectLater, settle } from "../state/seen";
 import { aboutId, fdIsOpen, ioasOf } from "./common";
@@ -47,13 +49,19 @@ interface View extends MappingView {
   readonly whole: boolean;
 }
 
-/** A piece that ends inside a unit of the alignment: a domain maps whole ones (CPY-11). */
-const firstCut = (dst: Ioas | undefined, pieces: readonly Piece[], start: bigint): number =>
-  dst === undefined || !hasDomain(dst)
-    ? -1
-    : pieces.findIndex(
-        ({ last }, i) => i < pieces.length - 1 && (last + 1n - start) % dst.alignment !== 0n,
-      );
+/** A piece that ends inside a unit which the domains map as a whole (CPY-11). */
+const firstCut = (
+  dst: Ioas | undefined,
+  pieces: readonly Piece[],
+  start: bigint,
+  page: bigint,
+): number => {
+  if (dst === undefined || !hasDomain(dst)) return -1;
+  const unit = dst.hwpts.map((hwpt) => unitOf(dst, hwpt.ioPageSize, page)).reduce(higher);
+  return pieces.findIndex(
+    ({ last }, i) => i < pieces.length - 1 && (last + 1n - start) % unit !== 0n,
+  );
+};
 
 const sourceLast = (v: View): bigint => v.sourceIova + v.length - 1n;
 const sourceWraps = (v: View): boolean => sourceLast(v) > U64_MAX;
@@ -110,7 +118,7 @@ export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
     const pieces = piecesOf(source, src_iova, last);
     const [first] = pieces;
     const ioas = ioasOf(context, dst_ioas_id);
-    const cut = firstCut(ioas, pieces, src_iova);
+    const cut = firstCut(ioas, pieces, src_iova, machine.page);
     return {
       machine,
       context,

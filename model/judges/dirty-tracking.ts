@@ -3,6 +3,7 @@
  * that writes.
  */
 import { DIRTY_TRACKING_ENABLE } from "../../spec/uapi/flags";
+import { wrap64 } from "../../spec/units";
 import { fact, judge, never, rule } from "../judge";
 import { startTracking, write } from "../state/dirty";
 import { areaAt } from "../state/ioas";
@@ -68,14 +69,14 @@ const isReadable = (v: DirtyView): boolean => BigInt(v.bitmap.length) * 8n >= bi
 
 /**
  * The pages that get dirty. The mock driver counts iova in pages of the size that it is given,
- * and takes that for a page of its own, so that any other size than its own leads elsewhere.
+ * and takes that for a page of its own, so that any other size than its own leads elsewhere. A
+ * range that ends behind 2^64 goes on at 0.
  */
 const written = (v: DirtyView, hwpt: Hwpt): number[] => {
-  const first = v.iova / v.pageSize;
   const pages: number[] = [];
   for (let i = 0; i < bitsOf(v); i++) {
     if (((v.bitmap[i >> 3] ?? 0) & (1 << (i & 7))) === 0) continue;
-    const page = first + BigInt(i);
+    const page = wrap64(v.iova + BigInt(i) * v.pageSize) / v.pageSize;
     if (areaAt(hwpt.ioas, page * hwpt.ioPageSize) !== undefined) pages.push(Number(page));
   }
   return pages;

@@ -11,6 +11,9 @@ import type { Fault, FaultQueue } from "../state/objects";
 import { countSeen } from "../state/seen";
 import { faultFileIsOpen, type OnFaultFile } from "./fault-queue";
 
+/** No read or write of Linux moves more bytes at a time: the kernel asks for no more than these. */
+const COUNT_MAX = 0x7fff_f000;
+
 interface ReadView extends OnFaultFile {
   readonly count: number;
   readonly waiting: readonly Fault[];
@@ -70,7 +73,8 @@ export const FAULT_READ = judge<"FAULT_READ", ReadView>("FAULT_READ", {
   promise: "FLT-03",
   view: (machine, call) => {
     const queue = machine.faultFiles.get(call.in.fault_fd);
-    return { machine, queue, count: call.in.count, waiting: queue?.waiting ?? [] };
+    const count = Math.min(call.in.count, COUNT_MAX);
+    return { machine, queue, count, waiting: queue?.waiting ?? [] };
   },
   rules: [
     faultFileIsOpen(),
@@ -149,7 +153,8 @@ export const FAULT_WRITE = judge<"FAULT_WRITE", WriteView>("FAULT_WRITE", {
   promise: "FLT-04",
   view: (machine, call) => {
     const { fault_fd, count, responses } = call.in;
-    return { machine, queue: machine.faultFiles.get(fault_fd), count, responses };
+    const queue = machine.faultFiles.get(fault_fd);
+    return { machine, queue, count: Math.min(count, COUNT_MAX), responses };
   },
   rules: [
     faultFileIsOpen(),

@@ -25,9 +25,11 @@ import { aboutId, fdIsOpen, lowestFreeId, newIdFacts } from "./common";
 
 const LAYOUT = LAYOUTS.HWPT_ALLOC;
 
-/** True if the caller's struct reaches to this field; one that it leaves out is 0 (GEN-08). */
-const reaches = (size: number, name: string): boolean =>
-  LAYOUT.fields.some((field) => field.name === name && field.offset < size);
+/** What a caller's struct of `size` bytes gives of a field; the bytes it leaves out are 0 (GEN-08). */
+const given = (size: number, name: string, value: bigint): bigint => {
+  const offset = LAYOUT.fields.find((field) => field.name === name)?.offset ?? 0;
+  return BigInt.asUintN(Math.min(64, 8 * Math.max(0, size - offset)), value);
+};
 
 interface View extends Joining {
   readonly size: number;
@@ -70,13 +72,17 @@ const joins = (v: View): boolean => onIoas(v) && v.device !== undefined;
 /** HWP-05 and what else says that this is not what a page table is made on. */
 const whyNoTable = (v: View): readonly ClauseId[] => (v.pt?.type === "nested" ? ["HWP-26"] : []);
 
+const isPointerGiven = (size: number, { data_uptr }: CallOf<"HWPT_ALLOC">["in"]): boolean =>
+  size >= LAYOUT.size || (data_uptr !== 0n && given(size, "data_uptr", data_uptr) === data_uptr);
+
 const viewOf = (machine: View["machine"], call: CallOf<"HWPT_ALLOC">): View => {
   const context = machine.fds.get(call.fd);
-  const { flags, reserved, dev_id, pt_id, fault_id, data_type, data_len, data } = call.in;
+  const { flags, reserved, dev_id, pt_id, fault_id, data_type, data_len } = call.in;
   const size = call.in.size === 0 ? LAYOUT.size : call.in.size;
+  const word = (name: string, value: number): number => Number(given(size, name, BigInt(value)));
   const device = context?.objects.get(dev_id);
   const pt = context?.objects.get(pt_id);
-  const queue = context?.objects.get(reaches(size, "fault_id") ? fault_id : 0);
+  const queue = context?.objects.get(word("fault_id", fault_id));
   return {
     machine,
     context,
@@ -84,9 +90,9 @@ const viewOf = (machine: View["machine"], call: CallOf<"HWPT_ALLOC">): View => {
     size,
     flags,
     reserved,
-    dataType: reaches(size, "data_type") ? data_type : HWPT_DATA_NONE,
-    dataLen: reaches(size, "data_len") ? data_len : 0,
-    data: Buffer.from(reaches(size, "data_uptr") ? data : "", "hex"),
+    dataType: word("data_type", data_type),
+    dataLen: word("data_len", data_len),
+    data: Buffer.from(isPointerGiven(size, call.in) ? call.in.data : "", "hex"),
     devId: dev_id,
     device: device?.type === "device" ? device : undefined,
     ptId: pt_id,

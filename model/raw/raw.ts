@@ -223,7 +223,9 @@ const flawOf = (inner: Judge, v: View, errno: Errno): Flaw | undefined => {
   if (stray !== undefined) return { clause: "GEN-15", right: `byte ${stray} as it was sent` };
   if (errno === "EFAULT" && endsBehindMemory(v.frame)) return undefined;
   const changed = v.after !== undefined && !v.after.equals(v.frame.bytes);
-  if (promisesTooMuch(v) && errno === "EFAULT") return flawOfHalfInfo(inner, v, isMock(v));
+  if (promisesTooMuch(v) && errno === "EFAULT" && !cannotStore(v)) {
+    return flawOfHalfInfo(inner, v, isMock(v));
+  }
   if (v.inner === undefined || cannotStore(v) || inner.checkFailure === undefined) {
     return changed ? NOTHING_WRITTEN : undefined;
   }

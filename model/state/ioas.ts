@@ -97,6 +97,10 @@ export const alignmentOf = (ioas: Ioas, pageSize: bigint, hugePages = ioas.hugeP
   return alignment;
 };
 
+/** What a domain maps as a whole: its smallest page, and without huge pages a CPU page. */
+export const unitOf = (ioas: Ioas, ioPageSize: bigint, pageSize: bigint): bigint =>
+  ioas.hugePages || pageSize < ioPageSize ? ioPageSize : pageSize;
+
 export const realign = (ioas: Ioas, pageSize: bigint): void => {
   const alignment = alignmentOf(ioas, pageSize);
   if (alignment === ioas.alignmentByRule) return;

@@ -17,6 +17,9 @@ import { U64_MAX } from "../../spec/units";
 /** Bytes of a page by the number of the chunk. */
 type Chunks = Map<number, Uint8Array>;
 
+/** Last byte of user space on x86-64. */
+export const USER_LAST = 0x7fff_ffff_efffn;
+
 export interface Page {
   /** Stands for a physical address in the model's own answers. */
   readonly frame: number;

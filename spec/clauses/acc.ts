@@ -132,8 +132,8 @@ export const ACC = [
     statement:
       "Reading and writing reach the memory that a domain reaches. 6.12 takes the memory now " +
       "at the user address, even where the mapping is pinned to another; only its slow path " +
-      "over more than a page takes the pinned pages, and a mapping of another process than the " +
-      "caller's goes that path always.",
+      "over more than a page takes the pinned pages, and another process's mapping goes that " +
+      "path always. The other moves nothing of what goes on behind user space.",
     basis: { rule: "T" },
     source: ["selftest iommufd.c check_access_rw", "pages.c iopt_pages_rw_access"],
     needs: ["mock", "access"],
@@ -162,10 +162,10 @@ export const ACC = [
   {
     id: "ACC-32",
     statement:
-      "Operations of the mock driver have errors of their own: ENOMEM for more than 16 MiB, " +
-      "EOPNOTSUPP for flags and for pinning by a user that said it would not, EBADFD for a " +
-      "file that is no access, EBADE for pages not at uptr, EFAULT where uptr leads nowhere " +
-      "(EOVERFLOW in the last page below 2^64).",
+      "The mock driver has errors of its own: ENOMEM for more than 16 MiB, EOPNOTSUPP for flags " +
+      "and for pinning by a user that said it would not, EBADFD for a file that is no access, " +
+      "EBADE for pages not at uptr, EFAULT where uptr leads nowhere (EOVERFLOW in the last page " +
+      "below 2^64). The pages compared are those of the IOVAs.",
     basis: { rule: "T" },
     source: ["selftest.c iommufd_test_access_pages", "selftest.c iommufd_test_access_rw"],
     needs: ["mock", "access"],

@@ -124,7 +124,7 @@ export const FLT = [
     statement:
       "A read takes whole groups of faults, as many as fit, and leaves the others; 0 bytes if " +
       "there are none. A count that is no multiple of 40 is ESPIPE, one that the first group " +
-      "does not fit into EINVAL.",
+      "does not fit into EINVAL. (A larger count than 0x7ffff000 counts as that one.)",
     basis: { rule: "I" },
     source: ["fault.c iommufd_fault_fops_read"],
     needs: ["mock", "hwpt", "nesting", "fault-queue"],
@@ -136,7 +136,7 @@ export const FLT = [
     statement:
       "A write answers faults by their cookies. A count that is no multiple of 8 is ESPIPE. An " +
       "unknown code or cookie ends it: what was taken before counts, and if that is nothing it " +
-      "is EINVAL.",
+      "is EINVAL. (A larger count than 0x7ffff000 counts as that one.)",
     basis: { rule: "I" },
     source: ["fault.c iommufd_fault_fops_write"],
     needs: ["mock", "hwpt", "nesting", "fault-queue"],
