@@ -130,10 +130,10 @@ export const ACC = [
   {
     id: "ACC-22",
     statement:
-      "Reading and writing reach the memory that a domain reaches. 6.12 takes the memory now " +
-      "at the user address, even where the mapping is pinned to another; only its slow path " +
-      "over more than a page takes the pinned pages, and another process's mapping goes that " +
-      "path always. The other moves nothing of what goes on behind user space.",
+      "Reading and writing reach the memory that a domain reaches. 6.12 takes the memory now at " +
+      "the user address, even where the mapping is pinned to another, and moves nothing of what " +
+      "leaves user space; only its slow path over more than a page takes the pinned pages. " +
+      "Another process's mapping goes that path always.",
     basis: { rule: "T" },
     source: ["selftest iommufd.c check_access_rw", "pages.c iopt_pages_rw_access"],
     needs: ["mock", "access"],
