@@ -46,15 +46,16 @@ export const hwptAlloc: OnIommufd<"HWPT_ALLOC"> = (ctx, given) => {
 /** Bytes that the caller's struct does not reach count as zero (GEN-08, HWP-29). */
 const knownPart = (args: AllocArgs): AllocArgs => {
   const known: Record<string, unknown> = { ...args };
+  let isElsewhere = false;
   for (const { name, offset, type } of LAYOUTS.HWPT_ALLOC.fields) {
     if (!(name in known) || offset + WIDTH[type] <= args.size) continue;
     const bits = 8 * Math.max(0, args.size - offset);
     const value = known[name] as number | bigint;
     const low = BigInt.asUintN(bits, BigInt(value));
     known[name] = typeof value === "bigint" ? low : Number(low);
+    // A pointer that is cut short leads to other memory, unless it lost nothing but zeros.
+    isElsewhere ||= name === "data_uptr" && (low === 0n || low !== value);
   }
-  // A pointer that is cut short leads to other memory.
-  const isElsewhere = known["data_uptr"] !== args.data_uptr || known["data_uptr"] === 0n;
   return { ...(known as AllocArgs), ...(isElsewhere && { data: "" }) };
 };
 

@@ -75,16 +75,13 @@ const comparedOf = (v: View): Errno | "fine" => {
 const compare = (v: View): Errno | "fine" => {
   if (v.uptr === 0n || !takesPins(v) || !v.whole || v.bad !== undefined) return "fine";
   const { machine, proc, uptr } = v;
-  const process = machine.processes[proc];
   let left = lastOf(v) / machine.page - v.iova / machine.page + 1n;
   let number = pageNumber(wrap64(uptr - (v.iova % machine.page)), machine.pageSize);
   for (const { pages, startByte, first, last } of v.pieces) {
     for (let at = startByte; at <= startByte + (last - first); at += machine.page) {
       if (left-- === 0n) return "fine";
-      // As when it is pinned: the end is added up before the page is looked at.
-      if (number + 1 === endOfMemory(machine)) return "EOVERFLOW";
-      const vma = process && vmaAt(process, number);
-      if (vma === undefined || vma.prot === "none") return "EFAULT";
+      const problem = whyNone(v, number);
+      if (problem !== undefined) return problem;
       const index = Number(at / machine.page);
       const there = pageNow(machine, proc, number);
       const pin = pages.pins.get(index);
@@ -96,15 +93,16 @@ const compare = (v: View): Errno | "fine" => {
       number++;
     }
   }
-  return left === 0n ? "fine" : afterThem(v, number);
+  // Where no page was pinned, nothing that is at uptr can be the same.
+  return left === 0n ? "fine" : (whyNone(v, number) ?? "EBADE");
 };
 
-/** Where no page was pinned, nothing that is at uptr can be the same. */
-const afterThem = ({ machine, proc }: View, number: number): Errno => {
+/** Why the caller has no page there; as when it is pinned, its end is added up before a look at it. */
+const whyNone = ({ machine, proc }: View, number: number): Errno | undefined => {
   if (number + 1 === endOfMemory(machine)) return "EOVERFLOW";
   const process = machine.processes[proc];
   const vma = process && vmaAt(process, number);
-  return vma === undefined || vma.prot === "none" ? "EFAULT" : "EBADE";
+  return vma === undefined || vma.prot === "none" ? "EFAULT" : undefined;
 };
 
 /** A page not pinned yet is what the mapping's address leads to: is it the one at `number`? */

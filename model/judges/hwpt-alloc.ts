@@ -72,8 +72,11 @@ const joins = (v: View): boolean => onIoas(v) && v.device !== undefined;
 /** HWP-05 and what else says that this is not what a page table is made on. */
 const whyNoTable = (v: View): readonly ClauseId[] => (v.pt?.type === "nested" ? ["HWP-26"] : []);
 
+const POINTER_END = (LAYOUT.fields.find(({ name }) => name === "data_uptr")?.offset ?? 0) + 8;
+
+/** True if the pointer leads to the data: one that is cut short leads there if it lost zeros only. */
 const isPointerGiven = (size: number, { data_uptr }: CallOf<"HWPT_ALLOC">["in"]): boolean =>
-  size >= LAYOUT.size || (data_uptr !== 0n && given(size, "data_uptr", data_uptr) === data_uptr);
+  size >= POINTER_END || (data_uptr !== 0n && given(size, "data_uptr", data_uptr) === data_uptr);
 
 const viewOf = (machine: View["machine"], call: CallOf<"HWPT_ALLOC">): View => {
   const context = machine.fds.get(call.fd);
