@@ -50,6 +50,10 @@ const SWAPS: readonly (readonly [CallName, Rung, Rung])[] = [
 
 type Swap = (typeof SWAPS)[number];
 
+/** A call breaks both of these so seldom that the whole hunt alone waits for it. */
+const RARE: readonly CallName[] = ["GET_HW_INFO", "MOCK_DOMAIN_FLAGS"];
+const SHOWN = WHOLE_HUNT ? SWAPS : SWAPS.filter(([call]) => !RARE.includes(call));
+
 /** The model, which looks at the lower rung first wherever a call breaks both. */
 const swapped = (swaps: readonly Swap[], onSwap: (swap: Swap) => void = () => {}): Iut => {
   const info = { name: "swapped", version: "1", capabilities: MODEL_CAPABILITIES };
@@ -77,7 +81,7 @@ const is = ([clause, errno]: Rung, rule: { clause: ClauseId; errno: Errno }): bo
   rule.clause === clause && rule.errno === errno;
 
 describe("an implementation that looks at the lower of two rungs first", () => {
-  test.each(SWAPS)("%s, %j and %j: is not Linux 6.12", async (...swap) => {
+  test.each(SHOWN)("%s, %j and %j: is not Linux 6.12", async (...swap) => {
     const untilFound = stopOnce((failures) => failures > 0);
     const { failures } = await runCampaign(quickRun({ iut: swapped([swap]), ...untilFound }));
     const [, upper, lower] = swap;
@@ -86,13 +90,13 @@ describe("an implementation that looks at the lower of two rungs first", () => {
 
   test("does what is documented, wherever it does so", async () => {
     const made = new Set<Swap>();
-    const iut = swapped(SWAPS, (swap) => made.add(swap));
+    const iut = swapped(SHOWN, (swap) => made.add(swap));
     // Each swap once at least; the whole hunt makes most of them hundreds of times.
-    const until = WHOLE_HUNT ? {} : stopOnce(() => made.size === SWAPS.length);
+    const until = WHOLE_HUNT ? {} : stopOnce(() => made.size === SHOWN.length);
     const documented = { profile: "documented", knownFailing: AS_LINUX_6_12 } as const;
     const results = await runCampaign(quickRun({ iut, ...documented, ...until }));
     expect(results.failures.filter(({ known }) => !known)).toEqual([]);
-    expect(SWAPS.filter((swap) => !made.has(swap))).toEqual([]);
+    expect(SHOWN.filter((swap) => !made.has(swap))).toEqual([]);
   }, 240_000);
 });
 
