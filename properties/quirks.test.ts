@@ -103,3 +103,13 @@ test.each(["EXIT", "OPTION"])("a count is lost with a process, and not without %
   expect(judged(history).finding?.deviation.clauses).toEqual(["LIV-03"]);
   expect(judged(history).quirks).toEqual([]);
 });
+
+test.each([
+  ["hangs-after-the-dead", "LIV-01"],
+  ["hangs-on-a-cut-page", "LIV-01"],
+  ["warns-of-nearly-all-memory", "LIV-03"],
+])("%s is no quirk", (name, clause) => {
+  const { finding, quirks } = judged(traceOf(name));
+  expect(finding?.deviation.clauses).toEqual([clause]);
+  expect(quirks).toEqual([]);
+});

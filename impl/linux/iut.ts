@@ -7,13 +7,13 @@
  */
 import type { Iut, IutInfo, Run } from "../../spec/iut";
 import type { Platform } from "../../spec/platform";
-import type { Ending, Trace } from "../../spec/trace";
-import { decodeAnswers } from "./decode";
+import type { Trace } from "../../spec/trace";
+import { conclude, ended, inconclusive } from "./conclude";
 import { encodeRun, type RunRequest } from "./encode";
 import { disappoints, kindOf, LINUX_PLATFORMS, unfit } from "./platforms";
 import { Pool } from "./pool";
-import { type Done, type RawAnswer, STATUS } from "./protocol";
-import { type Gone, type MachineKind, plain, type Reply, STARVED, Vm, type VmOptions } from "./vm";
+import { type Done, STATUS } from "./protocol";
+import { type Gone, type MachineKind, type Reply, STARVED, Vm, type VmOptions } from "./vm";
 
 export interface LinuxImage {
   /** What reports call it: the release, or what the image is. */
@@ -75,9 +75,6 @@ export const makeLinux = (image: LinuxImage): LinuxIut => {
     close: () => machines.close(),
   };
 };
-
-/** In place of a call that the agent cannot make. */
-const FOR_MEMORY = 0xffff_ffff;
 
 /** Traces in one run that could not even begin, for a reason that a new machine cures. */
 const MAX_RENEWALS = 2;
@@ -203,30 +200,9 @@ class Machines {
   }
 
   async #conclude(trace: Trace, kind: MachineKind, done: Done): Promise<Run> {
-    const { complaint, status, detail, answers } = done;
-    const isHung = status === STATUS.hung;
-    const reason = complaint && complaintOf(complaint.log);
-    const isWarning = reason?.startsWith("WARNING") === true;
-    // After a mere warning the machine goes on; after anything else nothing it says counts.
-    if (isHung || (reason !== undefined && !isWarning)) await this.#pool.retire(kind);
-    // A call that warns and then does not come back has done worse than to warn.
-    if (isHung && (reason === undefined || isWarning)) {
-      return ended(trace, answers, { kind: "crash", reason: "the call does not come back" });
-    }
-    if (complaint !== undefined && reason !== undefined) {
-      return ended(trace, answers.slice(0, complaint.call), { kind: "complaint", reason });
-    }
-    if (status === STATUS.workerDied) {
-      const reason = `the process of the trace died (wait status ${detail})`;
-      return ended(trace, answers, { kind: "inconclusive", reason });
-    }
-    if (status === STATUS.cannot) {
-      const what = detail === FOR_MEMORY ? "the memory" : `call ${detail}`;
-      const reason = `the agent cannot make ${what} of this trace`;
-      return ended(trace, answers, { kind: "inconclusive", reason });
-    }
-    const asked = trace.steps.some(({ failNth }) => failNth !== undefined);
-    return { outcomes: decodeAnswers(trace, answers), ...(asked && { faults: done.faults }) };
+    const { run, isSpent } = conclude(trace, done);
+    if (isSpent) await this.#pool.retire(kind);
+    return run;
   }
 
   /** Again, call by call: does it end there again, and in which call? */
@@ -245,23 +221,3 @@ class Machines {
 
 /** Not the kernel's doing, as far as anybody can tell. */
 const isFromOutside = ({ by }: Gone): boolean => by === "outside" || by === "killed";
-
-const inconclusive = (reason: string): Run => ({
-  outcomes: [],
-  ending: { kind: "inconclusive", reason },
-});
-
-const ended = (trace: Trace, answers: readonly RawAnswer[], ending: Ending): Run => ({
-  outcomes: decodeAnswers(trace, answers),
-  ending,
-});
-
-const COMPLAINT =
-  /(?:WARNING|BUG|KASAN|UBSAN|Oops|INFO|kernel BUG|refcount_t|general protection).*/;
-
-/** The first telling line of what the kernel said. */
-const complaintOf = (log: string): string => {
-  const lines = log.split("\n").map(plain);
-  const telling = lines.map((line) => COMPLAINT.exec(line)?.[0]).find((line) => line !== undefined);
-  return telling ?? lines[0] ?? "the kernel complained";
-};

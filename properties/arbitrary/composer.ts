@@ -13,7 +13,7 @@ import { offersOf, type Platform } from "../../spec/platform";
 import { callMade, type RawEdits, rawCall } from "../../spec/raw";
 import { Resolver } from "../../spec/resolve";
 import type { Step, StepOf } from "../../spec/trace";
-import { isUnfathomable } from "./avoid";
+import { harmless } from "./avoid";
 import type { Draw } from "./draw";
 import { frameFor } from "./framing";
 import { sceneOf } from "./scene";
@@ -97,9 +97,9 @@ export class Composer {
     const raw = this.#frame(given, args);
     let step = this.#step(given, args, as, raw);
     let typed = this.#resolver.typed(step);
-    if (typed.call === "IOAS_COPY" && isUnfathomable(typed, this.scene, this.platform.pageSize)) {
-      // Nothing is copied instead (CPY-05).
-      step = this.#step(given, { ...args, length: 0n }, as, raw);
+    const instead = harmless(typed, this.scene, this.platform.pageSize);
+    if (instead !== undefined) {
+      step = this.#step(given, { ...args, ...instead }, as, raw);
       typed = this.#resolver.typed(step);
     }
     const call = step.raw === undefined ? typed : rawCall(typed, step.raw);

@@ -22,6 +22,15 @@ const FRAMES: readonly Frame[] = [
   ["GEN-01", 8, () => ({})],
   // A caller that is older, and one that is newer.
   ["GEN-08", 5, ({ min }) => ({ keep: min, size: min })],
+  // Between the two, perhaps inside a field, whose bytes that are there count.
+  [
+    "GEN-08",
+    3,
+    ({ min, size }, draw) => {
+      const to = draw.int(min, size);
+      return { keep: to, size: to };
+    },
+  ],
   ["GEN-09", 5, ({ size }, draw) => longer(size, draw.of(1, 8, 64))],
   ["GEN-12", 2, ({ size }) => longer(size, 0x1000)],
   ["GEN-10", 3, ({ size }, draw) => ({ tail: draw.of("01", `${zeros(7)}80`), size: size + 8 })],
@@ -36,6 +45,7 @@ const FRAMES: readonly Frame[] = [
   ["GEN-05", 3, ({ size }, draw) => ({ keep: size - draw.of(1, 4) })],
   ["GEN-05", 2, (_, draw) => ({ memory: "none", arg: draw.of(0n, BAD_VAS[0], 1n) as UserVa })],
   ["GEN-16", 4, () => ({ memory: "r" })],
+  ["GEN-16", 1, ({ size }, draw) => ({ memory: "r", keep: size - draw.of(1, 4, 8) })],
   ["GEN-03", 2, (_, draw) => ({ nr: draw.of(0x3b00, 0x3b6b, 0x3b7f), ...nowhere(draw) })],
   ["GEN-04", 2, (_, draw) => ({ nr: draw.of(0x3bff, 0x3bb0), ...nowhere(draw) })],
   [

@@ -118,6 +118,14 @@ const PAGES_TWISTS: readonly Twist<"ACCESS_PAGES", Use>[] = [
   ["ACC-32", (a) => ({ ...a, access_fd: NO_FILE })],
   ["ACC-32", (a, c) => ({ ...a, uptr: c.draw.of(BAD_VAS[0], LAST_PAGE) as UserVa })],
   ["ACC-32", (a, _, { area }) => ({ ...a, uptr: (userVaOf(area) + PAGE) as UserVa })],
+  // Inside the page, or in its neighbour.
+  [
+    "ACC-32",
+    (a, { draw }, { area }) => ({
+      ...a,
+      uptr: (userVaOf(area) + draw.of(1n, -1n, PAGE / 2n)) as UserVa,
+    }),
+  ],
 ];
 
 export const accessPagesAim: Aim = {

@@ -64,7 +64,7 @@ const TWISTS: readonly AllocTwist[] = [
     }),
   ],
   // The struct as it was before there was fault_id (HWP-29).
-  ["HWP-29", (a, { draw }) => ({ ...a, size: draw.of(24, 40) })],
+  ["HWP-29", (a, { draw }) => ({ ...a, size: draw.int(24, 47) })],
   ["HWP-29", (a) => ({ ...a, size: 24 })],
   ["GEN-07", (a, { draw }) => ({ ...a, size: draw.of(4, 23) })],
 ];

@@ -167,6 +167,9 @@ export const readFaultsAim: Aim = {
   },
 };
 
+/** More than Linux writes at a time (FLT-04): what is no multiple of a response may be one then. */
+const HUGE_COUNTS = [0x7fff_f004, 0x8000_0004, 0xffff_fff8] as const;
+
 export const answerFaultsAim: Aim = {
   name: "answer-faults",
   family: "hwpt",
@@ -184,7 +187,9 @@ export const answerFaultsAim: Aim = {
       cookie: c.cookie(file, cookie),
       code: draw.chance(80) ? draw.of(RESPONSE_SUCCESS, RESPONSE_INVALID) : 7,
     }));
-    const count = PAGE_RESPONSE.size * responses.length + (draw.chance(8) ? draw.of(4, 8) : 0);
+    const whole = PAGE_RESPONSE.size * responses.length;
+    const more = draw.chance(8) ? draw.of(4, 8) : 0;
+    const count = draw.chance(4) ? draw.of(...HUGE_COUNTS) : whole + more;
     c.make({ call: "FAULT_WRITE", in: { fault_fd: c.faultFile(file), count, responses } });
     return true;
   },

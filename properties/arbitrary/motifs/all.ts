@@ -9,6 +9,7 @@ import { BATCHES } from "./batches";
 import { CONTAINERS } from "./containers";
 import { DEVICES } from "./devices";
 import { DIRTY_PAGES } from "./dirty-pages";
+import { EDGES } from "./edges";
 import { HOLDERS } from "./holders";
 import { IN_THE_WAY } from "./in-the-way";
 import { IOASES } from "./ioases";
@@ -27,6 +28,7 @@ export const MOTIFS: readonly Aim[] = [
   ...DIRTY_PAGES,
   ...USERS,
   ...HOLDERS,
+  ...EDGES,
   ...BATCHES,
   ...CONTAINERS,
 ];

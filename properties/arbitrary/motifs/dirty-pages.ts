@@ -6,7 +6,7 @@ import {
   DIRTY_TRACKING_ENABLE,
   HWPT_DIRTY_TRACKING,
 } from "../../../spec/uapi/flags";
-import type { Bytes, Iova, UserVa } from "../../../spec/units";
+import { type Bytes, type Iova, U64_MAX, type UserVa } from "../../../spec/units";
 import type { Aim } from "../aim";
 import type { Composer } from "../composer";
 import { PAGE } from "../values";
@@ -15,10 +15,10 @@ import { mockDevice, paging, track } from "./tables";
 
 const UNIT = 2048n;
 
-/** The device writes to pages from PLACE on; a bit for each. */
-const write = (c: Composer, fd: number, hwpt: number, bitmap: string): void => {
+/** The device writes to pages, usually from PLACE on; a bit for each. */
+const write = (c: Composer, fd: number, hwpt: number, bitmap: string, from = PLACE): void => {
   const length = (UNIT * 4n * BigInt(bitmap.length)) as Bytes;
-  const range = { iova: PLACE as Iova, length, page_size: UNIT as Bytes };
+  const range = { iova: from as Iova, length, page_size: UNIT as Bytes };
   const args = { hwpt_id: c.object(fd, hwpt), ...range, uptr: SCRATCH.va, bitmap };
   c.make({ call: "DIRTY", fd: c.iommufd(fd), in: args });
 };
@@ -65,6 +65,8 @@ export const DIRTY_PAGES: readonly Aim[] = [
     const two = paging(c, ioas, mock.idev, HWPT_DIRTY_TRACKING);
     for (const hwpt of [one, two]) track(c, fd, hwpt, DIRTY_TRACKING_ENABLE);
     write(c, fd, one, draw.of("ff", "81", "5a"));
+    // Over the end of all addresses, and on from 0 to PLACE.
+    if (draw.chance(6)) write(c, fd, one, `03${"00".repeat(1023)}06`, U64_MAX + 1n - UNIT);
     read(c, fd, two);
     read(c, fd, one, { flags: DIRTY_NO_CLEAR, page: draw.of(UNIT, PAGE, UNIT / 2n) });
     if (draw.chance(15)) read(c, fd, one, { bytes: 0n });
