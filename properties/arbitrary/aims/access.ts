@@ -142,8 +142,9 @@ export const accessPagesAim: Aim = {
     const offset = PAGE * BigInt(draw.chance(60) ? 0 : draw.int(0, Math.max(0, pages - 1)));
     const left = size(area) - offset;
     const pinned = draw.chance(60) ? left : draw.chance(50) && left > PAGE ? PAGE : left;
-    // ACC-11: it need not end where a page does.
-    const length = draw.chance(15) ? pinned - draw.of(1n, PAGE / 2n, PAGE - 1n) : pinned;
+    // ACC-11: it need not end where a page does. A piece of a copy may be less than a page.
+    const less = draw.chance(15) ? draw.of(1n, PAGE / 2n, PAGE - 1n) : 0n;
+    const length = less < pinned ? pinned - less : pinned;
     const args: PagesIn = {
       access_fd: c.accessFile(access.file),
       flags: area.pages.writeable && draw.chance(60) ? ACCESS_PAGES_WRITE : 0,
