@@ -95,7 +95,10 @@ const loadTs = (given: string, cwd: string): Iut => {
   const { default: byDefault, iut } = (exported ?? {}) as { default?: unknown; iut?: unknown };
   const own = [byDefault, iut, exported].find(isIut);
   if (own === undefined) {
-    throw refuse("it must export an Iut {info, run}, by default or as `iut`; see inProcess");
+    throw refuse(
+      "it must export an Iut {info: {name, version, capabilities}, run}, name and version as " +
+        "texts, by default or as `iut`; see inProcess",
+    );
   }
   const unknown = own.info.capabilities.find((need) => !isNeed(need));
   if (unknown !== undefined) {

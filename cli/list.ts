@@ -96,7 +96,7 @@ export const list = async (what: Listing, flags: ListFlags, io: Io): Promise<num
     io.stdout.write(renderJson(all));
     return 0;
   }
-  const legend = SOURCES[what].legend?.() ?? "";
+  const legend = all.length === 0 ? "" : (SOURCES[what].legend?.() ?? "");
   const rows: Row[] = all.map((item) => ({ cells: columns.map(({ head }) => cell(item[head])) }));
   const text = rows.length === 0 ? `no ${what}` : table(columns, rows, styleFor(io.stdout, io.env));
   io.stdout.write(`${text}\n${legend}`);

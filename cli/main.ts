@@ -155,7 +155,8 @@ const runAsProcess = (): void => {
   process.on("exit", () => {
     if (decided === undefined) {
       tidy();
-      process.stderr.write("iommufd-conformance: the IUT ended the process; nothing was judged\n");
+      const what = "the IUT ended the process, or left a run without an answer";
+      process.stderr.write(`iommufd-conformance: ${what}; nothing was judged\n`);
     }
     process.exitCode = decided ?? EXIT.unavailable;
   });

@@ -80,7 +80,7 @@ export const parseShard = (text: string): readonly [index: number, of: number] =
 };
 
 export const CAMPAIGNS: Readonly<Record<string, string>> = {
-  random: "state-aware random sequences on both simulated platforms",
+  random: "state-aware random sequences on every platform of the IUT",
 };
 
 export const parseCampaign = (text: string): string => {

@@ -44,6 +44,21 @@ test.each([
     false,
   ],
   ["an oops", { ...DONE, complaint: saying(OOPS) }, "complaint", /^Oops/, true],
+  [
+    "a warning, then worse",
+    { ...DONE, complaint: saying(`${WARNING}\n[ 1.7] BUG: KASAN: slab-use-after-free in g`) },
+    "complaint",
+    /^BUG: KASAN/,
+    true,
+  ],
+  [
+    "worse, then a warning",
+    { ...DONE, complaint: saying(`list_del corruption, x is NULL\n${WARNING}`) },
+    "complaint",
+    /^list_del/,
+    true,
+  ],
+  ["no words", { ...DONE, complaint: { call: 1, log: "" } }, "complaint", /complained/, true],
   ["a hang", HUNG, "crash", /does not come back/, true],
   [
     "a warning, then a hang",

@@ -56,12 +56,14 @@ export const ended = (trace: Trace, answers: readonly RawAnswer[], ending: Endin
   ending,
 });
 
+/** How the kernel's complaints about itself begin; the agent knows them, too (agent/log.c). */
 const COMPLAINT =
-  /(?:WARNING|BUG|KASAN|UBSAN|Oops|INFO|kernel BUG|refcount_t|general protection).*/;
+  /(?:WARNING|BUG|KASAN|UBSAN|Oops|INFO|kernel BUG|refcount_t|general protection|soft lockup|list_(?:add|del) corruption).*/;
 
-/** The first telling line of what the kernel said. */
+/** The first line of what the kernel said that tells more than a warning, or else the warning. */
 const complaintOf = (log: string): string => {
   const lines = log.split("\n").map(plain);
-  const telling = lines.map((line) => COMPLAINT.exec(line)?.[0]).find((line) => line !== undefined);
-  return telling ?? lines[0] ?? "the kernel complained";
+  const telling = lines.flatMap((line) => COMPLAINT.exec(line)?.[0] ?? []);
+  const [worst] = telling.filter((line) => !line.startsWith("WARNING"));
+  return worst ?? telling[0] ?? (lines.join(" ").trim() || "the kernel complained");
 };

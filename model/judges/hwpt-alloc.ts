@@ -15,7 +15,7 @@ import {
   HWPT_NEST_PARENT,
   MOCK_IOTLB_SLOTS,
 } from "../../spec/uapi/flags";
-import { LAYOUTS, MOCK_NESTED_DATA } from "../../spec/uapi/layouts";
+import { LAYOUTS, MOCK_NESTED_DATA, WIDTH } from "../../spec/uapi/layouts";
 import { type Joining, joinRules } from "../attach/join";
 import { addNested, joinDomain, mayRefuseRightless } from "../domains";
 import { fact, judge, never, rule } from "../judge";
@@ -25,9 +25,17 @@ import { aboutId, fdIsOpen, lowestFreeId, newIdFacts } from "./common";
 
 const LAYOUT = LAYOUTS.HWPT_ALLOC;
 
+const fieldOf = (name: string): (typeof LAYOUT.fields)[number] => {
+  const field = LAYOUT.fields.find((each) => each.name === name);
+  if (field === undefined) throw new Error(`HWPT_ALLOC has no field ${name}`);
+  return field;
+};
+
+const endOf = (name: string): number => fieldOf(name).offset + WIDTH[fieldOf(name).type];
+
 /** What a caller's struct of `size` bytes gives of a field; the bytes it leaves out are 0 (GEN-08). */
 const given = (size: number, name: string, value: bigint): bigint => {
-  const offset = LAYOUT.fields.find((field) => field.name === name)?.offset ?? 0;
+  const { offset } = fieldOf(name);
   return BigInt.asUintN(Math.min(64, 8 * Math.max(0, size - offset)), value);
 };
 
@@ -72,11 +80,10 @@ const joins = (v: View): boolean => onIoas(v) && v.device !== undefined;
 /** HWP-05 and what else says that this is not what a page table is made on. */
 const whyNoTable = (v: View): readonly ClauseId[] => (v.pt?.type === "nested" ? ["HWP-26"] : []);
 
-const POINTER_END = (LAYOUT.fields.find(({ name }) => name === "data_uptr")?.offset ?? 0) + 8;
-
 /** True if the pointer leads to the data: one that is cut short leads there if it lost zeros only. */
 const isPointerGiven = (size: number, { data_uptr }: CallOf<"HWPT_ALLOC">["in"]): boolean =>
-  size >= POINTER_END || (data_uptr !== 0n && given(size, "data_uptr", data_uptr) === data_uptr);
+  size >= endOf("data_uptr") ||
+  (data_uptr !== 0n && given(size, "data_uptr", data_uptr) === data_uptr);
 
 const viewOf = (machine: View["machine"], call: CallOf<"HWPT_ALLOC">): View => {
   const context = machine.fds.get(call.fd);

@@ -80,16 +80,19 @@ describe.each(RELATIONS.map((relation) => [relation.id, relation] as const))(
       "holds on radix and on the model, and is compared: $name",
       async (platform) => {
         for (const iut of [radix, model]) {
-          const tally = new InvariantTally();
+          let compared = 0;
           for (const trace of on(platform, MANY, 25)) {
             const history = await runTrace(iut, trace);
+            const tally = new InvariantTally();
             for (const profile of PROFILES) {
               const finding = judgeHistory(history, profile, new Coverage(), tally);
               if (iut === model && finding && isAsLinux(finding)) continue;
               expect(finding).toBeUndefined();
             }
+            if (tally.of(id) > 0) compared++;
           }
-          expect(tally.of(id)).toBeGreaterThan(0.8 * MANY);
+          // Others end before their relation does, because the past does not permit it.
+          expect(compared).toBeGreaterThanOrEqual(MANY / 2);
         }
       },
     );

@@ -42,15 +42,15 @@ const composed = (cut: bigint): Composer => {
   return c;
 };
 
-const copyAll = (c: Composer): Made => {
+const copyAll = (c: Composer, fd = FD): Made => {
   const ids = { src_ioas_id: 1, dst_ioas_id: 2 };
   const range = { src_iova: START, length: 0x2000n as Bytes };
-  return c.make({ call: "IOAS_COPY", fd: FD, in: { ...ids, ...range, flags: MAP_READABLE } });
+  return c.make({ call: "IOAS_COPY", fd, in: { ...ids, ...range, flags: MAP_READABLE } });
 };
 
-const noHugePages = (c: Composer): Made => {
-  const option = { option_id: OPTION_HUGE_PAGES, op: OPTION_OP_SET, object_id: 2, val64: 0n };
-  return c.make({ call: "OPTION", fd: FD, in: option });
+const noHugePages = (c: Composer, fd = FD, object_id = 2): Made => {
+  const option = { option_id: OPTION_HUGE_PAGES, op: OPTION_OP_SET, object_id, val64: 0n };
+  return c.make({ call: "OPTION", fd, in: option });
 };
 
 test("areas that meet inside a page are never copied to where huge pages are off", () => {
@@ -67,4 +67,35 @@ test("huge pages are never switched off where areas meet inside a page", () => {
     expect(copyAll(c).outcome.errno).toBe(0);
     expect(noHugePages(c)).toMatchObject({ call: { in: { op } }, outcome: { errno: 0 } });
   }
+});
+
+test("a piece that begins inside a page is one, too", () => {
+  const c = composed(0x1800n);
+  copyAll(c);
+  const first = c.scene.ioases[1]?.areas[0]?.first as Iova;
+  const piece = { ioas_id: 2, iova: first, length: 0x1800n as Bytes };
+  expect(c.make({ call: "IOAS_UNMAP", fd: FD, in: piece }).outcome.errno).toBe(0);
+  expect(noHugePages(c)).toMatchObject({ call: { in: { op: OPTION_OP_GET } } });
+});
+
+test("by whatever number the iommufd is named", () => {
+  const duplicated = (): [Composer, number] => {
+    const c = composed(0x800n);
+    const { outcome } = c.make({ call: "DUP", fd: FD, in: {} });
+    return [c, (outcome.out as { fd: number }).fd];
+  };
+  const [off, one] = duplicated();
+  noHugePages(off);
+  expect(copyAll(off, one)).toMatchObject({ call: { in: { length: 0n } } });
+  const [on, other] = duplicated();
+  copyAll(on);
+  expect(noHugePages(on, other)).toMatchObject({ call: { in: { op: OPTION_OP_GET } } });
+});
+
+test("where pages would first have to be asked for, the refusal may be asked for", () => {
+  const made = noHugePages(composed(0x800n), FD, 1);
+  expect(made).toMatchObject({
+    call: { in: { op: OPTION_OP_SET } },
+    outcome: { errno: "EADDRINUSE" },
+  });
 });

@@ -97,7 +97,7 @@ export class Composer {
     const raw = this.#frame(given, args);
     let step = this.#step(given, args, as, raw);
     let typed = this.#resolver.typed(step);
-    const instead = harmless(typed, this.scene, this.platform.pageSize);
+    const instead = harmless(typed, this.model.state);
     if (instead !== undefined) {
       step = this.#step(given, { ...args, ...instead }, as, raw);
       typed = this.#resolver.typed(step);

@@ -72,6 +72,7 @@ export const frameFor = (draw: Draw, call: CallName): RawEdits | undefined => {
   if (!isIoctl(call)) return undefined;
   const frame = FRAMES[draw.weighted(WEIGHTS, TOTAL_WEIGHT)];
   const edits = frame?.[2](LAYOUTS[call], draw) ?? {};
-  // What copies may not be made (avoid.ts) is said of typed arguments.
-  return call === "IOAS_COPY" && edits.put !== undefined ? {} : edits;
+  // What may not be made (avoid.ts) is told by typed arguments.
+  const isWatched = call === "IOAS_COPY" || call === "OPTION";
+  return isWatched && edits.put !== undefined ? {} : edits;
 };

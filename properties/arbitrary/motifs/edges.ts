@@ -14,16 +14,16 @@ import { PAGE } from "../values";
 import { attach, copy, fresh, freshMotif, look, map, PLACE, start, unmap } from "./steps";
 import { newAccess, pin, rw } from "./users";
 
-/** The last two pages of user space begin there on x86-64: one that can be there, and one that cannot. */
-const END_OF_USER_SPACE = 0x7fff_ffff_e000n as UserVa;
+/** The last page of user space on x86-64; nothing can be behind it. */
+const LAST_USER_PAGE = 0x7fff_ffff_e000n as UserVa;
 
 export const EDGES: readonly Aim[] = [
   // ACC-20, ACC-22: one way moves bytes up to the end of user space, and the other none.
   freshMotif("over-the-end-of-user-space", 1.5, ["ACCESS_RW", "MMAP"], (c, ioas) => {
     const { draw } = c;
-    const last = { va: END_OF_USER_SPACE, length: PAGE as Bytes };
+    const last = { va: LAST_USER_PAGE, length: PAGE as Bytes };
     c.make({ call: "MMAP", in: { ...last, prot: "rw", kind: "anon-shared" } });
-    map(c, ioas, { va: END_OF_USER_SPACE, bytes: 2n * PAGE, at: PLACE });
+    map(c, ioas, { va: LAST_USER_PAGE, bytes: 2n * PAGE, at: PLACE });
     const user = newAccess(c, ioas, draw.of(0, ACCESS_NEEDS_PIN_PAGES));
     if (user === undefined) return;
     rw(c, user, PLACE, Number(PAGE), ACCESS_RW_WRITE);
@@ -32,7 +32,7 @@ export const EDGES: readonly Aim[] = [
     rw(c, user, PLACE + draw.of(0n, 5n), Number(PAGE), slow);
     c.make({
       call: "MEM_READ",
-      in: { va: (END_OF_USER_SPACE + PAGE - 16n) as UserVa, length: 16 },
+      in: { va: (LAST_USER_PAGE + PAGE - 16n) as UserVa, length: 16 },
     });
     if (draw.chance(70)) c.make({ call: "MUNMAP", in: last });
   }),
