@@ -49,6 +49,10 @@ export class Process {
     this.#memlockMax = this.#memlock;
   }
 
+  get isRoot(): boolean {
+    return this.#uid === 0;
+  }
+
   get user(): User {
     return this.#user;
   }
@@ -77,6 +81,7 @@ export class Process {
 
   /** setuid: nobody but root can become root, and nobody else has capabilities. */
   setUser(uid: number, user: User): 0 | Errno {
+    if (uid === 2 ** 32 - 1) return "EINVAL"; // the uid that means "leave it as it is"
     if (this.#uid !== 0 && uid !== this.#uid) return "EPERM";
     this.#uid = uid;
     this.#user = user;

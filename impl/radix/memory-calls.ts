@@ -7,9 +7,12 @@ import { done, fail, type OnProcess } from "./call";
 import { fromHex, toHex } from "./hex";
 import { makeMemoryObject, type UserMemory } from "./user-memory";
 
-export const mmap: OnProcess<"MMAP"> = (_kernel, { va, length, prot, kind }, { memory }) => {
+export const mmap: OnProcess<"MMAP"> = (_kernel, { va, length, prot, kind }, process) => {
+  const { memory } = process;
   const range = pageRange(memory, va, length);
   if (range === undefined || length === 0n) return fail("EINVAL");
+  const isLowest = range.first === 0 && memory.isUserSpace(range.count - 1);
+  if (isLowest && !process.isRoot) return fail("EPERM"); // vm.mmap_min_addr
   const object = makeMemoryObject(kind);
   return done(memory.map(range.first, range.count, prot, object, 0));
 };

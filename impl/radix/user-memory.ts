@@ -129,7 +129,8 @@ export class UserMemory {
 
   /** mprotect: a hole ends it with ENOMEM, after what comes before the hole has changed. */
   protect(first: number, count: number, prot: Prot): 0 | Errno {
-    if (first + count > this.#pagesEnd) return "ENOMEM";
+    // Only a range whose end is no number of 64 bits is refused beforehand.
+    if (first + count >= 2 ** 64 / this.pageSize) return "ENOMEM";
     const last = first + count - 1;
     const [from, to] = this.#isolate(first, last);
     let expected = first;

@@ -5,6 +5,7 @@
  */
 import type { CallOf } from "../../spec/calls";
 import type { Prot } from "../../spec/fields";
+import { U64_MAX } from "../../spec/units";
 import { judge, never, rule } from "../judge";
 import type { MachineState } from "../state/machine";
 import {
@@ -29,6 +30,8 @@ interface RangeView {
 }
 
 const isMisaligned = (v: RangeView): boolean => v.va % v.machine.page !== 0n || v.length === 0n;
+/** No end of a range, rounded up to pages, fits into 64 bits. */
+const wraps = (v: RangeView): boolean => v.va + v.length - 1n + v.machine.page > U64_MAX;
 const leavesUserSpace = (v: RangeView): boolean => v.va + v.length - 1n > USER_LAST;
 const spanOf = (v: RangeView): PageSpan => pagesOf(v.va, v.length, v.machine.pageSize);
 
@@ -44,6 +47,9 @@ const rangeView = (
   kind: "kind" in call.in ? call.in.kind : "",
 });
 
+/** Nobody else maps the lowest page (vm.mmap_min_addr). */
+const ROOT = 0;
+
 const host = { applies: never, hard: true } as const;
 
 export const MMAP = judge<"MMAP", RangeView>("MMAP", {
@@ -52,6 +58,7 @@ export const MMAP = judge<"MMAP", RangeView>("MMAP", {
   rules: [
     rule("GEN-23", "EINVAL", isMisaligned, host),
     rule("GEN-23", "ENOMEM", leavesUserSpace, host),
+    rule("GEN-23", "EPERM", (v) => v.va < v.machine.page && v.process?.uid !== ROOT, host),
   ],
   facts: [],
   effect: (v) => {
@@ -87,9 +94,9 @@ export const MPROTECT = judge<"MPROTECT", RangeView>("MPROTECT", {
   effect: (v) => {
     if (v.process !== undefined && v.length > 0n) protect(v.process, spanOf(v), v.prot);
   },
-  // What lies before the hole has been changed.
+  // What lies before the hole has been changed, and where user space ends there is one.
   failure: (v, broken) => {
-    if (v.process === undefined || broken.errno !== "ENOMEM" || leavesUserSpace(v)) return;
+    if (v.process === undefined || broken.errno !== "ENOMEM" || wraps(v)) return;
     const { first } = spanOf(v);
     const last = mappedUpTo(v.process, spanOf(v));
     if (last >= first) protect(v.process, { first, last }, v.prot);

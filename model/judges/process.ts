@@ -14,6 +14,9 @@ interface LimitView {
   readonly max: bigint;
 }
 
+/** -1 stands for no user at all. */
+const NOBODY = 0xffff_ffff;
+
 const host = { applies: never, hard: true } as const;
 
 export const SETRLIMIT_MEMLOCK = judge<"SETRLIMIT_MEMLOCK", LimitView>("SETRLIMIT_MEMLOCK", {
@@ -54,6 +57,7 @@ export const SETUID = judge<"SETUID", UserView>("SETUID", {
     return { machine, process: machine.processes[call.proc], uid: call.in.uid };
   },
   rules: [
+    rule("ACT-01", "EINVAL", ({ uid }) => uid === NOBODY, host),
     rule(
       "ACT-01",
       "EPERM",

@@ -44,8 +44,9 @@ const INFO = LAYOUTS.VFIO_IOMMU_GET_INFO;
 const AVAIL_AT = INFO.size;
 /** A capability starts at a multiple of 8. */
 const RANGES_AT = AVAIL_AT + 16;
-/** What the harness's buffer holds. */
+/** What the harness's buffer holds; ranges behind its end are seen by nobody. */
 const BUFFER_BYTES = 320;
+const RANGES_SEEN = (BUFFER_BYTES - RANGES_AT - INFO_CAP_IOVA_RANGE.size) / IOVA_RANGE.size;
 const UNLIMITED = 0xffff_ffff;
 
 const ALL_SIZES = 0xffff_ffff_ffff_ffffn;
@@ -153,6 +154,14 @@ const isSameCap = (a: InfoCap, b: InfoCap | undefined): boolean =>
 
 const fits = (v: View): boolean => v.argsz >= totalOf(v);
 
+const inWords = (value: bigint | number | string | undefined): string =>
+  typeof value === "bigint" ? `0x${value.toString(16)}` : String(value);
+
+const capInWords = ({ id, at, avail, ranges = [] }: InfoCap): string => {
+  const pairs = ranges.map(([first, last]) => `[${inWords(first)}, ${inWords(last)}]`).join(" ");
+  return `${id} at ${at}: ${avail ?? pairs}`;
+};
+
 const output = (
   clause: Fact<View, Out>["clause"],
   field: keyof Out,
@@ -164,7 +173,7 @@ const output = (
     holds,
     right: (v) => {
       const value = answerOf(v)[field];
-      return `${field} ${typeof value === "bigint" ? `0x${value.toString(16)}` : String(value)}`;
+      return `${field} ${typeof value === "object" ? value.map(capInWords).join(", then ") : inWords(value)}`;
     },
   });
 
@@ -196,7 +205,9 @@ const facts: readonly Fact<View, Out>[] = [
     "VCC-25",
     "caps",
     (v, out) =>
-      hasCap(out, INFO_CAP_ID_IOVA_RANGE, ({ ranges }) => sameRanges(ranges ?? [], rangesOf(v))),
+      hasCap(out, INFO_CAP_ID_IOVA_RANGE, ({ ranges }) =>
+        sameRanges(ranges ?? [], rangesOf(v).slice(0, RANGES_SEEN)),
+      ),
     fits,
   ),
   output("VCC-23", "caps", areInBytes),

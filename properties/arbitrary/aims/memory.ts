@@ -1,7 +1,7 @@
 /** What the process does with its memory while devices may be using it. */
 import { Handle } from "../../../spec/handle";
 import type { MemoryRegion } from "../../../spec/platform";
-import type { Bytes } from "../../../spec/units";
+import { type Bytes, U64_MAX, type UserVa } from "../../../spec/units";
 import type { Aim } from "../aim";
 import type { Composer } from "../composer";
 import { probeRefs, probeWholeDomains } from "../probes";
@@ -54,7 +54,10 @@ const aim = (
 export const mmapAim = aim("mmap", 2, "MMAP", (c, { va, length }) => {
   const kind = c.draw.of("anon-shared" as const, "anon-private" as const, "memfd" as const);
   const prot = c.draw.of("rw" as const, "rw" as const, "rw" as const, "r" as const);
-  c.make({ call: "MMAP", in: { va, length, prot, kind } });
+  // The lowest page is root's alone, and must not be there for what NULL is passed to.
+  const isRoot = c.model.state.processes[c.proc]?.uid === 0;
+  const isLowest = !isRoot && c.draw.chance(15);
+  c.make({ call: "MMAP", in: { va: isLowest ? (0n as UserVa) : va, length, prot, kind } });
 });
 
 export const munmapAim = aim("munmap", 1, "MUNMAP", (c, { va, length }) => {
@@ -63,7 +66,8 @@ export const munmapAim = aim("munmap", 1, "MUNMAP", (c, { va, length }) => {
 
 export const mprotectAim = aim("mprotect", 1, "MPROTECT", (c, { va, length }) => {
   const prot = c.draw.of("rw" as const, "rw" as const, "r" as const, "none" as const);
-  c.make({ call: "MPROTECT", in: { va, length, prot } });
+  const most = c.draw.of(1n << 47n, U64_MAX >> 1n, U64_MAX - PAGE + 1n) as Bytes;
+  c.make({ call: "MPROTECT", in: { va, length: c.draw.chance(5) ? most : length, prot } });
 });
 
 /** Somewhere in the pages, also across their end. */

@@ -24,6 +24,9 @@ export const memlockAim: Aim = {
   },
 };
 
+/** -1, which is no user. */
+const NOBODY = 0xffff_ffff;
+
 /** ACT-01: from then on pins are charged. */
 export const setuidAim: Aim = {
   name: "setuid",
@@ -31,7 +34,10 @@ export const setuidAim: Aim = {
   weight: 4,
   calls: ["SETUID"],
   make: (c) => {
-    c.make({ call: "SETUID", in: { uid: c.draw.of(USER, USER, USER, 1001, 0) } });
+    c.make({
+      call: "SETUID",
+      in: { uid: c.draw.of(USER, USER, USER, USER, USER, 1001, 0, NOBODY) },
+    });
     probeProcess(c);
     return true;
   },

@@ -170,6 +170,9 @@ export const coverOfAccess = (
 /** The bytes of more memory than this are not followed one by one. */
 export const MOST_BYTES = 4096;
 
+/** No call moves more (ACC-32): 16 MiB. */
+const MOST_MOVED = 0x100_0000n;
+
 /**
  * What a write leaves in memory; what a read leaves where the caller wants it.
  * @param done false: it failed, and may have moved some of the bytes (ACC-20)
@@ -188,7 +191,8 @@ const noteBytes = (
     return;
   }
   const exact = done && length <= MOST_BYTES && data !== "";
-  eachArea(ioas, iova, iova + length - 1n, (area, from, to) => {
+  const moved = lower(length, MOST_MOVED);
+  eachArea(ioas, iova, iova + moved - 1n, (area, from, to) => {
     if ((area.perm & PERM_WRITE) === 0) return;
     if (exact) {
       storeBytes(ledger, area, iova, from, to, (i) => byteOf(data, i % (data.length / 2)));
