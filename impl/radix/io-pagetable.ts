@@ -128,7 +128,7 @@ export class IoPagetable {
       this.areas.remove(area);
       unmapped += area.length;
     }
-    return { errno: 0, unmapped };
+    return { errno: 0, unmapped: BigInt.asUintN(64, unmapped) };
   }
 
   /** Keeps mappings out of [start, last] (RSV-01, RSV-02). The owner is a domain or a device. */

@@ -46,6 +46,10 @@ const coverageOf = (ioas: Ioas, start: bigint, last: bigint): Coverage => {
   return coverage;
 };
 
+/** All 2^64 bytes are 0 in a u64. */
+const isBetween = (bytes: bigint, least: bigint, most: bigint): boolean =>
+  (bytes >= least && bytes <= most) || (most > U64_MAX && bytes === 0n);
+
 const unmapped = (
   call: CallOf<"IOAS_UNMAP">,
   length: bigint | undefined,
@@ -59,7 +63,7 @@ const unmapped = (
     const where = showRange(cut.start, cut.last);
     return { expected: `ENOENT: the mapping at ${where} is only partly in it`, actual: "success" };
   }
-  if (length >= least && length <= most) return HELD;
+  if (isBetween(length, least, most)) return HELD;
   const bytes = least === most ? hex(least) : `${hex(least)} to ${hex(most)}`;
   return { expected: `${bytes} bytes unmapped, as were mapped`, actual: hex(length) };
 };
@@ -90,8 +94,7 @@ const unmappedDma = (
     return { expected: `ENOENT: the mapping at ${where} is only partly in it`, actual: "success" };
   }
   const [low, high] = onlyWhole ? [least, most] : bytesIn(ioas, range.start, range.last);
-  // All 2^64 bytes are 0 in a u64.
-  if ((size >= low && size <= high) || high > U64_MAX) return HELD;
+  if (isBetween(size, low, high)) return HELD;
   const bytes = low === high ? hex(low) : `${hex(low)} to ${hex(high)}`;
   return { expected: `size ${bytes}, as was mapped`, actual: hex(size) };
 };

@@ -93,7 +93,7 @@ export const UNM = [
     id: "UNM-20",
     statement:
       "On success `length` is the total size of the mappings removed; holes between them do not " +
-      "count.",
+      "count. (In 64 bits: all 2^64 bytes are 0.)",
     basis: { rule: "DT" },
     source: ["uapi iommufd.h", "selftest iommufd.c unmap_fully_contained_areas"],
     needs: [],

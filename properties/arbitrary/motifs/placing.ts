@@ -1,6 +1,6 @@
 /** Where automatic IOVAs go when there is little room, or none. */
 import { Handle } from "../../../spec/handle";
-import { U64_MAX } from "../../../spec/units";
+import { U64_MAX, type UserVa } from "../../../spec/units";
 import type { Aim } from "../aim";
 import type { Draw } from "../draw";
 import { PAGE } from "../values";
@@ -129,6 +129,14 @@ export const PLACING: readonly Aim[] = [
     allow(c, ioas, [[PLACE + PAGE, PLACE + 2n * PAGE - 1n]]);
     look(c, ioas);
     unmap(c, ioas, PLACE, PAGE);
+  }),
+  // UNM-20, UNM-02: all addresses in two mappings, which nothing has to pin.
+  freshMotif("all-addresses", 0.5, ["IOAS_MAP"], (c, ioas) => {
+    const half = (1n << 63n) + c.draw.of(0n, 1n, PAGE);
+    map(c, ioas, { va: 0n as UserVa, bytes: half, at: 0n });
+    map(c, ioas, { va: 0n as UserVa, bytes: U64_MAX - half + c.draw.of(0n, 1n, 1n), at: half });
+    look(c, ioas);
+    unmap(c, ioas, 0n, U64_MAX);
   }),
   // RNG-03, RSV-07: many small holes in the ranges, and automatic IOVAs between them.
   freshMotif("many-reservations", 1, ["ADD_RESERVED"], (c, ioas) => {
