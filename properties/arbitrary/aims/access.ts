@@ -8,7 +8,7 @@ import {
   ACCESS_RW_SLOW_PATH,
   ACCESS_RW_WRITE,
 } from "../../../spec/uapi/flags";
-import { type Bytes, type Iova, U64_MAX, type UserVa } from "../../../spec/units";
+import { type Bytes, type Iova, U64_MAX, type UserVa, wrap64 } from "../../../spec/units";
 import { type Aim, makeTwisted, type Twist } from "../aim";
 import { otherIds } from "../bogus";
 import type { Composer } from "../composer";
@@ -123,7 +123,7 @@ const PAGES_TWISTS: readonly Twist<"ACCESS_PAGES", Use>[] = [
     "ACC-32",
     (a, { draw }, { area }) => ({
       ...a,
-      uptr: (userVaOf(area) + draw.of(1n, -1n, PAGE / 2n)) as UserVa,
+      uptr: wrap64(userVaOf(area) + draw.of(1n, -1n, PAGE / 2n)) as UserVa,
     }),
   ],
 ];

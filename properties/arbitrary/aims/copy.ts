@@ -72,7 +72,9 @@ const source = (
   const { draw } = c;
   const next = areas[i + 1];
   if (next !== undefined && next.first === area.last + 1n && draw.chance(50)) {
-    return draw.chance(60) ? [0n, next.last - area.first + 1n] : [size(area) - 1n, 2n];
+    const both = next.last - area.first + 1n;
+    // All addresses are one byte more than can be said.
+    return draw.chance(60) ? [0n, both > U64_MAX ? U64_MAX : both] : [size(area) - 1n, 2n];
   }
   if (draw.chance(70) || size(area) === 1n) return [0n, size(area)];
   const unit = draw.chance(60) && size(area) > PAGE ? PAGE : alignment;
