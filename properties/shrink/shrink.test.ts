@@ -56,6 +56,33 @@ describe("shrink", () => {
     }
   });
 
+  test("lets what is made later stand for what is made before, where that alone will do", async () => {
+    const open = (as: string, dev: number): Step => ({ call: "DEVICE_OPEN", as, in: { dev } });
+    const bind = (devfd: string): Step => ({
+      call: "VFIO_BIND",
+      in: { devfd: new Handle(devfd), argsz: 16, iommufd: fd },
+    });
+    const both: Trace = {
+      platform: VFIO_PLATFORM,
+      steps: [open("cdev0", 2), open("cdev1", 3), bind("cdev0"), bind("cdev1"), bind("cdev0")],
+    };
+    // Three binds of files that are there, the second one that of device 3.
+    const thrice = async ({ steps }: Trace): Promise<boolean> => {
+      const devs = new Map(
+        steps.flatMap((s) => (s.call === "DEVICE_OPEN" ? [[s.as ?? "", s.in.dev] as const] : [])),
+      );
+      const bound = steps.flatMap((s) =>
+        s.call === "VFIO_BIND" && s.in.devfd instanceof Handle ? [devs.get(s.in.devfd.name)] : [],
+      );
+      return bound.filter((dev) => dev !== undefined).length === 3 && bound[1] === 3;
+    };
+    const { trace: small } = await shrink(both, thrice, 10_000);
+    expect(small.steps.map(({ call }) => call)).toEqual([
+      "DEVICE_OPEN",
+      ...["VFIO_BIND", "VFIO_BIND", "VFIO_BIND"],
+    ]);
+  });
+
   test("needs no mapping to fill a limit that can be lower", async () => {
     const limit: Step = { call: "SETRLIMIT_MEMLOCK", in: { cur: 0x1000n as Bytes } };
     const filled = trace([

@@ -152,10 +152,11 @@ const dropCalls = async (best: Best, improves: Improves): Promise<void> => {
   }
 };
 
+/** The first that will do stands for the other: only where none before it does, one made later. */
 const mergeHandles = async (best: Best, improves: Improves): Promise<void> => {
   for (const from of handlesIn(best()).reverse()) {
     for (const to of handlesIn(best())) {
-      if (to === from) break;
+      if (to === from) continue;
       const merged = mergeHandle(best(), from, to);
       if (merged !== undefined && (await improves(merged))) break;
     }
