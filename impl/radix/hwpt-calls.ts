@@ -115,8 +115,8 @@ const allocNested = (
 
 export const getHwInfo: OnIommufd<"GET_HW_INFO"> = (ctx, args) => {
   const { size, data_len, writable_bytes } = args;
-  const layout = LAYOUTS.GET_HW_INFO;
-  if (size !== 0 && size < layout.min) return fail("EINVAL");
+  const { min } = LAYOUTS.GET_HW_INFO;
+  if (size !== 0 && size < min) return fail("EINVAL");
   if ((args.flags | args.reserved0 | args.reserved1 | args.reserved2) !== 0) {
     return fail("EOPNOTSUPP");
   }
@@ -133,7 +133,7 @@ export const getHwInfo: OnIommufd<"GET_HW_INFO"> = (ctx, args) => {
     out_max_pasid_log2: 0,
     data: toHex(stored),
   };
-  if (size !== 0 && size < layout.size) return { errno: 0, out };
+  if (size !== 0 && size <= min) return { errno: 0, out };
   const out_capabilities = device.host.tracksDirty ? HW_CAP_DIRTY_TRACKING : 0n;
   return { errno: 0, out: { ...out, out_capabilities } };
 };

@@ -57,9 +57,7 @@ describe("GET_HW_INFO", () => {
   });
 
   test("leaves out what an old caller does not know", () => {
-    for (const size of [32, 36]) {
-      expect(bench().ok("GET_HW_INFO", { ...ASK, size }, OLD)).toBeUndefined();
-    }
+    expect(bench().ok("GET_HW_INFO", { ...ASK, size: 32 }, OLD)).toBeUndefined();
     expect(blamed(bench().ok("GET_HW_INFO", { ...ASK, size: 32 }, ANSWER))).toBe("HWI-09");
   });
 

@@ -7,7 +7,7 @@ import type { BoundDevice } from "../state/objects";
 import { countSeen } from "../state/seen";
 import { aboutId, fdIsOpen, type OnIommufd } from "./common";
 
-const { min, size: wholeSize } = LAYOUTS.GET_HW_INFO;
+const { min } = LAYOUTS.GET_HW_INFO;
 
 interface View extends OnIommufd {
   readonly size: number;
@@ -30,8 +30,8 @@ interface Info {
   readonly data?: string;
 }
 
-/** The struct once ended where out_capabilities begins (HWI-09); a part of it is no answer. */
-const tellsCapabilities = (v: View): boolean => v.size === 0 || v.size >= wholeSize;
+/** The struct once ended where out_capabilities begins (HWI-09). */
+const tellsCapabilities = (v: View): boolean => v.size === 0 || v.size > min;
 
 const capabilities = (v: View): bigint => (v.device?.tracksDirty ? HW_CAP_DIRTY_TRACKING : 0n);
 
