@@ -45,6 +45,13 @@ test.each([
   ],
   ["an oops", { ...DONE, complaint: saying(OOPS) }, "complaint", /^Oops/, true],
   [
+    "a warning with what belongs to it",
+    { ...DONE, complaint: saying(`${WARNING}\nINFO: lockdep is turned off.\nDEBUG: off`) },
+    "complaint",
+    /^WARNING/,
+    false,
+  ],
+  [
     "a warning, then worse",
     { ...DONE, complaint: saying(`${WARNING}\n[ 1.7] BUG: KASAN: slab-use-after-free in g`) },
     "complaint",

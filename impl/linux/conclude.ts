@@ -58,7 +58,7 @@ export const ended = (trace: Trace, answers: readonly RawAnswer[], ending: Endin
 
 /** How the kernel's complaints about itself begin; the agent knows them, too (agent/log.c). */
 const COMPLAINT =
-  /(?:WARNING|BUG|KASAN|UBSAN|Oops|INFO|kernel BUG|refcount_t|general protection|soft lockup|list_(?:add|del) corruption).*/;
+  /(?:WARNING: |\bBUG: |kernel BUG at |KASAN: |UBSAN: |Oops: |INFO: (?:task |rcu)|refcount_t: |general protection|soft lockup|list_(?:add|del) corruption).*/;
 
 /** The first line of what the kernel said that tells more than a warning, or else the warning. */
 const complaintOf = (log: string): string => {
