@@ -1,19 +1,16 @@
 /** The model against histories of a real 6.12.117 kernel (docs/recordings.md). */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { CHOSEN, recordedFiles, recordingsIn } from "../properties/testdata/recorded";
 import {
   DEVIATIONS_OF_LINUX_6_12,
   type KnownDeviation,
   knownDeviation,
 } from "../spec/clauses/deviations";
 import { Coverage } from "../spec/coverage";
-import { mayHaveEffect, type Recording, readRecordings } from "../spec/recording";
+import { mayHaveEffect, type Recording } from "../spec/recording";
 import { PROFILES, type Profile } from "../spec/verdict";
 import { hasJudge } from "./judges";
 import { Model } from "./model";
-
-const FOLDER = join(__dirname, "../properties/corpus/recordings");
 
 interface Result {
   readonly judged: number;
@@ -49,29 +46,29 @@ const judgeRecording = (recording: Recording, profile: Profile): Result => {
 };
 
 describe.each(PROFILES)("recordings of Linux 6.12.117 in profile %s", (profile) => {
-  const files = readdirSync(FOLDER).filter((name) => name.endsWith(".jsonl"));
+  const files = recordedFiles();
 
-  const judged = (file: string): Result[] =>
-    readRecordings(readFileSync(join(FOLDER, file), "utf8"), file).map((recording) =>
-      judgeRecording(recording, profile),
-    );
+  const judged = (recordings: readonly Recording[]): Result[] =>
+    recordings.map((recording) => judgeRecording(recording, profile));
 
-  test.each(files)("%s agrees with the model, step by step", (file) => {
-    const results = judged(file);
+  test.each(files)("%s agrees with the model, step by step", (_file, recordings) => {
+    const results = judged(recordings);
     expect(results.map((result) => result.deviation).filter(Boolean)).toEqual([]);
     expect(results.every((result) => result.judged > 0)).toBe(true);
     expect(results.every((result) => result.complete)).toBe(true);
   });
 
   test("show each deviation that the kernel is known for, where it is one", () => {
-    const seen = new Set(files.flatMap(judged).map(({ known }) => known));
+    const seen = new Set(
+      files.flatMap(([, recordings]) => judged(recordings)).map(({ known }) => known),
+    );
     seen.delete(undefined);
     expect([...seen]).toEqual(profile === "documented" ? DEVIATIONS_OF_LINUX_6_12 : []);
   });
 });
 
 describe("a recording with one outcome changed", () => {
-  const [recording] = readRecordings(readFileSync(join(FOLDER, "core.jsonl"), "utf8"), "core");
+  const recording = recordingsIn(CHOSEN).find(({ name }) => name.startsWith("core-"));
   if (recording === undefined) throw new Error("the corpus has no core recording");
 
   const withStepFlipped = (at: number): Recording => ({

@@ -2,24 +2,20 @@
  * The oracle is tight: whatever is changed in a recorded answer of the real kernel is noticed,
  * unless the clauses leave it open, and then the reason stands in OPEN.
  */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { Model } from "../model/model";
 import type { Call, Outcome } from "../spec/calls";
 import { Coverage } from "../spec/coverage";
 import { malformed } from "../spec/outcome";
-import { type Recording, readRecordings } from "../spec/recording";
+import type { Recording } from "../spec/recording";
 import { MAP_FIXED_IOVA } from "../spec/uapi/flags";
 import { IOCTLS } from "../spec/uapi/ioctls";
 import { InvariantTally } from "./invariants/watch";
 import { Oracle } from "./oracle";
 import { type Alive, corruptions } from "./testdata/corruptions";
+import { CHOSEN, recordingsIn } from "./testdata/recorded";
 
-const DIR = process.env["RECORDINGS"] ?? join(__dirname, "corpus", "recordings");
-const recordings = readdirSync(DIR)
-  .filter((file) => file.endsWith(".jsonl"))
-  .flatMap((file) => readRecordings(readFileSync(join(DIR, file), "utf8"), file));
+const recordings = recordingsIn(process.env["RECORDINGS"] ?? CHOSEN);
 
 /** Corruptions that the clauses permit. */
 interface Open {

@@ -1,6 +1,5 @@
-import fs from "node:fs";
-import path from "node:path";
 import { expect, test } from "@jest/globals";
+import { recordedFiles } from "../properties/testdata/recorded";
 import type { Prot } from "./fields";
 import { Handle } from "./handle";
 import { MOCK_PLATFORM, type Platform, type Process, SCRATCH, VFIO_PLATFORM } from "./platform";
@@ -10,7 +9,6 @@ import type { History, Step } from "./trace";
 import type { Bytes, Iova, UserVa } from "./units";
 
 const GENERATOR = { seed: 1, mix: "random" };
-const FOLDER = path.join(__dirname, "../properties/corpus/recordings");
 
 /** A recording as a history without handles. */
 const historyOf = ({ platform, steps }: Recording): History => {
@@ -24,20 +22,21 @@ const historyOf = ({ platform, steps }: Recording): History => {
 };
 
 const [ROOT] = MOCK_PLATFORM.processes as [Process];
-const FILES = fs.readdirSync(FOLDER).filter((name) => name.endsWith(".jsonl"));
 
-test.each(FILES)("what is read of %s is written and read again the same", (file) => {
-  const recordings = readRecordings(fs.readFileSync(path.join(FOLDER, file), "utf8"), file);
-  expect(recordings.length).toBeGreaterThan(0);
-  for (const recording of recordings) {
-    const history = historyOf(recording);
-    const recorded = recordHistory(history, recording.name, GENERATOR);
-    if (typeof recorded === "string") throw new Error(recorded);
-    expect(recorded.cut).toBeUndefined();
-    const [again] = readRecordings(recorded.line, "again");
-    expect(again && historyOf(again)).toEqual(history);
-  }
-});
+test.each(recordedFiles())(
+  "what is read of %s is written and read again the same",
+  (_file, recordings) => {
+    expect(recordings.length).toBeGreaterThan(0);
+    for (const recording of recordings) {
+      const history = historyOf(recording);
+      const recorded = recordHistory(history, recording.name, GENERATOR);
+      if (typeof recorded === "string") throw new Error(recorded);
+      expect(recorded.cut).toBeUndefined();
+      const [again] = readRecordings(recorded.line, "again");
+      expect(again && historyOf(again)).toEqual(history);
+    }
+  },
+);
 
 test("raw calls and poisoned buffers come back as they were", () => {
   const raw = (memory: Prot, bytes: string): Step => ({
