@@ -46,7 +46,7 @@ const ask = (c: Composer, ioas: IoasView, questions: readonly Question[]): void 
     for (const { area, offset, length } of questions) {
       const uptr = userVaOf(area) + offset;
       if (!isMemory(c, uptr, length)) continue;
-      c.make({
+      c.look({
         call: "MD_CHECK_MAP",
         fd: c.iommufd(ioas.fd),
         in: {

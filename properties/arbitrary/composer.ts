@@ -90,6 +90,13 @@ export class Composer {
     return this.#append(given, args);
   }
 
+  /** Appends a probe: it changes nothing, so nobody here needs to know what it will show. */
+  look<K extends CallName>(given: Given<K>): void {
+    // Bytes may be those of any call.
+    if (this.framed > 0) this.make(given);
+    else this.steps.push(this.#step(given, given.in));
+  }
+
   /** Handles are named here. */
   #append<K extends CallName>(given: Given<K>, args: Given<K>["in"]): Made {
     const { handle, probe } = shapeOf(given.call);

@@ -36,7 +36,7 @@ export const probeRange = (
   const [iova, last] = windowOf(start, length);
   // The call may have changed which domains there are.
   for (const hwpt of ioas.hwpts) {
-    c.make({
+    c.look({
       call: "TRANSLATE",
       fd: c.iommufd(ioas.fd),
       in: { hwpt_id: c.object(ioas.fd, hwpt), iova, last },
@@ -88,16 +88,16 @@ export const probeRefs = (
   length: Bytes,
 ): void => {
   if (!c.can("PAGE_REFS")) return;
-  c.make({ call: "PAGE_REFS", fd: c.iommufd(fd), in: { uptr: uptr as Arg<UserVa>, length } });
+  c.look({ call: "PAGE_REFS", fd: c.iommufd(fd), in: { uptr: uptr as Arg<UserVa>, length } });
   if (c.draw.chance(40)) probeProcess(c);
 };
 
 export const probeProcess = (c: Composer): void => {
-  if (c.can("PROC_STATUS")) c.make({ call: "PROC_STATUS", in: {} });
+  if (c.can("PROC_STATUS")) c.look({ call: "PROC_STATUS", in: {} });
 };
 
 export const probeRanges = (c: Composer, ioas: IoasView): void => {
-  c.make({
+  c.look({
     call: "IOAS_IOVA_RANGES",
     fd: c.iommufd(ioas.fd),
     in: {
@@ -116,7 +116,7 @@ export const probeWholeDomains = (c: Composer, ioas: IoasView): void => {
     return;
   }
   for (const hwpt of ioas.hwpts) {
-    c.make({
+    c.look({
       call: "TRANSLATE",
       fd: c.iommufd(ioas.fd),
       in: { hwpt_id: c.object(ioas.fd, hwpt), iova: 0n as Iova, last: U64_MAX as Iova },
@@ -128,7 +128,7 @@ export const probeWholeDomains = (c: Composer, ioas: IoasView): void => {
 export const probeAllPins = (c: Composer, fd: number): void => {
   if (c.can("PAGE_REFS")) {
     for (const { va, length } of c.platform.processes[0]?.memory ?? []) {
-      c.make({ call: "PAGE_REFS", fd: c.iommufd(fd), in: { uptr: va, length } });
+      c.look({ call: "PAGE_REFS", fd: c.iommufd(fd), in: { uptr: va, length } });
     }
   }
   probeProcess(c);

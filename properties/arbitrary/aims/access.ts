@@ -231,7 +231,7 @@ export const accessRwAim: Aim = {
     makeTwisted(c, step, found, RW_TWISTS);
     if (draw.chance(50)) {
       const va = (userVaOf(area) + (offset > size(area) ? 0n : offset)) as UserVa;
-      c.make({ call: "MEM_READ", in: { va, length: 16 } });
+      c.look({ call: "MEM_READ", in: { va, length: 16 } });
     }
     return true;
   },

@@ -80,5 +80,5 @@ export const memWriteAim = aim("mem-write", 3, "MEM_WRITE", (c, found) => {
 });
 
 export const memReadAim = aim("mem-read", 3, "MEM_READ", (c, found) => {
-  c.make({ call: "MEM_READ", in: { va: place(c, found), length: c.draw.of(4, 8, 16) } });
+  c.look({ call: "MEM_READ", in: { va: place(c, found), length: c.draw.of(4, 8, 16) } });
 });

@@ -182,7 +182,7 @@ export const checkRefsAim: Aim = {
       length: (PAGE * BigInt(pages) + (draw.chance(8) ? 1n : 0n)) as Bytes,
       refs: draw.chance(70) ? pins : draw.of(0, 1, 2, 3),
     };
-    c.make({ call: "MD_CHECK_REFS", fd: c.iommufd(fd), in: args });
+    c.look({ call: "MD_CHECK_REFS", fd: c.iommufd(fd), in: args });
     return true;
   },
 };

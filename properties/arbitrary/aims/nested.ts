@@ -90,7 +90,7 @@ export const checkIotlb = (c: Composer, { fd, id }: Pick<HwptView, "fd" | "id">)
     if (!c.draw.chance(50)) continue;
     const iotlb = c.draw.chance(88) ? value : 0xdead;
     const args = { hwpt_id: c.object(fd, id), iotlb_id: slot, iotlb };
-    c.make({ call: "MD_CHECK_IOTLB", fd: c.iommufd(fd), in: args });
+    c.look({ call: "MD_CHECK_IOTLB", fd: c.iommufd(fd), in: args });
   }
 };
 

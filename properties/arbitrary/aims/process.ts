@@ -103,7 +103,7 @@ export const exitAim: Aim = {
     c.make({ call: "EXIT", in: {} });
     const gone = c.proc;
     if (c.can("PROC_STATUS") && c.draw.chance(20)) {
-      c.make({ call: "PROC_STATUS", proc: gone, in: {} });
+      c.look({ call: "PROC_STATUS", proc: gone, in: {} });
     }
     c.proc = c.scene.processes[0] ?? 0;
     return true;

@@ -216,7 +216,7 @@ export const dmaAim: Aim = {
     c.make({ call: "DMA", in: draw.chance(4) ? { ...store, device_offset: BUFFER - 4 } : store });
     const target = draw.pick(ioas?.areas ?? []);
     if (target !== undefined) {
-      c.make({ call: "MEM_READ", in: { va: userVaOf(target) as never, length: BUFFER } });
+      c.look({ call: "MEM_READ", in: { va: userVaOf(target) as never, length: BUFFER } });
     }
     return true;
   },

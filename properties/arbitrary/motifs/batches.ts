@@ -119,7 +119,7 @@ export const BATCHES: readonly Aim[] = [
     const way = ACCESS_RW_WRITE | draw.of(ACCESS_RW_SLOW_PATH, ACCESS_RW_SLOW_PATH, 0);
     rw(c, user, PLACE + from, 4096 * pages + draw.of(0, 8, 2048), way);
     for (let page = BigInt(pages); page > 0n; page--) {
-      c.make({ call: "MEM_READ", in: { va: atTheEnd(c, page), length: 4 } });
+      c.look({ call: "MEM_READ", in: { va: atTheEnd(c, page), length: 4 } });
     }
   }),
   // MAP-28, ACC-10: the last page is not there, or is not to be written to, and the others may be

@@ -25,7 +25,7 @@ const replace = (c: Composer, region: string, page: bigint, pages: bigint): void
 
 const readBack = (c: Composer, region: string, pages: bigint): void => {
   for (let page = 0n; page < pages; page++) {
-    c.make({ call: "MEM_READ", in: { va: pageOf(region, page), length: 4 } });
+    c.look({ call: "MEM_READ", in: { va: pageOf(region, page), length: 4 } });
   }
 };
 

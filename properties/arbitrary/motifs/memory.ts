@@ -139,7 +139,7 @@ export const MEMORY: readonly Aim[] = [
     for (let n = draw.int(2, 4); n > 0; n--) map(c, ioas, { va, bytes: PAGE });
     const check = (): void => {
       const args = { uptr: va, length: PAGE as Bytes, refs: pinsAt(c, va) };
-      c.make({ call: "MD_CHECK_REFS", fd: c.iommufd(ioas.fd), in: args });
+      c.look({ call: "MD_CHECK_REFS", fd: c.iommufd(ioas.fd), in: args });
     };
     check();
     const [area] = now(c, ioas)?.areas ?? [];
@@ -215,7 +215,7 @@ export const MEMORY: readonly Aim[] = [
         uptr: (va + page) as UserVa,
       };
       const args = { hwpt_id: c.object(ioas.fd, hwpt), ...range };
-      c.make({ call: "MD_CHECK_MAP", fd: c.iommufd(ioas.fd), in: args });
+      c.look({ call: "MD_CHECK_MAP", fd: c.iommufd(ioas.fd), in: args });
     }
     const cdev = c.scene.cdevs.findLast((one) => one.fd === ioas.fd && one.ioas === ioas.id);
     if (cdev !== undefined && c.can("DMA")) {
