@@ -373,6 +373,9 @@ test("GET_HW_INFO: data as long as the buffer, capabilities if the struct reache
   expect(decodeOutputs(HW_INFO, answer, memory)).toEqual({ ...out, out_capabilities: 1n });
   const old = { ...HW_INFO, in: { ...HW_INFO.in, size: 32 } };
   expect(decodeOutputs(old, answer.subarray(0, 32), memory)).toEqual(out);
+  const partial = { ...HW_INFO, in: { ...HW_INFO.in, size: 33 } };
+  const inPart = { ...out, out_capabilities: 1n };
+  expect(decodeOutputs(partial, answer.subarray(0, 33), memory)).toEqual(inPart);
 });
 
 test("HWPT_GET_DIRTY_BITMAP and ACCESS_RW answer by what they leave in memory", () => {

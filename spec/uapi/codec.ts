@@ -340,9 +340,11 @@ export const decodeOutputs = <K extends IoctlName>(
   for (const output of Object.keys(shapeOf(made.call).out)) {
     if (Object.hasOwn(values, output)) out[output] = values[output];
   }
-  // A struct that is too short for an output has none.
+  // A struct that is too short for an output has none; of one that it ends in, the rest is 0.
   const { size = 0 } = made.in as { readonly size?: number };
-  if (made.call === "GET_HW_INFO" && size !== 0 && size < 40) delete out["out_capabilities"];
+  if (made.call === "GET_HW_INFO" && size !== 0 && size <= LAYOUTS.GET_HW_INFO.min) {
+    delete out["out_capabilities"];
+  }
   if (made.call === "VFIO_IOMMU_GET_INFO" && made.in.argsz < 24) delete out["cap_offset"];
   return Object.assign(out, outputsBehind(made, values, bytes, array)) as Partial<Out<K>>;
 };

@@ -138,7 +138,7 @@ export const hwInfoAim: Aim = {
       data_len: room,
       data_uptr: SCRATCH.va,
       writable_bytes: room,
-      ...(draw.chance(25) && { size: draw.of(32, 40) }),
+      ...(draw.chance(25) && { size: draw.of(32, 33, 39, 40) }),
     };
     const step = { call: "GET_HW_INFO" as const, fd: c.iommufd(device.fd), in: args };
     if (draw.chance(60)) c.make(step);
