@@ -1,8 +1,8 @@
 /** The judge of every call. */
 import type { Call, CallName } from "../../spec/calls";
 import type { Judge } from "../judge";
-import type { RawCall } from "../raw/frame";
-import { FRAME_ONLY, framed, typedName } from "../raw/raw";
+import { nameOf, type RawCall } from "../raw/frame";
+import { FRAME_ONLY, framed } from "../raw/raw";
 import { ACCESS_REPLACE_IOAS, CLOSE_ACCESS, CREATE_ACCESS } from "./access";
 import { ACCESS_PAGES, DESTROY_ACCESS_PAGES } from "./access-pages";
 import { ACCESS_RW } from "./access-rw";
@@ -115,7 +115,7 @@ export const hasJudge = ({ call }: Call): boolean =>
 const RAW_JUDGES = new Map<CallName | undefined, Judge>();
 
 const rawJudgeOf = (call: RawCall): Judge => {
-  const name = typedName(call);
+  const name = nameOf(call);
   const known = RAW_JUDGES.get(name);
   if (known !== undefined) return known;
   const judge = framed((name && JUDGES[name]) ?? FRAME_ONLY);

@@ -32,10 +32,16 @@ export interface Frame {
   /** The low byte of the command word is an index of the native table. */
   readonly inTable: boolean;
   readonly layout: Layout | undefined;
-  readonly name: IoctlName | keyof typeof NUMBER_IOCTLS | undefined;
+  readonly name: Name;
   /** TEST_CMD has one struct for all its operations: this one is none of them. */
   readonly unknownOp: boolean;
+  /** How many bytes of the struct both caller and kernel know. */
+  readonly shared: number;
+  /** The outputs that are in the struct, as far as it reaches; in ascending order of offsets. */
+  readonly outputs: readonly FieldLayout[];
 }
+
+type Name = IoctlName | keyof typeof NUMBER_IOCTLS | undefined;
 
 const NATIVE_FIRST = 0x80;
 /** The table ends with FAULT_QUEUE_ALLOC, or with TEST_CMD where there is the mock driver. */
@@ -60,30 +66,69 @@ const NUMBERS = new Map(
 export const readable = ({ call, bytes }: Pick<Frame, "call" | "bytes">, length: number) =>
   call.in.memory !== "none" && bytes.length >= length;
 
+/** The word that begins at a byte; undefined: it cannot be read. */
+const wordAt = ({ in: { bytes, memory } }: RawCall, at: number): number | undefined =>
+  memory === "none" || bytes.length < 2 * at + 8
+    ? undefined
+    : swapped(Number.parseInt(bytes.slice(2 * at, 2 * at + 8), 16));
+
+/** The digits begin with the lowest byte. */
+const swapped = (word: number): number =>
+  ((word >>> 24) | ((word >>> 8) & 0xff00) | ((word & 0xff00) << 8) | (word << 24)) >>> 0;
+
+/** The typed call that a command word is for; TEST_CMD has an operation behind its size. */
+export const nameOf = (call: RawCall): Name => {
+  const { nr } = call.in;
+  if (call.call === "DEVICE_RAW") return ON_DEVICE.get(nr);
+  if (nr === TEST_CMD) return TEST_OPS.get(wordAt(call, 4) ?? 0);
+  return ON_IOMMUFD.get(nr) ?? NUMBERS.get(nr);
+};
+
+/** The one that was made last: of each call it is asked for several times on end. */
+let latest: { readonly frame: Frame; readonly hasMock: boolean } | undefined;
+
 /** @param hasMock the machine has the mock driver, and with it TEST_CMD */
 export const frameOf = (call: RawCall, hasMock: boolean): Frame => {
-  const bytes = Buffer.from(call.in.bytes, "hex");
-  const { nr, memory } = call.in;
+  if (latest?.frame.call !== call || latest.hasMock !== hasMock) {
+    latest = { frame: makeFrame(call, hasMock), hasMock };
+  }
+  return latest.frame;
+};
+
+const makeFrame = (call: RawCall, hasMock: boolean): Frame => {
+  const { nr } = call.in;
   const isRaw = call.call === "RAW";
   const low = nr & 0xff;
   const inTable = isRaw && low >= NATIVE_FIRST && low <= (hasMock ? TEST_LAST : NATIVE_LAST);
-  const isThere = memory !== "none";
-  const size = isThere && bytes.length >= 4 ? bytes.readUInt32LE(0) : undefined;
-  let family: Family = inTable ? "native" : "vfio";
-  let name: Frame["name"] = (isRaw ? ON_IOMMUFD : ON_DEVICE).get(nr);
-  let layout = name && LAYOUTS[name as IoctlName];
-  let unknownOp = false;
-  if (inTable && nr === TEST_CMD) {
-    const op = TEST_OPS.get(isThere && bytes.length >= 8 ? bytes.readUInt32LE(4) : 0);
-    name = op;
-    layout = LAYOUTS[op ?? "ADD_RESERVED"];
-    unknownOp = op === undefined;
-  } else if (name === undefined) {
-    name = isRaw ? NUMBERS.get(nr) : undefined;
-    family = name === undefined ? "unknown" : "number";
-  }
+  const isTest = isRaw && nr === TEST_CMD;
+  const name = isTest && !inTable ? undefined : nameOf(call);
+  const layout =
+    isTest && inTable ? LAYOUTS[(name ?? "ADD_RESERVED") as IoctlName] : layoutOf(name);
+  const family = familyOf(name, layout, inTable);
+  const size = wordAt(call, 0);
+  const shared = sharedSize(name, family, layout, size);
+  const all = OUTPUTS.get(name) ?? NO_OUTPUTS;
+  const isWhole = all.every(({ offset }) => offset < shared);
   // Always in this form: the rules ask for its fields a dozen times per call.
-  return { call, bytes, size, family, inTable, layout, name, unknownOp };
+  return {
+    call,
+    bytes: Buffer.from(call.in.bytes, "hex"),
+    size,
+    family,
+    inTable,
+    layout,
+    name,
+    unknownOp: isTest && inTable && name === undefined,
+    shared,
+    outputs: isWhole ? all : all.filter(({ offset }) => offset < shared),
+  };
+};
+
+const layoutOf = (name: Name): Layout | undefined => name && LAYOUTS[name as IoctlName];
+
+const familyOf = (name: Name, layout: Layout | undefined, inTable: boolean): Family => {
+  if (layout !== undefined) return inTable ? "native" : "vfio";
+  return name === undefined ? "unknown" : "number";
 };
 
 /**
@@ -99,20 +144,22 @@ export const isNearTable = ({ call, inTable }: Frame): boolean => {
  * VFIO_GET_INFO has grown: it tells as much of its struct as argsz says there is room for, in one
  * piece, with the word that pads it.
  */
-const tellsOfDevice = ({ name }: Frame): boolean => name === "VFIO_GET_INFO";
+const tellsOfDevice = (name: Name): boolean => name === "VFIO_GET_INFO";
 
-const isAsLongAsTold = (frame: Frame): boolean => frame.family === "native" || tellsOfDevice(frame);
-
-/** How many bytes caller and kernel both know. */
-export const sharedSize = (frame: Frame): number => {
-  const { layout, size } = frame;
+const sharedSize = (
+  name: Name,
+  family: Family,
+  layout: Layout | undefined,
+  size: number | undefined,
+): number => {
   if (layout === undefined) return 0;
-  return isAsLongAsTold(frame) ? Math.min(size ?? 0, layout.size) : layout.size;
+  const isAsLongAsTold = family === "native" || tellsOfDevice(name);
+  return isAsLongAsTold ? Math.min(size ?? 0, layout.size) : layout.size;
 };
 
 /** The struct of the answer ends behind the memory, which may be written up to there. */
-export const endsBehindMemory = (frame: Frame): boolean =>
-  tellsOfDevice(frame) && frame.bytes.length < sharedSize(frame);
+export const endsBehindMemory = ({ name, bytes, shared }: Frame): boolean =>
+  tellsOfDevice(name) && bytes.length < shared;
 
 /** Where a number is wanted, the pointer is one that means nothing. */
 const SOME_ADDRESS = 0x1_0010_0000n;
@@ -124,21 +171,18 @@ export const typedCall = (frame: Frame): Call | undefined => {
   const { proc, thread, fd } = call;
   const args = argumentsFrom(name, valuesOf(frame)) as Record<string, unknown>;
   if (frame.family === "native" && layout?.fields.some(isSize) && args["size"] !== undefined) {
-    args["size"] = sharedSize(frame);
+    args["size"] = frame.shared;
   }
   return { call: name, proc, thread, fd, in: args } as unknown as Call;
 };
 
 /** What stands in the struct; or the number in its place. */
 const valuesOf = (frame: Frame): Record<string, unknown> => {
-  const { call, bytes, layout } = frame;
+  const { call, bytes, layout, shared } = frame;
   if (layout === undefined) {
     return { arg: call.in.memory === "none" ? call.in.arg : SOME_ADDRESS };
   }
-  const values: Record<string, unknown> = decodeStruct(
-    layout,
-    bytes.subarray(0, sharedSize(frame)),
-  );
+  const values: Record<string, unknown> = decodeStruct(layout, bytes.subarray(0, shared));
   if (call.call === "DEVICE_RAW") values["devfd"] = call.in.devfd;
   return values;
 };
@@ -154,26 +198,16 @@ const OUTPUTS = new Map<CallName | undefined, readonly FieldLayout[]>(
 );
 const NO_OUTPUTS: readonly FieldLayout[] = [];
 
-/** The outputs that are in the struct, as far as it reaches. */
-const outputsOf = (frame: Frame): readonly FieldLayout[] => {
-  const all = OUTPUTS.get(frame.name) ?? NO_OUTPUTS;
-  const size = sharedSize(frame);
-  return all.every(({ offset }) => offset < size) ? all : all.filter(({ offset }) => offset < size);
-};
-
-/** True if the call answers in its struct at all. */
-export const hasOutputs = (frame: Frame): boolean => outputsOf(frame).length > 0;
-
 /** The bytes with these outputs in them. */
 export const withOutputs = (frame: Frame, out: object): Buffer => {
   const after = Buffer.from(frame.bytes);
   const values = out as Readonly<Record<string, number | bigint | undefined>>;
-  for (const { name, offset, type } of outputsOf(frame)) {
+  for (const { name, offset, type } of frame.outputs) {
     const value = values[name];
     if (value === undefined) continue;
     const field = Buffer.alloc(8);
     field.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)));
-    field.copy(after, offset, 0, Math.min(WIDTH[type], sharedSize(frame) - offset));
+    field.copy(after, offset, 0, Math.min(WIDTH[type], frame.shared - offset));
   }
   return after;
 };
@@ -181,9 +215,10 @@ export const withOutputs = (frame: Frame, out: object): Buffer => {
 /** What the bytes say the outputs are. What the end of the struct cuts off of one counts as 0. */
 export const readOutputs = (frame: Frame, after: Buffer): Readonly<Record<string, unknown>> => {
   if (frame.layout === undefined) return {};
-  const values = decodeStruct(frame.layout, after.subarray(0, sharedSize(frame)));
   const out: Record<string, unknown> = {};
-  for (const { name } of outputsOf(frame)) out[name] = values[name];
+  if (frame.outputs.length === 0) return out;
+  const values = decodeStruct(frame.layout, after.subarray(0, frame.shared));
+  for (const { name } of frame.outputs) out[name] = values[name];
   return out;
 };
 
@@ -192,11 +227,9 @@ export const answersBehind = ({ name }: Frame): boolean => name === "VFIO_IOMMU_
 
 /** Where the bytes differ from what was sent, other than in outputs: the first such place. */
 export const strayWrite = (frame: Frame, after: Buffer): number | undefined => {
-  const { bytes } = frame;
+  const { bytes, outputs, shared: end } = frame;
   if (after.length !== bytes.length) return Math.min(after.length, bytes.length);
-  const end = sharedSize(frame);
-  const outputs = outputsOf(frame);
-  const told = tellsOfDevice(frame) ? end : 0;
+  const told = tellsOfDevice(frame.name) ? end : 0;
   const behind = answersBehind(frame) ? (frame.size ?? 0) : told;
   for (let i = 0; i < after.length; i++) {
     if (after[i] === bytes[i] || i < behind) continue;

@@ -31,7 +31,6 @@ import {
   endsBehindMemory,
   type Frame,
   frameOf,
-  hasOutputs,
   isNearTable,
   type RawCall,
   readOutputs,
@@ -46,6 +45,8 @@ interface View extends OnFrame, Framed {
   readonly machine: MachineState;
   /** The typed outcome that the bytes come to. */
   readonly typed: Outcome | undefined;
+  /** The first byte that changed and is no output; undefined: there is none. */
+  readonly stray: number | undefined;
 }
 
 interface RawOut {
@@ -73,7 +74,7 @@ const cannotStore = ({ frame }: View): boolean =>
 
 /** Success or failure, the call would write its struct. */
 const wouldRespond = (inner: Judge, v: View): boolean => {
-  if (v.inner === undefined || !hasOutputs(v.frame)) return false;
+  if (v.inner === undefined || v.frame.outputs.length === 0) return false;
   const broken = firstBroken(inner.rules, v.inner);
   if (broken !== undefined) return inner.answerOfFailure?.(v.inner, broken.errno) !== undefined;
   const answer = inner.answer?.(v.inner) ?? {};
@@ -151,13 +152,13 @@ const writesNothing = (clause: ClauseId, name: CallName): Fact<View, RawOut> =>
 
 const frameFacts: readonly Fact<View, RawOut>[] = [
   fact("GEN-13", {
-    when: (v) => isLong(v) && hasOutputs(v.frame),
-    holds: (v) => (firstStray(v) ?? 0) < (v.frame.layout?.size ?? 0),
+    when: (v) => isLong(v) && v.frame.outputs.length > 0,
+    holds: (v) => (v.stray ?? 0) < (v.frame.layout?.size ?? 0),
     right: () => "no byte beyond the struct written",
   }),
   fact("GEN-14", {
-    holds: (v) => firstStray(v) === undefined,
-    right: (v) => `byte ${firstStray(v)} as it was sent`,
+    holds: (v) => v.stray === undefined,
+    right: (v) => `byte ${v.stray} as it was sent`,
   }),
   writesNothing("DES-08", "DESTROY"),
   writesNothing("ALW-09", "IOAS_ALLOW_IOVAS"),
@@ -175,8 +176,6 @@ const sizeRefused = (v: View, errno: Errno): ClauseId | undefined => {
   if (!isLong(v)) return undefined;
   return (v.frame.size ?? 0) > v.machine.pageSize ? "GEN-12" : "GEN-09";
 };
-
-const firstStray = (v: View): number | undefined => v.after && strayWrite(v.frame, v.after);
 
 const GEN_09 = clauseIndex("GEN-09");
 
@@ -207,6 +206,7 @@ const viewOf = (
     inner: typed && inner.view(machine, seenBy(machine, typed), outcome, profile),
     typed: outcome,
     after,
+    stray: after && strayWrite(frame, after),
   };
 };
 
@@ -219,8 +219,7 @@ const NOTHING_WRITTEN: Flaw = { clause: "GEN-15", right: "nothing written" };
 
 /** What is wrong with the bytes of a failing call. */
 const flawOf = (inner: Judge, v: View, errno: Errno): Flaw | undefined => {
-  const stray = firstStray(v);
-  if (stray !== undefined) return { clause: "GEN-15", right: `byte ${stray} as it was sent` };
+  if (v.stray !== undefined) return { clause: "GEN-15", right: `byte ${v.stray} as it was sent` };
   if (errno === "EFAULT" && endsBehindMemory(v.frame)) return undefined;
   const changed = v.after !== undefined && !v.after.equals(v.frame.bytes);
   if (promisesTooMuch(v) && errno === "EFAULT" && !cannotStore(v)) {
@@ -346,6 +345,3 @@ export const typedStep = (
 /** The typed call that a raw one comes to, if the frame lets it through. */
 export const callInside = (call: RawCall, hasMock: boolean): Call | undefined =>
   typedCall(frameOf(call, hasMock));
-
-/** The typed call that a raw one comes to, if its command is one. */
-export const typedName = (call: RawCall): CallName | undefined => frameOf(call, true).name;

@@ -8,7 +8,7 @@
 import type { ClauseId } from "../../spec/clauses/registry";
 import type { IoctlName } from "../../spec/uapi/ioctls";
 import { firstBroken, never, type Rule, rule } from "../judge";
-import { type Frame, readable, sharedSize } from "./frame";
+import { type Frame, readable } from "./frame";
 
 export interface OnFrame {
   readonly frame: Frame;
@@ -53,11 +53,11 @@ const isBind = ({ frame }: OnFrame): boolean => frame.name === "VFIO_BIND";
 const isGranted = (v: OnFrame): boolean => onIommufd(v) || isBind(v) || v.isBound;
 
 const vfioFaults = (name: IoctlName) => (v: OnFrame) =>
-  v.isOpen && isGranted(v) && v.frame.name === name && !readable(v.frame, v.frame.layout?.min ?? 0);
+  v.frame.name === name && v.isOpen && isGranted(v) && !readable(v.frame, v.frame.layout?.min ?? 0);
 
 /** The whole known part can be read. */
 const hasBody = (v: OnFrame): boolean =>
-  hasSize(v) && sizes(v).size >= sizes(v).min && readable(v.frame, sharedSize(v.frame));
+  hasSize(v) && sizes(v).size >= sizes(v).min && readable(v.frame, v.frame.shared);
 
 export const frameRules: readonly Rule<OnFrame>[] = [
   rule("GEN-22", "EBADF", (v) => !v.isOpen, { applies: never, hard: true }),
@@ -91,7 +91,7 @@ export const frameRules: readonly Rule<OnFrame>[] = [
     applies: hasSurplus,
     hard: true,
   }),
-  rule("GEN-05", "EFAULT", (v) => hasSize(v) && !readable(v.frame, sharedSize(v.frame)), {
+  rule("GEN-05", "EFAULT", (v) => hasSize(v) && !readable(v.frame, v.frame.shared), {
     applies: never,
     hard: true,
   }),

@@ -3,7 +3,7 @@
  * each time a page is pinned anew, translations cut anywhere, and now
  * and then no memory for a call that then changes nothing (UNS-01, UNS-12).
  */
-import { typedName } from "../../../model/raw/raw";
+import { nameOf } from "../../../model/raw/frame";
 import { type Call, type Outcome, shapeOf } from "../../../spec/calls";
 import type { FieldType, Translation } from "../../../spec/fields";
 import type { Machine } from "../../../spec/iut";
@@ -30,7 +30,7 @@ type RawCall = Extract<Call, { readonly call: "RAW" | "DEVICE_RAW" }>;
 
 /** The ids in the bytes of a raw call; 0 is none. */
 const idsInBytes = (call: RawCall, hex: string): string => {
-  const name = typedName(call);
+  const name = nameOf(call);
   if (name === undefined || !Object.hasOwn(LAYOUTS, name)) return hex;
   const bytes = Buffer.from(hex, "hex");
   const types: Readonly<Record<string, FieldType>> = { ...shapeOf(name).in, ...shapeOf(name).out };
