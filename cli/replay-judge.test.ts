@@ -7,7 +7,7 @@ import { renderJson } from "../reports/json";
 import type { Capsule } from "../spec/capsule";
 import { encodeCapsule, encodeHistory, encodeTrace } from "../spec/json/trace";
 import { MOCK_PLATFORM } from "../spec/platform";
-import type { History, Trace } from "../spec/trace";
+import type { Ending, History, Trace } from "../spec/trace";
 import type { Profile } from "../spec/verdict";
 import { fakeIo } from "./fake-io";
 import { main } from "./main";
@@ -15,6 +15,7 @@ import { main } from "./main";
 /** What the oracle says next; the oracle itself is tested where it stands. */
 let finding: Finding | undefined;
 let judged: { history: History; profile: Profile } | undefined;
+let ending: Ending | undefined;
 let drawn: unknown;
 let agreed: number;
 jest.mock("../properties/oracle", () => ({
@@ -31,7 +32,7 @@ jest.mock("../properties/judge", () => ({
 }));
 jest.mock("../properties/replay", () => ({
   replayTrace: async (_: unknown, trace: Trace, profile: Profile) => {
-    judged = { history: { trace, outcomes: [] }, profile };
+    judged = { history: { trace, outcomes: [], ...(ending && { ending }) }, profile };
     const deviates = finding !== undefined;
     const row = { step: 0, call: "fd0 = OPEN()", expected: "ok", actual: "EPERM", deviates };
     return { history: judged.history, rows: [row], ...(finding !== undefined && { finding }) };
@@ -69,7 +70,7 @@ const recording = fs
 put("recordings.data", `${recording}\n\n${recording}\n`);
 
 beforeEach(() => {
-  [finding, judged, drawn] = [undefined, undefined, undefined];
+  [finding, ending, judged, drawn] = [undefined, undefined, undefined, undefined];
   agreed = 0;
 });
 const IUT = ["--iut", "ts:./iut.ts"];
@@ -101,6 +102,21 @@ describe("replay", () => {
     expect(clause).toBe("GEN-20  OPEN works.");
     expect(table).toMatch(/▶ {2}0 {2}fd0 = OPEN\(\) {2}ok {8}EPERM$/);
     expect(command).toBe("replay: npm run conform -- replay --iut ts:./iut.ts capsule.json");
+  });
+
+  test("names in its command what decided", async () => {
+    finding = { step: 0, deviation: DEVIATION };
+    const io = fakeIo(cwd);
+    const flags = [...IUT, "--profile", "documented", "--length", "3-5"];
+    await main(["replay", "1:7", ...flags], io);
+    expect(io.out()).toContain(`replay ${flags.join(" ")} 1:7\n`);
+  });
+
+  test("is inconclusive if the IUT did not get to the end", async () => {
+    ending = { kind: "inconclusive", reason: "cannot make call 42" };
+    const io = fakeIo(cwd);
+    expect(await main(["replay", "trace.json", ...IUT], io)).toBe(2);
+    expect(io.out()).toMatch(/Inconclusive: the IUT did not get to the end.*\ncannot make call 42/);
   });
 
   test("does not start a program that only the file names", async () => {

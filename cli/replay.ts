@@ -57,16 +57,16 @@ export const replay = async (what: string, flags: ReplayFlags, io: Io): Promise<
   } finally {
     await iut.close?.();
   }
-  const { history, finding, rows, isLost } = replayed;
-  const came = isLost ? "unknown" : compare(finding?.deviation, capsule?.deviation);
-  const passed = isLost ? EXIT.inconclusive : EXIT.conformant;
+  const { history, finding, rows } = replayed;
+  const came = cameOf(replayed, capsule);
+  const isOpen = came === "unknown" || came === "cut short";
+  const passed = isOpen ? EXIT.inconclusive : EXIT.conformant;
   const exit = finding === undefined ? passed : EXIT.failed;
   const say = flags.json ? io.stderr : io.stdout;
   const title = `${what} on ${iutSpec}, profile ${profile}, platform ${trace.platform.name}`;
   // Of an argument such as -3:12 the parser must be told that it is no flag.
   const subject = what.startsWith("-") ? ["--", what] : [what];
-  const iutFlag = flags.iut ? ["--iut", flags.iut] : [];
-  const again = commandLine("replay", ...iutFlag, ...subject);
+  const again = commandLine("replay", ...given(flags), ...subject);
   say.write(render(title, came, replayed, capsule, again, styleFor(say, io.env)));
   if (flags.json) {
     const found = finding === undefined ? null : { step: finding.step, ...finding.deviation };
@@ -77,6 +77,13 @@ export const replay = async (what: string, flags: ReplayFlags, io: Io): Promise<
   }
   return exit;
 };
+
+/** What decides about the outcome, as it was given. */
+const given = ({ iut, profile, length }: ReplayFlags): string[] => [
+  ...(iut === undefined ? [] : ["--iut", iut]),
+  ...(profile === undefined ? [] : ["--profile", profile]),
+  ...(length === undefined ? [] : ["--length", length.join("-")]),
+];
 
 const SEED_PATH = /^(-?\d+):(\d+(?::\d+)*)$/;
 /** Farther than any run goes; drawing up to there would take hours. */
@@ -134,7 +141,15 @@ type Came =
   | "same failure"
   | "another failure"
   | "failure gone"
+  | "cut short"
   | "unknown";
+
+const cameOf = ({ history, finding, isLost }: Replayed, capsule: Capsule | undefined): Came => {
+  if (isLost) return "unknown";
+  // What came before was right; of the rest nobody knows.
+  if (finding === undefined && history.ending?.kind === "inconclusive") return "cut short";
+  return compare(finding?.deviation, capsule?.deviation);
+};
 
 const compare = (now: Deviation | undefined, then: Deviation | undefined): Came => {
   if (then === undefined) return now === undefined ? "conformant" : "failure";
@@ -149,6 +164,7 @@ const SAID: Readonly<Record<Came, string>> = {
   "same failure": "The same failure came back",
   "another failure": "Another failure came instead",
   "failure gone": "The failure did not come back",
+  "cut short": "Inconclusive: the IUT did not get to the end of the trace",
   unknown: "Inconclusive: the answers leave more states open than the model follows",
 };
 
@@ -156,7 +172,7 @@ const SAID: Readonly<Record<Came, string>> = {
 const render = (
   title: string,
   came: Came,
-  { finding, rows }: Replayed,
+  { finding, history, rows }: Replayed,
   capsule: Capsule | undefined,
   again: string,
   style: Style,
@@ -164,8 +180,10 @@ const render = (
   const { bold, green, red, yellow } = style.colors;
   const was = capsule === undefined ? "" : ` (it was ${capsule.deviation.clauses.join(", ")})`;
   const verdict = `${SAID[came]}${came === "same failure" ? "" : inert(was)}`;
-  const color = finding ? red : came === "unknown" ? yellow : green;
-  const lines = [`${bold("replay")} ${inert(title)}`, color(bold(verdict)), ""];
+  const isOpen = came === "unknown" || came === "cut short";
+  const color = finding ? red : isOpen ? yellow : green;
+  const why = came === "cut short" ? wrap(inert(history.ending?.reason ?? ""), style.width) : [];
+  const lines = [`${bold("replay")} ${inert(title)}`, color(bold(verdict)), ...why, ""];
   if (finding === undefined) return [...lines, renderSteps(rows, style), ""].join("\n");
   const [clause] = finding.deviation.clauses;
   const text = wrap(inert(`${clause}  ${statementOf(clause)}`), style.width);
