@@ -55,6 +55,9 @@ export const endOfMemory = (machine: MachineState): number => 2 ** 64 / machine.
 const POINTER = 8;
 const pagesAtOnce = ({ memoryLimit }: MachineState): number => Math.floor(memoryLimit / POINTER);
 
+/** An in-kernel user brings the room along, for all that it pins. */
+export const ALL_AT_ONCE = Number.POSITIVE_INFINITY;
+
 /** Index of the first page of a request that is not there or has not the rights (MAP-14). */
 const firstFault = (machine: MachineState, request: PinRequest): number | undefined => {
   const { pages } = request;
@@ -76,11 +79,16 @@ const firstFault = (machine: MachineState, request: PinRequest): number | undefi
  * Why a request cannot be pinned. A process that pins memory of its own asks for many pages at a
  * time, and what would reach 2^64 is refused as an overflow before any of them is looked at.
  */
-const faultOf = (machine: MachineState, request: PinRequest, caller: number): Errno | undefined => {
+const faultOf = (
+  machine: MachineState,
+  request: PinRequest,
+  caller: number,
+  atOnce: number,
+): Errno | undefined => {
   const fault = firstFault(machine, request);
   if (fault === undefined) return undefined;
   const { firstPage, proc } = request.pages;
-  const asked = Math.min(lastIndex(machine, request) - fault + 1, pagesAtOnce(machine));
+  const asked = Math.min(lastIndex(machine, request) - fault + 1, atOnce);
   const reachesEnd = firstPage + fault + asked === endOfMemory(machine);
   return reachesEnd && proc === caller ? "EOVERFLOW" : "EFAULT";
 };
@@ -113,16 +121,18 @@ export const isReadOnlyMemory = (machine: MachineState, request: PinRequest): bo
  * @param caller the process that makes the call
  * @param cut index of a request that cannot be mapped (CPY-11): that shows before it is charged,
  *   and no request after it is looked at
+ * @param atOnce how many pages are asked for at a time
  */
 export const pinProblem = (
   machine: MachineState,
   requests: readonly PinRequest[],
   caller: number,
   cut = -1,
+  atOnce = pagesAtOnce(machine),
 ): Errno | undefined => {
   let newlyPinned: Map<Pages, Set<number>> | undefined;
   for (const [i, request] of requests.entries()) {
-    const fault = faultOf(machine, request, caller);
+    const fault = faultOf(machine, request, caller, atOnce);
     if (fault !== undefined) return fault;
     if (i === cut) return undefined;
     if (request.pages.account === "none") continue;

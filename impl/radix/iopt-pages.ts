@@ -45,6 +45,9 @@ import type { EntrySink } from "./radix-table";
 /** Combinations of PERM_READ and PERM_WRITE. */
 const PERMS = 4;
 
+/** An in-kernel user brings the room for all that it pins. */
+const ALL_AT_ONCE = Number.POSITIVE_INFINITY;
+
 export class IoptArea implements IntervalNode<IoptArea> {
   readonly pages: IoptPages;
   readonly iova: bigint;
@@ -230,7 +233,7 @@ export class IoptPages {
   /** An in-kernel user pins pages; their pfns are in pinned_pfns from now on. All or nothing. */
   hold(firstIndex: number, lastIndex: number): IoptPagesAccess | Errno {
     const access = new IoptPagesAccess(firstIndex, lastIndex);
-    const { errno, pinned, end } = this.#pinIntoPinnedPfns(access);
+    const { errno, pinned, end } = this.#pinIntoPinnedPfns(access, ALL_AT_ONCE);
     const failed = errno === 0 ? this.#account.charge(pinned) : errno;
     if (failed !== 0) {
       this.#unpinFromPinnedPfns({ firstIndex, lastIndex: end - 1 });
@@ -265,9 +268,16 @@ export class IoptPages {
   /**
    * Pins the pages of a range that have no holder and gives their pfns to `sink`, and hands the
    * others to `held`, all in ascending order. It ends where a page cannot be pinned: before `end`.
+   * @param batch how many pages are asked for at a time
    */
-  #pin(range: Indexes, sink: EntrySink, held: SpanVisitor): Pinned {
+  #pin(
+    range: Indexes,
+    sink: EntrySink,
+    held: SpanVisitor,
+    batch = this.process.memory.physical.pinBatch,
+  ): Pinned {
     const { memory } = this.process;
+    const piece = Math.max(batch, memory.physical.pinPiece);
     let errno: 0 | Errno = 0;
     let pinned = 0;
     let end = range.firstIndex;
@@ -281,8 +291,8 @@ export class IoptPages {
       end = first;
       while (errno === 0 && end <= last) {
         const page = this.firstPage + end;
-        const count = Math.min(last - end + 1, memory.physical.pinPiece);
-        errno = memory.rangeErrno(page, count);
+        const count = Math.min(last - end + 1, piece);
+        errno = memory.rangeErrno(page, count, batch);
         const done = errno === 0 ? memory.pin(page, count, this.writable, sink, end) : 0;
         if (errno === 0 && done < count) errno = "EFAULT";
         pinned += done;
@@ -293,11 +303,12 @@ export class IoptPages {
   }
 
   /** Afterwards all pages of a range are in pinned_pfns, up to an error. */
-  #pinIntoPinnedPfns(range: Indexes): Pinned {
+  #pinIntoPinnedPfns(range: Indexes, batch?: number): Pinned {
     const pinned = this.#pinnedPfns;
-    return this.#pin(range, pinned, (first, last, holder) => {
+    const feed: SpanVisitor = (first, last, holder) => {
       if (holder instanceof IoptArea) this.#feed(first, last, holder, pinned);
-    });
+    };
+    return this.#pin(range, pinned, feed, batch);
   }
 
   /**

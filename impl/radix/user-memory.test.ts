@@ -90,14 +90,14 @@ describe("UserMemory", () => {
     const { memory, physical } = make();
     const pagesOfAll = 2 ** 52;
     // In the memory of another process than the caller it is a fault as well.
-    expect(memory.rangeErrno(pagesOfAll - 1, 1)).toBe("EFAULT");
+    expect(memory.rangeErrno(pagesOfAll - 1, 1, 1)).toBe("EFAULT");
     physical.currentMemory = memory;
-    expect(memory.rangeErrno(pagesOfAll - 1, 1)).toBe("EOVERFLOW");
-    expect(memory.rangeErrno(pagesOfAll - 2, 1)).toBe("EFAULT");
-    expect(memory.rangeErrno(2 ** 35 - 1, 1)).toBe("EFAULT");
-    expect(memory.rangeErrno(2 ** 35 - 2, 1)).toBe(0);
+    expect(memory.rangeErrno(pagesOfAll - 1, 1, 1)).toBe("EOVERFLOW");
+    expect(memory.rangeErrno(pagesOfAll - 2, 1, 1)).toBe("EFAULT");
+    expect(memory.rangeErrno(2 ** 35 - 1, 1, 1)).toBe("EFAULT");
+    expect(memory.rangeErrno(2 ** 35 - 2, 1, 1)).toBe(0);
     memory.unmapAll();
-    expect(memory.rangeErrno(100, 1)).toBe("EFAULT");
+    expect(memory.rangeErrno(100, 1, 1)).toBe("EFAULT");
   });
 
   test("mprotect stops at a hole, after what comes before it", () => {

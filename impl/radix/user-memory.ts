@@ -182,14 +182,17 @@ export class UserMemory {
     return at - page;
   }
 
-  /** Why `count` pages from page number `page` cannot be pinned, whatever is mapped there. */
-  rangeErrno(page: number, count: number): 0 | Errno {
+  /**
+   * Why `count` pages from page number `page` cannot be pinned, whatever is mapped there.
+   * @param batch how many of them are asked for at a time
+   */
+  rangeErrno(page: number, count: number, batch: number): 0 | Errno {
     if (this.#isGone) return "EFAULT";
     // For a process that pins memory of its own, the kernel adds up the byte range of a batch
     // before it looks at any page: an end of exactly 2^64 overflows, any other end outside user
     // space faults, and so does either in the memory of another process (MAP-14 as recorded).
-    const { currentMemory, pinBatch } = this.physical;
-    if (currentMemory === this && page + Math.min(count, pinBatch) === 2 ** 64 / this.pageSize) {
+    const asked = Math.min(count, batch);
+    if (this.physical.currentMemory === this && page + asked === 2 ** 64 / this.pageSize) {
       return "EOVERFLOW";
     }
     return page + count > this.#pagesEnd ? "EFAULT" : 0;

@@ -12,7 +12,7 @@ import { U64_MAX, wrap64 } from "../../spec/units";
 import { pinRange, unpinRange } from "../access";
 import { fact, judge, never, rule } from "../judge";
 import { piecesOf } from "../pieces";
-import { endOfMemory, hasDomain, pageNow, pinProblem } from "../pinning";
+import { ALL_AT_ONCE, endOfMemory, hasDomain, pageNow, pinProblem } from "../pinning";
 import { pageNumber, vmaAt } from "../state/memory";
 import type { Access, Piece } from "../state/objects";
 import { expectLater } from "../state/seen";
@@ -57,7 +57,8 @@ const badIsMisaligned = (v: View): boolean =>
 const pinsOf = (v: View): Errno | "fine" => {
   if (v.pins === undefined) {
     const good = v.bad === undefined ? v.pieces : v.pieces.slice(0, v.pieces.indexOf(v.bad));
-    v.pins = (takesPins(v) ? pinProblem(v.machine, good, v.proc) : undefined) ?? "fine";
+    v.pins =
+      (takesPins(v) ? pinProblem(v.machine, good, v.proc, -1, ALL_AT_ONCE) : undefined) ?? "fine";
   }
   return v.pins;
 };

@@ -51,7 +51,7 @@ const hasGone = (v: ReadView, records: readonly PageFault[]): boolean =>
 
 const cookiesAreNew = (v: ReadView, records: readonly PageFault[]): boolean => {
   const cookies = new Set(records.map(({ cookie }) => cookie));
-  for (const cookie of cookies) if (cookie === 0 || v.queue?.unanswered.has(cookie)) return false;
+  for (const cookie of cookies) if (v.queue?.unanswered.has(cookie)) return false;
   return cookies.size === records.length;
 };
 

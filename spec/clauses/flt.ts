@@ -156,8 +156,9 @@ export const FLT = [
   {
     id: "FLT-06",
     statement:
-      "A fault names its device by id and its address as the device gave it, has a cookie that " +
-      "is not 0, and the last one of its group says so.",
+      "A fault names its device by id and its address as the device gave it, has a cookie that no " +
+      "fault has which waits for its answer, and the last one of its group says so. (6.12 gives " +
+      "out 0 as well, once 0 was answered to while another fault waited.)",
     basis: { rule: "D" },
     source: ["uapi iommufd.h"],
     needs: ["mock", "hwpt", "nesting", "fault-queue"],
