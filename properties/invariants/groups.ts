@@ -46,6 +46,7 @@ const bound = (call: CallOf<"VFIO_BIND">, errno: unknown, ledger: Ledger): Findi
   }
   if (owner !== undefined) return owner === ctx ? undefined : HELD;
   if (file.device || !isFit(ledger, file.index)) return undefined;
+  if (ledger.maybeOwned.has(groupKey(ledger, file.index))) return undefined;
   return { expected: "success: nobody owns the group", actual: "EPERM" };
 };
 

@@ -32,7 +32,7 @@ const verdict = (wrong: Contradiction | undefined, compared: number): Finding =>
 const I_20: Invariant = {
   id: "I-20",
   statement: "All domains of an IOAS translate the same.",
-  needs: ["translate"],
+  needs: ["translate", "hwpt"],
   clauses: ["DOM-01"],
   on: {
     TRANSLATE: (call, { errno, out }, ledger) => {

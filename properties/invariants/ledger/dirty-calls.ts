@@ -113,6 +113,14 @@ export const answerOf = (
   return bits.answer;
 };
 
+/** An IOMMU that has them may report a larger page as one (UNS-10): none is smaller than this. */
+const LARGE = 512n;
+
+const mayHaveLargePage = ({ areas }: Ioas, unit: bigint): boolean => {
+  const large = LARGE * unit;
+  return areas.some(({ start, last }) => last + 1n - (start + (-start & (large - 1n))) >= large);
+};
+
 const readOf = (
   bits: DirtyBits,
   ioas: Ioas,
@@ -122,7 +130,9 @@ const readOf = (
   const { iova, length, page_size: pageSize, prefill } = call.in;
   if (errno !== 0 || !bits.tracking || prefill === "" || pageSize === 0n) return undefined;
   if (length === 0n || length % pageSize !== 0n || length / pageSize > BITS_MAX) return undefined;
-  if (!isMapped(ioas, iova, iova + length - 1n)) return undefined;
+  if (!isMapped(ioas, iova, iova + length - 1n) || mayHaveLargePage(ioas, bits.unit)) {
+    return undefined;
+  }
   const before = Number.parseInt(prefill, 16);
   const bytes = out?.bitmap === undefined ? undefined : Buffer.from(out.bitmap, "hex");
   const count = Number(length / pageSize);

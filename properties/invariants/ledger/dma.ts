@@ -98,10 +98,17 @@ export const noteDma = (
   );
 };
 
+/** A device that may reach more pages than this may have written anywhere. */
+const STRAY_PAGES = 2 ** 16;
+
 /** A mapping of which nobody knows where it is may be where the device wrote. */
 const doubtStrays = (ledger: LedgerState, reach: Reach | undefined): void => {
   for (const stray of reach?.ioas.strays ?? []) {
     if ((stray.perm & PERM_WRITE) === 0) continue;
+    if (stray.lastPage - stray.firstPage > STRAY_PAGES) {
+      ledger.lost = true;
+      return;
+    }
     for (let page = stray.firstPage; page <= stray.lastPage; page++) {
       forgetPage(ledger, stray, page);
     }

@@ -48,6 +48,8 @@ export const mayBeMapped = (ledger: LedgerState, mapping: NewMapping, fixed: boo
   mayBeThere(ledger, mapping.ioas, areaOf(ledger, mapping), fixed);
 
 const mayBeThere = (ledger: LedgerState, ioas: Ioas, area: Area, fixed: boolean): void => {
+  // What is empty or wraps cannot be there.
+  if (fixed && (area.last < area.start || area.last > U64_MAX)) return;
   area.sure = false;
   const there = ioas.areas[ioas.firstAt(area.start)];
   const isFree = there === undefined || there.start > area.last;
@@ -85,7 +87,7 @@ const copiesOf = (
 ): Copies | undefined => {
   const { src_iova: src, length, flags } = call.in;
   const last = lastOf<bigint>(src, length);
-  const sources = length === 0n ? undefined : sourcesOf(from, src, last);
+  const sources = length === 0n || last > U64_MAX ? undefined : sourcesOf(from, src, last);
   if (sources === undefined) return undefined;
   const whole = sources.areas.length === 1 && sources.strays.length === 0;
   const perm = permOf(flags);

@@ -6,12 +6,14 @@ import { type Area, newArea } from "./pages";
 import { higher, lower } from "./ranges";
 import type { LedgerState } from "./state";
 
-const PAST = U64_MAX + 1n;
+/** True of an area that begins in a range that ends at `last`. */
+const beginsBy = (area: Area | undefined, last: bigint): boolean =>
+  area !== undefined && area.start <= last;
 
 export const insert = (ledger: LedgerState, ioas: Ioas, area: Area): void => {
   // Whatever was doubtful there is gone, or the mapping could not be there.
   let at = ioas.firstAt(area.start);
-  while ((ioas.areas[at]?.start ?? PAST) <= area.last) remove(ledger, ioas, at);
+  while (beginsBy(ioas.areas[at], area.last)) remove(ledger, ioas, at);
   at = ioas.firstAt(area.start);
   ioas.areas.splice(at, 0, area);
   if (!area.sure) ioas.doubts++;
@@ -120,7 +122,7 @@ export const sourceAreas = (ioas: Ioas, start: bigint, last: bigint): Area[] | u
 const touching = (ioas: Ioas, start: bigint, last: bigint): Area[] => {
   const from = ioas.firstAt(start);
   let to = from;
-  while ((ioas.areas[to]?.start ?? PAST) <= last) to++;
+  while (beginsBy(ioas.areas[to], last)) to++;
   return ioas.areas.slice(from, to);
 };
 

@@ -45,6 +45,8 @@ export class LedgerState {
   readonly queues = new Map<number, Queue>();
   readonly accesses = new Map<number, Access>();
   readonly groups = new Map<number, Group>();
+  /** Groups of which a device may be bound, although the BIND had no answer (VFD-09). */
+  readonly maybeOwned = new Set<number>();
   /** The 64-byte buffers of devices; undefined: nobody knows the byte. */
   readonly buffers = new Map<number, (number | undefined)[]>();
   /** Complete range answers by attachments, for IOASs without other reservations. */

@@ -12,6 +12,7 @@ import {
 import { U64_MAX } from "../../../spec/units";
 import { attachmentOf } from "./attachment";
 import { noteFailedUnmapDma } from "./compat";
+import { groupKey } from "./devices";
 import { doubtDirty } from "./dirty-calls";
 import { mayBeCopied, mayBeMapped, noteFailedUnmap, permOf } from "./map-calls";
 import type { LedgerState } from "./state";
@@ -22,7 +23,7 @@ export const noteUnanswered = (ledger: LedgerState, call: Call): boolean => {
     case "IOAS_MAP": {
       const { flags, user_va: userVa, length, iova: start } = call.in;
       const ioas = ledger.ioas(call.fd, call.in.ioas_id);
-      if (ioas === undefined || length === 0n || userVa + length > U64_MAX) return false;
+      if (ioas === undefined || length === 0n) return false;
       const mapping = { ioas, start, length, userVa, perm: permOf(flags) };
       mayBeMapped(ledger, mapping, (flags & MAP_FIXED_IOVA) !== 0);
       return true;
@@ -53,11 +54,17 @@ export const noteUnanswered = (ledger: LedgerState, call: Call): boolean => {
       if (ctx && call.in.op !== VFIO_IOAS_GET) ctx.compat = undefined;
       return true;
     }
+    case "VFIO_BIND": {
+      const file = ledger.files.get(call.in.devfd);
+      if (file !== undefined) ledger.maybeOwned.add(groupKey(ledger, file.index));
+      return true;
+    }
     case "VFIO_ATTACH":
     case "MOCK_DOMAIN_REPLACE": {
-      // The device is where it was, or where it was to go, or nowhere (VFD-12).
+      // The device is where it was, or where it was to go, or nowhere (VFD-12). One that is not
+      // bound may be so after all, if its BIND had no answer either.
       const attachment = attachmentOf(call, ledger);
-      if (attachment?.ioas !== undefined) ledger.lost = true;
+      if (attachment === undefined || attachment.ioas !== undefined) ledger.lost = true;
       return true;
     }
     case "DIRTY": {

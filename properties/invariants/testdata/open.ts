@@ -65,6 +65,19 @@ export const OPEN_STORIES: readonly OpenStory[] = [
     answers: [runs(), runs([IOVA, 1n, 0x5000n, 3])],
   },
   {
+    // Once the ledger never came back from this one.
+    open: "what became of a fixed map that wraps and whose answer could not be stored (UNS-07)",
+    before: [...start, unanswered(1, U64_MAX - 7n, 0x1000n), unanswered(1, U64_MAX - 7n, 0x1000n)],
+    call: translate(4, 0n, U64_MAX),
+    answers: [runs()],
+  },
+  {
+    open: "whether memory at the end of all addresses is mapped and in the way (MAP-06, GEN-16)",
+    before: [open(), ioas(1), unanswered(1, undefined, 0x1000n, U64_MAX - 0xffen)],
+    call: mock(1, 2, 4)[0],
+    answers: [failed("EADDRINUSE"), mock(1, 2, 4)[1]],
+  },
+  {
     open: "whether an unmap took what is mapped nobody knows where (GEN-16)",
     before: [
       ...start,
