@@ -97,7 +97,7 @@ module.exports = {
     rule(
       "properties-packages",
       "Properties use fast-check, seedrandom and node:crypto only.",
-      { path: "^properties/", pathNot: tests },
+      { path: "^properties/", pathNot: [tests, "/testdata/"] },
       {
         dependencyTypes: npmOrNode,
         pathNot: ["node_modules/(@types/)?(fast-check|seedrandom)/", "^(node:)?crypto$"],

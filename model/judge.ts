@@ -22,6 +22,8 @@ import type { MachineState } from "./state/machine";
 export interface Rule<V> {
   readonly clause: ClauseId;
   readonly index: number;
+  /** The clause whose basis says whom it binds: its own, or the one that it repeats. */
+  readonly basis: number;
   readonly errno: Errno;
   readonly broken: (view: V) => boolean;
   /** The call was one that could have broken it; undefined: every call. */
@@ -34,7 +36,10 @@ export interface Rule<V> {
   readonly outranks: boolean;
 }
 
-type RuleOptions<V> = Partial<Pick<Rule<V>, "applies" | "also" | "hard" | "outranks">>;
+type RuleOptions<V> = Partial<Pick<Rule<V>, "applies" | "also" | "hard" | "outranks">> & {
+  /** The clause that says the same of another call, and binds this one as it binds that. */
+  readonly as?: ClauseId;
+};
 
 export const rule = <V>(
   clause: ClauseId,
@@ -45,6 +50,7 @@ export const rule = <V>(
   // All rules have the same fields in the same order: the fold reads thousands per millisecond.
   clause,
   index: clauseIndex(clause),
+  basis: clauseIndex(options.as ?? clause),
   errno,
   broken,
   applies: options.applies,
@@ -117,6 +123,8 @@ export interface JudgeOf<K extends CallName, V> {
   readonly leeway?: (view: V, errno: Errno) => ClauseId | undefined;
   /** The documents leave open what the call did: what else it may have done before it ended. */
   readonly otherwise?: (view: V, errno: 0 | Errno) => readonly ((view: V) => void)[];
+  /** What it may have done is more than `otherwise` can say. */
+  readonly endless?: (view: V, errno: 0 | Errno) => boolean;
   /** The same of a failing call, where one state can say that something is perhaps so. */
   readonly perhaps?: (view: V, errno: Errno) => void;
 }
@@ -166,7 +174,7 @@ export const judge = <K extends CallName, V extends object>(
 ): Judge => {
   // All judges have the same fields in the same order, for the sake of the fold.
   const { promise, promises, view, rules, facts, answer, shown, effect, failure } = definition;
-  const { answerOfFailure, checkFailure, leeway, otherwise, perhaps } = definition;
+  const { answerOfFailure, checkFailure, leeway, otherwise, endless, perhaps } = definition;
   return {
     promise,
     promises,
@@ -181,6 +189,7 @@ export const judge = <K extends CallName, V extends object>(
     checkFailure,
     leeway,
     otherwise,
+    endless,
     perhaps,
     mayRunOut: !NEVER_RUN_OUT.has(call),
     writesBack: answer !== undefined && checkFailure === undefined && !NEVER_RUN_OUT.has(call),
@@ -206,7 +215,7 @@ export const allBroken = <V>(rules: readonly Rule<V>[], view: V): Rule<V>[] => {
 /** True if a call that breaks this rule must not succeed. */
 export const forbids = <V>(rule: Rule<V>, view: V, profile: Profile): boolean =>
   rule.hard ||
-  ruleBinds(rule.index, profile) ||
+  ruleBinds(rule.basis, profile) ||
   (rule.also?.(view).some((id) => ruleBinds(clauseIndex(id), profile)) ?? false);
 
 /** The clause and those that say the same about this call. */

@@ -36,6 +36,8 @@ export interface MappingView extends OnIommufd {
   readonly length: bigint;
   /** The address that an automatic IOVA is derived from: user_va, or the source's (AUT-13). */
   readonly userVa: bigint;
+  /** It is an argument. */
+  readonly isUserVaGiven: boolean;
   /** The process that makes the call. */
   readonly proc: number;
   /** What has to be pinned. */
@@ -99,6 +101,10 @@ const wishOf = (v: MappingView): Wish => {
   v.wish ??= wishFor(v.machine, v.userVa, v.length);
   return v.wish;
 };
+
+/** Not even the length alone has a place, whatever address it is for. */
+export const isFull = (v: MappingView): boolean =>
+  v.ioas !== undefined && !v.fixed && !hasUnalignedRoom(v.machine, v.ioas, v.length);
 
 /** MAP-11b. An answered IOVA in room that 6.12 would have used is the proof that there is some. */
 export const hasNoRoom = (v: MappingView): boolean => {
@@ -193,8 +199,9 @@ const isAllowed = (v: MappingView): boolean => {
 
 const lowestBit = (n: bigint): bigint => n & -n;
 
+/** It is about a user_va, and only 6.12 goes by one for COPY (AUT-13). */
 const contractApplies = (v: MappingView): boolean => {
-  if (v.fixed) return false;
+  if (v.fixed || !(v.isUserVaGiven || v.strict)) return false;
   const bit = lowestBit(v.length);
   return bit > 1n && bit <= v.machine.thpSize && v.userVa % bit === 0n;
 };

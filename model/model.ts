@@ -38,7 +38,7 @@ export class Model {
   #states: [MachineState, ...MachineState[]];
   /** Alternatives that the present call has opened. */
   #opened: MachineState[] = [];
-  /** Some were dropped: if no other fits any more, nobody knows whether they would have. */
+  /** Some are not among them: if no other fits any more, nobody knows whether they would have. */
   #isPartial = false;
   #isLost = false;
 
@@ -136,6 +136,7 @@ export class Model {
       effect(judge.view(copy, call, outcome, profile));
       this.#opened.push(copy);
     }
+    if (judge.endless?.(view, errno)) this.#isPartial = true;
     if (errno === 0) {
       const deviation = checkOutputs(judge, view, outcome, profile, coverage);
       if (deviation === undefined) judge.shown?.(view, outcome.out ?? {}, coverage);

@@ -48,7 +48,7 @@ const readByDocuments = (
   const named = broken.filter((rule) => rule.errno === errno);
   if (named.length > 0) return { kind: "failure", by: named.length === 1 ? named[0] : undefined };
   // Where only 6.12 says which errno it is, any errno of this call will do.
-  const anyErrno = broken.some((rule) => !errnoBinds(rule.index, profile));
+  const anyErrno = broken.some((rule) => !errnoBinds(rule.basis, profile));
   if (anyErrno && judge.rules.some((rule) => rule.errno === errno)) {
     return { kind: "failure", by: broken.length === 1 ? broken[0] : undefined };
   }

@@ -66,7 +66,13 @@ export const concludeRun = (options: CampaignOptions, tallies: Tallies): Results
   const clauseResults = countedClauses(profile)
     .filter(({ id }) => clauses.has(id))
     .map((clause) => clauseResult(clause, tallies.coverage, available, failing));
-  const invariants = WATCHED.filter(({ id }) => clauses.has(id)).map(
+  // Where nothing that it rests on binds, there may be nothing to compare.
+  const isAsked = ({ id, clauses: named }: (typeof WATCHED)[number]): boolean =>
+    named.length === 0 ||
+    named.some((clause) => ruleBinds(clauseIndex(clause), profile)) ||
+    tallies.tally.of(id) > 0 ||
+    failing.has(id);
+  const invariants = WATCHED.filter((each) => clauses.has(each.id) && isAsked(each)).map(
     (invariant): InvariantResult => {
       const { id, statement, needs } = invariant;
       const checked = tallies.tally.of(id);

@@ -14,7 +14,8 @@ export const renderClausePage = (): string =>
       .map(([letter, name]) => `**${letter}** ${name}`)
       .join(", ")}.`,
     "D, S and T bind in every profile, I in `linux-6.12` only, U never. The errno of a rule, and its",
-    "place in the order of checks, may rest on another basis, which then stands behind it.",
+    "place in the order of checks, may rest on another basis, which then stands behind it: where that",
+    "does not bind, any errno is right that the clauses know of this call.",
     "",
     ...table(
       ["need", "is"],

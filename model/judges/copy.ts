@@ -21,6 +21,7 @@ import {
   isAutomatic,
   isCoarse,
   isFixed,
+  isFull,
   isPinned,
   isReserved,
   isTooLong,
@@ -102,11 +103,6 @@ const aboutOverlap = (v: View): readonly ClauseId[] =>
     ? ["CPY-29"]
     : [];
 
-/** An automatic IOVA follows the source's address, if there is a source (AUT-13). */
-const fromSource = (broken: (v: View) => boolean): ((v: View) => boolean) => {
-  return (v) => v.whole && broken(v);
-};
-
 export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
   promise: "CPY-30",
   promises: (v) => (v.pieces.length > 1 ? "CPY-25" : "CPY-24"),
@@ -138,6 +134,7 @@ export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
       iova: dst_iova,
       length,
       userVa: first === undefined ? 0n : first.pages.va + first.startByte,
+      isUserVaGiven: false,
       requests: pieces,
       claimed: claimed?.out?.dst_iova,
       strict: profile === "linux-6.12",
@@ -174,14 +171,24 @@ export const IOAS_COPY = judge<"IOAS_COPY", View>("IOAS_COPY", {
       hard: true,
     }),
     // MAP-08 to MAP-12, judged on the destination.
-    rule("CPY-09", "EINVAL", lengthIsMisaligned),
-    rule("CPY-09", "EINVAL", iovaIsMisaligned, { applies: never }),
-    rule("CPY-09", "EOVERFLOW", iovaWraps, { applies: never }),
-    rule("CPY-09", "EINVAL", isReserved, { applies: never }),
-    rule("CPY-09", "EEXIST", overlapsMapping, { applies: never, also: aboutOverlap }),
-    rule("CPY-09", "EOVERFLOW", isTooLong, { applies: never }),
-    rule("CPY-09", "EINVAL", fromSource(guessIsTooSmall), { applies: never }),
-    rule("CPY-09", "ENOSPC", fromSource(hasNoRoom), { applies: never }),
+    rule("CPY-09", "EINVAL", lengthIsMisaligned, { as: "MAP-08" }),
+    rule("CPY-09", "EINVAL", iovaIsMisaligned, { as: "MAP-09a", applies: never }),
+    rule("CPY-09", "EOVERFLOW", iovaWraps, { as: "MAP-10a", applies: never }),
+    rule("CPY-09", "EINVAL", isReserved, { as: "MAP-11a", applies: never }),
+    rule("CPY-09", "EEXIST", overlapsMapping, {
+      as: "MAP-12a",
+      applies: never,
+      also: aboutOverlap,
+    }),
+    rule("CPY-09", "EOVERFLOW", isTooLong, { as: "MAP-09b", applies: never }),
+    rule("CPY-09", "EINVAL", (v) => v.whole && guessIsTooSmall(v), {
+      as: "MAP-10b",
+      applies: never,
+    }),
+    rule("CPY-09", "ENOSPC", (v) => (v.whole ? hasNoRoom(v) : isFull(v)), {
+      as: "MAP-11b",
+      applies: never,
+    }),
     rule("CPY-10", "EPERM", failsByRights, { applies: (v) => v.writeable }),
     rule("CPY-11", "EINVAL", failsByOffset, { applies: isCoarse }),
     rule("CPY-12", "EFAULT", (v) => pinsOf(v) === "EFAULT", { applies: isPinned, hard: true }),

@@ -51,9 +51,22 @@ const isPowerOfTwo = (n: bigint): boolean => n > 0n && (n & (n - 1n)) === 0n;
 /** No caller has memory for more. */
 const BITS_MAX = 8n * SCRATCH.length;
 
+/**
+ * A domain that knows larger pages as well may have mapped a stretch as one of them, if the memory
+ * behind it lies so: then all of it is dirty, and is read, as one (UNS-10).
+ */
+const mayHaveLargePage = ({ ioas, pageSizes, ioPageSize }: Hwpt): boolean => {
+  const large = pageSizes - ioPageSize;
+  return (
+    large > 0n &&
+    ioas.areas.some(({ first, last }) => last + 1n - (first + (-first & (large - 1n))) >= large)
+  );
+};
+
 /** The call is one of which it is clear what it has to answer. */
 export const isMeasurable = (v: View): boolean =>
   v.hwpt !== undefined &&
+  !mayHaveLargePage(v.hwpt) &&
   v.length > 0n &&
   !wraps(v) &&
   isPowerOfTwo(v.pageSize) &&

@@ -13,27 +13,34 @@ import { hwptRule, type OnHwpt, onHwpt } from "./on-hwpt";
 
 interface SetView extends OnHwpt {
   readonly flags: number;
+  readonly reserved: number;
+  readonly strict: boolean;
 }
 
 const enables = (v: SetView): boolean => (v.flags & DIRTY_TRACKING_ENABLE) !== 0;
+
+const cannotTrack = ({ hwpt }: SetView): boolean => hwpt !== undefined && !hwpt.dirty;
 
 export const HWPT_SET_DIRTY_TRACKING = judge<"HWPT_SET_DIRTY_TRACKING", SetView>(
   "HWPT_SET_DIRTY_TRACKING",
   {
     promise: "DTY-04",
-    view: (machine, call) => {
-      const { context, hwptId, object, hwpt } = onHwpt(machine, call.fd, call.in.hwpt_id);
-      return { machine, context, hwptId, object, hwpt, flags: call.in.flags };
+    view: (machine, call, _claimed, profile) => {
+      const { hwpt_id, flags, reserved } = call.in;
+      const { context, hwptId, object, hwpt } = onHwpt(machine, call.fd, hwpt_id);
+      const strict = profile === "linux-6.12";
+      return { machine, context, hwptId, object, hwpt, flags, reserved, strict };
     },
     rules: [
       fdIsOpen(),
       rule("DTY-01", "EOPNOTSUPP", (v) => (v.flags & ~DIRTY_TRACKING_ENABLE) !== 0, {
         also: () => ["GEN-18"],
       }),
+      rule("DTY-05", "EOPNOTSUPP", (v) => !v.strict && v.reserved !== 0, { applies: never }),
       hwptRule("DTY-02"),
-      rule("DTY-03", "EOPNOTSUPP", (v) => v.hwpt !== undefined && v.hwpt.dirty === undefined, {
-        hard: true,
-      }),
+      rule("DTY-03", "EOPNOTSUPP", (v) => cannotTrack(v) && enables(v), { hard: true }),
+      // It is off: only 6.12 minds who asks for that.
+      rule("DTY-03", "EOPNOTSUPP", (v) => cannotTrack(v) && !enables(v), { applies: never }),
     ],
     facts: [fact("DTY-04", { when: (v) => v.hwpt?.dirty?.tracking === enables(v) })],
     effect: (v) => {

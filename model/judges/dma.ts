@@ -2,7 +2,8 @@
  * DMA of a VFIO device: 64 bytes of its own and memory, through the domain of its group.
  *
  * The whole group goes through one HWPT, whichever of its devices is attached (DEV-15, DEV-41);
- * without one, everything is blocked (DEV-07). Where a byte is blocked, memory stays as it was.
+ * without one, everything is blocked (DEV-07). Elsewhere a device may have a domain of its own,
+ * and be blocked as long as it is not attached itself. Where a byte is blocked, memory stays as it was.
  * What else a transfer does that is blocked at some byte is open: a read leaves the device's
  * buffer open, a write may reach the bytes that are mapped or not.
  */
@@ -12,7 +13,14 @@ import { pinAt } from "../pinning";
 import { firstFrom } from "../state/ioas";
 import type { MachineState } from "../state/machine";
 import { type Page, readBytes, writeBytes } from "../state/memory";
-import type { AnyHwpt, Area, Cdev, DeviceBuffer, PhysicalDevice } from "../state/objects";
+import type {
+  AnyHwpt,
+  Area,
+  BoundDevice,
+  Cdev,
+  DeviceBuffer,
+  PhysicalDevice,
+} from "../state/objects";
 import { countSeen } from "../state/seen";
 
 interface View {
@@ -139,14 +147,19 @@ const faultFact = (clause: ClauseId, when: (v: View) => boolean, uncounted?: tru
     right: (v) => (v.blocked === undefined ? "fault 0" : "fault 1, the IOMMU blocks it"),
   });
 
+const isAttached = (device: BoundDevice | undefined): boolean =>
+  device?.group.attached.includes(device) === true;
+
 const isAttachedToAny = (v: View): boolean => v.hwpt !== undefined;
 
 export const DMA = judge<"DMA", View>("DMA", {
   promise: "MAP-23",
-  view: (machine, call) => {
+  view: (machine, call, claimed, profile) => {
     const { devfd, dir, iova, length, device_offset } = call.in;
     const cdev = machine.cdevs.get(devfd);
-    const hwpt = cdev?.bound?.group.hwpt;
+    const isBlocked =
+      profile === "documented" && claimed?.out?.fault === 1 && !isAttached(cdev?.bound);
+    const hwpt = isBlocked ? undefined : cdev?.bound?.group.hwpt;
     const toDevice = dir === "to_device";
     const bytes = cdev === undefined ? 0 : Math.min(length, BUFFER_BYTES);
     const { stretches, blocked } = walk(machine, hwpt, toDevice, iova, bytes);

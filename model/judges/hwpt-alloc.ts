@@ -170,6 +170,7 @@ export const HWPT_ALLOC = judge<"HWPT_ALLOC", View>("HWPT_ALLOC", {
       applies: onParent,
       hard: true,
     }),
+    rule("HWP-11", "EOPNOTSUPP", (v) => onParent(v) && isReal(v) && !nests(v), { applies: never }),
     rule(
       "HWP-13",
       "EOPNOTSUPP",
@@ -194,12 +195,10 @@ export const HWPT_ALLOC = judge<"HWPT_ALLOC", View>("HWPT_ALLOC", {
         hard: true,
       },
     ),
-    rule(
-      "HWP-14",
-      "ENOENT",
-      (v) => !onIoas(v) && wants(v, HWPT_FAULT_ID_VALID) && v.queue === undefined,
-      { applies: (v) => onParent(v) && wants(v, HWPT_FAULT_ID_VALID), hard: true },
-    ),
+    rule("HWP-14", "ENOENT", (v) => wants(v, HWPT_FAULT_ID_VALID) && v.queue === undefined, {
+      applies: (v) => onParent(v) && wants(v, HWPT_FAULT_ID_VALID),
+      hard: true,
+    }),
     ...joinRules<View>(joins, ["HWP-10"]),
   ],
   facts: [

@@ -30,6 +30,7 @@ interface View extends OnNested {
   readonly entryLen: number;
   readonly entryNum: number;
   readonly reserved: number;
+  readonly strict: boolean;
   /** What can be read at uptr. */
   readonly data: Uint8Array;
   run: Run | undefined;
@@ -91,12 +92,16 @@ const apply = (v: View): void => {
 const doneBefore = (v: View): number =>
   v.reserved !== 0 || lacksArray(v) || isUnbounded(v) ? 0 : runOf(v).done;
 
+/** Who has no bounds carries entries out until one stops it. */
+const goesOn = (v: View): boolean =>
+  !v.strict && isUnbounded(v) && v.reserved === 0 && !lacksArray(v);
+
 const INV_06 = clauseIndex("INV-06");
 
 export const HWPT_INVALIDATE = judge<"HWPT_INVALIDATE", View>("HWPT_INVALIDATE", {
   promise: "INV-05",
   promises: (v) => (hasEntries(v) ? undefined : "INV-04"),
-  view: (machine, call) => {
+  view: (machine, call, _claimed, profile) => {
     const { hwpt_id, data_uptr, data_type, entry_len, entry_num, reserved, data } = call.in;
     const { context, hwptId, nested } = onNested(machine, call.fd, hwpt_id);
     return {
@@ -109,6 +114,7 @@ export const HWPT_INVALIDATE = judge<"HWPT_INVALIDATE", View>("HWPT_INVALIDATE",
       entryLen: entry_len,
       entryNum: entry_num,
       reserved,
+      strict: profile === "linux-6.12",
       data: Buffer.from(data, "hex"),
       run: undefined,
     };
@@ -143,7 +149,8 @@ export const HWPT_INVALIDATE = judge<"HWPT_INVALIDATE", View>("HWPT_INVALIDATE",
   checkFailure: (v, errno, out) => {
     if (errno === "EBADF") return;
     const done = errno === "ENOMEM" ? 0 : doneBefore(v);
-    if ((out.entry_num ?? v.entryNum) === done) return;
+    const told = out.entry_num ?? v.entryNum;
+    if (told === done || (goesOn(v) && told === runOf(v).done)) return;
     return { clause: "INV-06", right: `entry_num ${done}` };
   },
   failure: (v, _broken, coverage) => {
@@ -152,6 +159,7 @@ export const HWPT_INVALIDATE = judge<"HWPT_INVALIDATE", View>("HWPT_INVALIDATE",
     }
     if (doneBefore(v) > 0) apply(v);
   },
+  otherwise: (v) => (goesOn(v) && runOf(v).done > 0 ? [apply] : []),
 });
 
 interface IotlbView extends OnNested {

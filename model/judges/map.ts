@@ -147,6 +147,7 @@ export const IOAS_MAP = judge<"IOAS_MAP", View>("IOAS_MAP", {
       iova,
       length,
       userVa: user_va,
+      isUserVaGiven: true,
       request,
       proc: call.proc,
       requests: [request],

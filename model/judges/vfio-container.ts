@@ -98,13 +98,14 @@ export const VFIO_SET_IOMMU = judge<"VFIO_SET_IOMMU", View>("VFIO_SET_IOMMU", {
     rule("VCC-03", "EINVAL", (v) => v.context !== undefined && !isType(v)),
     noContainer("VCC-03"),
     rule("VCC-03", "EINVAL", (v) => turnsOff(v) && v.ioas.hwpts.length > 0 && hasAreas(v), {
+      as: "OPT-13",
       also: () => ["OPT-13"],
     }),
     rule(
       "VCC-03",
       "EADDRINUSE",
       (v) => turnsOff(v) && v.machine.page > v.ioas.alignment && !conforms(v.ioas, v.machine.page),
-      { also: () => ["OPT-14", "ALN-03"] },
+      { as: "OPT-14", also: () => ["OPT-14", "ALN-03"] },
     ),
   ],
   facts: [

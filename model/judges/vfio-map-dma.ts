@@ -37,6 +37,7 @@ const likeMap = (clause: ClauseId, errno: Errno, broken: (v: View) => boolean): 
   rule("VCC-10", errno, broken, {
     also: () => (clause === "MAP-15" ? [clause, "ACT-03", "ACT-05"] : [clause]),
     applies: () => false,
+    as: clause,
   });
 
 export const VFIO_MAP_DMA = judge<"VFIO_MAP_DMA", View>("VFIO_MAP_DMA", {
@@ -59,6 +60,7 @@ export const VFIO_MAP_DMA = judge<"VFIO_MAP_DMA", View>("VFIO_MAP_DMA", {
       iova,
       length: size,
       userVa: vaddr,
+      isUserVaGiven: true,
       request,
       proc: call.proc,
       requests: [request],

@@ -81,6 +81,11 @@ const wouldRespond = (inner: Judge, v: View): boolean => {
   return Object.keys(answer).length > 0;
 };
 
+/** It would answer, but for what is wrong with it. */
+const isWrong = (inner: Judge, v: View): boolean =>
+  v.frame.outputs.length > 0 &&
+  (v.inner === undefined || firstBroken(inner.rules, v.inner) !== undefined);
+
 /** The device ends up detached, even if it was to be moved only (VFD-12); its group has moved. */
 const detach = ({ machine, frame }: View): void => {
   const { call } = frame;
@@ -101,6 +106,10 @@ const NOTHING_ELSE: readonly ClauseId[] = [];
 /** Whether that makes a difference. */
 const canHappen = (inner: Judge, v: View): boolean =>
   !UNDONE.has(v.frame.name ?? "RAW") && (inner.effect ?? inner.failure) !== undefined;
+
+/** Only 6.12 is known to keep what it could not tell, and what of it (GEN-16). */
+const isUntold = (v: View, errno: 0 | Errno): boolean =>
+  !v.strict && v.inner !== undefined && errno === "EFAULT" && cannotStore(v);
 
 /** What the typed call does although its answer cannot be stored. */
 const happenAnyway = (inner: Judge, v: View): void => {
@@ -255,6 +264,10 @@ export const framed = (inner: Judge): Judge => ({
         applies: never,
         also: ({ frame }) => ALSO[frame.name ?? "RAW"] ?? NOTHING_ELSE,
       }),
+      // Elsewhere it may be looked at before anything else is (UNS-07).
+      rule<View>("GEN-16", "EFAULT", (v) => !v.strict && cannotStore(v) && isWrong(inner, v), {
+        applies: never,
+      }),
       ...inner.rules.map(lift),
       rule<View>("VCC-20", "EFAULT", (v) => v.strict && runsOut(inner, v), { applies: never }),
     ],
@@ -302,13 +315,13 @@ export const framed = (inner: Judge): Judge => ({
     },
     otherwise: (v, errno) => {
       if (v.inner === undefined) return [];
-      if (!v.strict && errno === "EFAULT" && cannotStore(v)) {
-        return canHappen(inner, v) ? [(at) => happenAnyway(inner, at)] : [];
-      }
+      if (isUntold(v, errno)) return canHappen(inner, v) ? [(at) => happenAnyway(inner, at)] : [];
       return (inner.otherwise?.(v.inner, errno) ?? []).map((effect) => (at: View) => {
         if (at.inner !== undefined) effect(at.inner);
       });
     },
+    // It may have chosen another id or IOVA, or have undone another part of it.
+    endless: (v, errno) => isUntold(v, errno) && inner.effect !== undefined,
     perhaps: (v, errno) => {
       if (v.inner !== undefined && !cannotStore(v)) inner.perhaps?.(v.inner, errno);
     },

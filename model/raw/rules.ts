@@ -53,7 +53,7 @@ const isBind = ({ frame }: OnFrame): boolean => frame.name === "VFIO_BIND";
 const isGranted = (v: OnFrame): boolean => onIommufd(v) || isBind(v) || v.isBound;
 
 const vfioFaults = (name: IoctlName) => (v: OnFrame) =>
-  v.frame.name === name && v.isOpen && isGranted(v) && !readable(v.frame, v.frame.layout?.min ?? 0);
+  v.frame.name === name && v.isOpen && !readable(v.frame, v.frame.layout?.min ?? 0);
 
 /** The whole known part can be read. */
 const hasBody = (v: OnFrame): boolean =>

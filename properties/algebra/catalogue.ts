@@ -70,9 +70,12 @@ export const ALGEBRA: readonly (Invariant & RelationInfo)[] = [
   relation("I-80", "A copy translates like a second map of the same memory.", ["CPY-21"], {
     compares: { anyErrno: true },
   }),
-  relation("I-81", "No chain of copies grants a write that the direct copy is refused.", [], {
-    compares: { failureImpliesFailure: true },
-  }),
+  relation(
+    "I-81",
+    "No chain of copies grants a write that the direct copy is refused.",
+    ["CPY-10"],
+    { compares: { failureImpliesFailure: true } },
+  ),
   relation("I-82", "Where an automatic map went, a FIXED one would have been accepted.", [
     "AUT-01",
     "AUT-02",

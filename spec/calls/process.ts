@@ -2,14 +2,23 @@ import type { CallShape } from "./shape";
 
 /** Processes: their memory, their limits, their lives. */
 export const PROCESS_CALLS = {
-  /** mmap(MAP_FIXED) of fresh zero memory over whatever is there. */
+  /**
+   * mmap(MAP_FIXED) of fresh zero memory over whatever is there. EINVAL for an address or a length
+   * that is none of whole pages, and for length 0; ENOMEM behind user space, which ends a page below
+   * 2^47; EPERM for page 0, unless the user is root.
+   */
   MMAP: {
     on: "process",
     in: { va: "va", length: "bytes", prot: "prot", kind: "backing" },
     out: {},
     needs: [],
   },
+  /** munmap(2). EINVAL as for MMAP, and behind user space. Where nothing is, nothing is done. */
   MUNMAP: { on: "process", in: { va: "va", length: "bytes" }, out: {}, needs: [] },
+  /**
+   * mprotect(2). EINVAL for an address of no page. ENOMEM at the first page that is not there, or that lies behind user space, after
+   * the pages before it have changed; ENOMEM without any change if the range wraps.
+   */
   MPROTECT: {
     on: "process",
     in: { va: "va", length: "bytes", prot: "prot" },
@@ -38,7 +47,7 @@ export const PROCESS_CALLS = {
   },
   /**
    * setuid(2): the process becomes this user for good; any user but 0 loses every capability.
-   * EPERM if it is not root and this is not the user it is already.
+   * EPERM if it is not root and this is not the user it is already; EINVAL for user 2^32-1.
    */
   SETUID: { on: "process", in: { uid: "u32" }, out: {}, needs: ["privilege"] },
   /**
