@@ -93,20 +93,11 @@ export const newIdFacts = <V extends OnIommufd, O>(
 export const isFreeFile = (machine: MachineState, file: number | undefined): boolean =>
   file !== undefined && file >= 0 && !machine.accesses.has(file) && !machine.faultFiles.has(file);
 
-/**
- * True if the id names something in another iommufd too, so that mixing them up would show; or if
- * no two objects have one id, whosever they are.
- */
+/** True if the id names something in another iommufd, so that mixing them up would show. */
 export const isElsewhere = (v: OnIommufd, id: number): boolean => {
   if (v.machine.fds.size < 2) return false;
   for (const other of v.machine.fds.values()) {
-    if (other === v.context || other.objects.size === 0) continue;
-    if (other.objects.has(id) || !shareAnId(other, v.context)) return true;
+    if (other !== v.context && other.objects.has(id)) return true;
   }
-  return false;
-};
-
-const shareAnId = (a: Context, b: Context | undefined): boolean => {
-  for (const id of a.objects.keys()) if (b?.objects.has(id)) return true;
   return false;
 };

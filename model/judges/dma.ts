@@ -3,7 +3,8 @@
  *
  * The whole group goes through one HWPT, whichever of its devices is attached (DEV-15, DEV-41);
  * without one, everything is blocked (DEV-07). Elsewhere a device may have a domain of its own,
- * and be blocked as long as it is not attached itself. Where a byte is blocked, memory stays as it was.
+ * and be blocked as long as it is not attached itself. Where a byte is blocked, memory stays as it
+ * was.
  * What else a transfer does that is blocked at some byte is open: a read leaves the device's
  * buffer open, a write may reach the bytes that are mapped or not.
  */

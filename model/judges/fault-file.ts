@@ -17,6 +17,7 @@ const COUNT_MAX = 0x7fff_f000;
 interface ReadView extends OnFaultFile {
   readonly count: number;
   readonly waiting: readonly Fault[];
+  readonly strict: boolean;
 }
 
 const room = (v: ReadView): number => Math.floor(v.count / PAGE_FAULT.size);
@@ -52,6 +53,7 @@ const hasGone = (v: ReadView, records: readonly PageFault[]): boolean =>
 const cookiesAreNew = (v: ReadView, records: readonly PageFault[]): boolean => {
   const cookies = new Set(records.map(({ cookie }) => cookie));
   for (const cookie of cookies) if (v.queue?.unanswered.has(cookie)) return false;
+  if (v.strict && cookies.has(0) && v.queue?.zeroIsFree === false) return false;
   return cookies.size === records.length;
 };
 
@@ -71,10 +73,11 @@ interface Records {
 
 export const FAULT_READ = judge<"FAULT_READ", ReadView>("FAULT_READ", {
   promise: "FLT-03",
-  view: (machine, call) => {
+  view: (machine, call, _claimed, profile) => {
     const queue = machine.faultFiles.get(call.in.fault_fd);
     const count = Math.min(call.in.count, COUNT_MAX);
-    return { machine, queue, count, waiting: queue?.waiting ?? [] };
+    const strict = profile === "linux-6.12";
+    return { machine, queue, count, waiting: queue?.waiting ?? [], strict };
   },
   rules: [
     faultFileIsOpen(),
@@ -147,6 +150,11 @@ const takenBytes = (v: WriteView): number =>
 
 const isWhole = (v: WriteView): boolean => v.count % PAGE_RESPONSE.size === 0;
 
+const noteZero = ({ queue, responses }: WriteView): void => {
+  if (queue === undefined || queue.unanswered.size === 0) return;
+  queue.zeroIsFree ||= responses.some(({ cookie }) => cookie === 0);
+};
+
 const FLT_07 = clauseIndex("FLT-07");
 
 export const FAULT_WRITE = judge<"FAULT_WRITE", WriteView>("FAULT_WRITE", {
@@ -182,9 +190,11 @@ export const FAULT_WRITE = judge<"FAULT_WRITE", WriteView>("FAULT_WRITE", {
   effect: (v) => {
     const { queue } = v;
     if (queue === undefined) return;
+    noteZero(v);
     for (const cookie of taken(v, queue)) queue.unanswered.delete(cookie);
   },
   failure: (v, broken, coverage) => {
+    noteZero(v);
     const [first] = v.responses;
     if (broken.errno !== "EINVAL" || first === undefined || coverage === undefined) return;
     const isGone = v.queue?.goneCookies.has(first.cookie) === true;

@@ -120,6 +120,7 @@ describe("FAULT_READ", () => {
     ["another device", { dev_id: 2 }],
     ["another address", { addr: 0x1001n }],
     ["a fault that is not the last of its group", { flags: 0 }],
+    ["cookie 0, which nobody has answered to", { cookie: 0 }],
   ])("must not tell of %s", (_, wrong) => {
     const records = [{ ...FAULT, ...wrong }];
     expect(blamed(withFaults().ok("FAULT_READ", ONE, { records }))).toBe("FLT-06");

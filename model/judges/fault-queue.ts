@@ -62,6 +62,7 @@ export const FAULT_QUEUE_ALLOC = judge<"FAULT_QUEUE_ALLOC", AllocView>("FAULT_QU
       waiting: [],
       gone: [],
       unanswered: new Map(),
+      zeroIsFree: false,
       goneCookies: new Set(),
     };
     context.holders++;

@@ -176,6 +176,8 @@ export interface FaultQueue {
   readonly unanswered: Map<number, Fault>;
   /** Cookies of faults that were answered because their device left (FLT-07). */
   readonly goneCookies: Set<number>;
+  /** Cookie 0 was answered to while a fault waited for its answer: 6.12 may give it out (FLT-06). */
+  zeroIsFree: boolean;
 }
 
 export interface Fault {
